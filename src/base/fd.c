@@ -1,0 +1,128 @@
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+int
+fd_write(int fd, struct view v)
+{
+	while (v.n > 0) {
+		ssize_t n = write(fd, v.p, v.n);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -errno;
+		view_skip(&v, (size_t)n);
+	}
+	return 0;
+}
+
+int
+fd_pread(int fd, void *p, size_t n, uint64_t offset)
+{
+	uint8_t *at = p;
+
+	while (n > 0) {
+		ssize_t r = pread(fd, at, n, (off_t)offset);
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return -errno;
+		if (r == 0)
+			return -ENODATA;
+		at += r;
+		n -= (size_t)r;
+		offset += (size_t)r;
+	}
+	return 0;
+}
+
+int
+fd_nonblock(int fd, bool on)
+{
+	int f = fcntl(fd, F_GETFL);
+
+	if (f == -1)
+		return -errno;
+	f = on ? f | O_NONBLOCK : f & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, f) == 0 ? 0 : -errno;
+}
+
+/* Room for the control message of the one descriptor a message may carry. */
+union control {
+	char room[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+int
+fd_send(int sock, struct view msg, int pass)
+{
+	union control c = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)msg.p, msg.n };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (pass != -1) {
+		struct cmsghdr *cm;
+
+		h.msg_control = c.room;
+		h.msg_controllen = sizeof(c.room);
+		cm = CMSG_FIRSTHDR(&h);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cm), &pass, sizeof(int));
+	}
+	do
+		n = sendmsg(sock, &h, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return n == -1 ? -errno : 0;
+}
+
+ssize_t
+fd_recv(int sock, void *p, size_t max, int *passed)
+{
+	/* room for some too many, so that they can be closed, not leaked */
+	union {
+		char room[CMSG_SPACE(sizeof(int) * 8)];
+		struct cmsghdr align;
+	} c = { 0 };
+	struct iovec iov = { p, max };
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = c.room,
+		.msg_controllen = sizeof(c.room) };
+	ssize_t n;
+
+	*passed = -1;
+	do
+		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -errno;
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm != NULL;
+	     cm = CMSG_NXTHDR(&h, cm)) {
+		size_t fds;
+
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		fds = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < fds; i++) {
+			int fd;
+
+			memcpy(
+			    &fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+			if (*passed == -1)
+				*passed = fd;
+			else
+				close(fd);
+		}
+	}
+	if ((h.msg_flags & MSG_TRUNC) != 0) {
+		fd_close(passed);
+		return -EMSGSIZE;
+	}
+	return n;
+}
