@@ -1,0 +1,29 @@
+#ifndef STORE_SPOOL_H
+#define STORE_SPOOL_H
+
+#include "store/account.h"
+
+/*
+ * One message on its way in: taken in pieces while a client sends it, before
+ * any lock is held. Up to SPOOL_MEMORY bytes it is in memory; beyond that it is
+ * a file in the account's own log directory, already where it will stay. The
+ * digest is computed on the way, the cached forms (mail/summary.h) at the end.
+ */
+#define SPOOL_MEMORY (1024 * 1024)
+
+struct spool;
+
+/* size: octets to come if known, else 0. Never NULL on success. */
+int spool_open(struct account *a, uint64_t size, struct spool **out) A_MUST_USE;
+/* Octets as they are: the caller has made line ends CRLF. STORE_LIMIT past
+ * STORE_MESSAGE_MAX, STORE_FULL; after a failure only spool_free() is left. */
+int spool_write(struct spool *s, struct view v) A_MUST_USE;
+/* No more octets. */
+int spool_finish(struct spool *s) A_MUST_USE;
+/* After spool_finish(): size and octets (mapped when in a file). */
+uint64_t spool_size(const struct spool *s);
+struct view spool_view(const struct spool *s);
+/* Removes its file unless tx_commit() has taken it. */
+void spool_free(struct spool **s);
+
+#endif
