@@ -1,0 +1,24 @@
+#ifndef IMAP_MATCH_H
+#define IMAP_MATCH_H
+
+#include "base/attrs.h"
+#include "base/view.h"
+
+/*
+ * Does name match a LIST pattern (RFC 9051 section 6.3.9)? "*" is any run of
+ * octets, "%" any run without '/'. Octets compare exactly, but a first level
+ * INBOX of the pattern matches in any case.
+ *
+ * Time O(pattern.n * name.n) at worst and no recursion, no allocation: there
+ * are no exponential patterns.
+ */
+bool match_pattern(struct view pattern, struct view name) A_MUST_USE;
+
+/*
+ * Can a name that begins with parent + "/" match? For walking a tree without
+ * descending where nothing can match, and for "%" finding parents of names
+ * (RFC 9051 section 6.3.9.7). Same cost.
+ */
+bool match_below(struct view pattern, struct view parent) A_MUST_USE;
+
+#endif
