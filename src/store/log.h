@@ -44,7 +44,9 @@ void log_unlock(struct log *l);
  * last whole END and syncing the cut; seals a segment that may not be written
  * any more. known: a position known to be a whole END (where the view stands)
  * so that only what is behind it is read; NULL to check everything.
- * STORE_DAMAGED only when not even a new segment can carry on.
+ * STORE_DAMAGED only when not even a new segment can carry on. -ESTALE when
+ * there is no END with that CRC at known: the view is not of this log; call
+ * again with NULL.
  */
 int log_recover(struct log *l, const struct log_tail *known,
     struct log_tail *tail, struct why *w) A_MUST_USE;
@@ -77,6 +79,18 @@ struct log_record {
 typedef int log_fn(void *ctx, const struct log_record *r);
 int log_replay(struct log *l, const struct log_tail *from,
     const struct log_tail *to, log_fn *fn, void *ctx, struct why *w) A_MUST_USE;
+
+/* The segments there are, ascending, malloc'd; dropped ones that are still to
+ * be unlinked are left out. */
+struct log_segment {
+	uint64_t segment;
+	uint64_t size; /* bytes */
+};
+int log_segments(struct log *l, struct log_segment **out, size_t *n,
+    struct why *w) A_MUST_USE;
+/* Under the lock: unlink a segment whose DROP is committed. Maps that were
+ * given out stay valid. */
+int log_unlink(struct log *l, uint64_t segment, struct why *w) A_MUST_USE;
 
 /*
  * A stretch of a segment, mapped or read. log_map() gives a view that is valid

@@ -23,6 +23,15 @@ int spool_finish(struct spool *s) A_MUST_USE;
 /* After spool_finish(): size and octets (mapped when in a file). */
 uint64_t spool_size(const struct spool *s);
 struct view spool_view(const struct spool *s);
+/* For tx.c, after spool_finish(): SHA-256 and cached forms. */
+const uint8_t *spool_digest(const struct spool *s);
+struct view spool_summary(const struct spool *s);
+/* For tx.c: is it in a file? Then spool_place() syncs it and renames it to
+ * log/body/<number>, durably; spool_kept() says that the commit took place, so
+ * that spool_free() leaves the file. Without that spool_free() removes it. */
+bool spool_in_file(const struct spool *s);
+int spool_place(struct spool *s, uint64_t number, struct why *w) A_MUST_USE;
+void spool_kept(struct spool *s);
 /* Removes its file unless tx_commit() has taken it. */
 void spool_free(struct spool **s);
 
