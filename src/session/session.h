@@ -1,0 +1,186 @@
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "base/arena.h"
+#include "base/attrs.h"
+#include "base/log.h"
+#include "imap/command.h"
+#include "imap/frame.h"
+#include "session/output.h"
+#include "session/state.h"
+#include "store/account.h"
+#include "store/mailbox.h"
+#include "store/message.h"
+#include "store/tx.h"
+
+/* Limits of a session; those of the language are in imap/limits.h. */
+#define SESSION_AUTOLOGOUT_MS (30 * 60 * 1000) /* RFC 9051 section 5.4 */
+#define SESSION_WRITE_MS (10 * 60 * 1000)      /* a client that does not read */
+#define SESSION_BADS_MAX 20                    /* BADs in a row before BYE */
+#define SESSION_CPU_S 120                      /* CPU seconds of one command */
+#define SESSION_REFUSED_MAX (1u << 20)         /* bytes swallowed before BYE */
+#define SESSION_UNREAD_MAX 8192 /* bytes that come with a hand-over */
+#define SESSION_INPUT 16384     /* bytes read at once */
+
+enum session_first {
+	SESSION_PREAUTH,  /* "* PREAUTH" greeting: fumi session --stdio */
+	SESSION_LOGGED_IN /* the tagged OK of the command that logged in */
+};
+
+/* What a session is given; stays as it is, and the caller's. */
+struct session_env {
+	int in, out; /* the client; may be the same descriptor */
+	int hub;     /* SOCK_SEQPACKET to the hub (session/hub.h), or -1 */
+	int dir;     /* the account's directory */
+	bool create; /* make the account if there is none */
+	enum session_first first;
+	struct view tag;    /* of the login command, for SESSION_LOGGED_IN */
+	struct view unread; /* at most SESSION_UNREAD_MAX bytes read already */
+	struct view state;  /* encoded state to go on with; n 0: a new session.
+	                     * Then nothing is said at first. */
+	struct view user;   /* for the log */
+	struct view remote; /* address of the client, for the log */
+	uint64_t max_message;   /* octets; 0: STORE_MESSAGE_MAX */
+	unsigned autologout_ms; /* 0: SESSION_AUTOLOGOUT_MS */
+	unsigned write_ms;      /* 0: SESSION_WRITE_MS */
+	unsigned cpu_s;         /* 0: SESSION_CPU_S */
+	bool round_trip;        /* encode and decode the state after every
+	                          * command: for tests of it */
+	struct log *log;        /* never NULL; has the session id */
+};
+
+enum session_end {
+	SESSION_LOGOUT = 0, /* LOGOUT was said and answered */
+	SESSION_GONE,       /* the client closed, or does not read */
+	SESSION_AUTOLOGOUT, /* it was silent for too long; BYE was said */
+	SESSION_SHUTDOWN,   /* the hub said so; BYE was said */
+	SESSION_REFUSED,    /* too many BADs, or a stream beyond repair */
+	SESSION_FAILED,     /* the account cannot be opened or used; BYE */
+};
+
+/* Serve the client until it is over. Blocks; one per process (the CPU limit is
+ * the process's). */
+enum session_end session_imap_run(const struct session_env *env) A_MUST_USE;
+
+/* ---- what the commands are written with ---- */
+
+/* How an answer may tell of changes in the mailbox (RFC 9051 section 7.5.1). */
+enum session_tell {
+	SESSION_TELL_ALL,
+	SESSION_TELL_NO_EXPUNGE, /* FETCH, STORE, SEARCH with numbers */
+	SESSION_TELL_NOTHING,    /* no news: SELECT and the like */
+};
+
+struct session {
+	const struct session_env *env;
+	struct log *log;
+	struct account *account;
+	struct session_state st;
+	struct output out;
+	struct frame frame;
+	struct view input; /* read and not yet taken; into input_bytes */
+	uint8_t *input_bytes;
+	struct arena *arena;       /* of the present command */
+	const struct command *cmd; /* the present command */
+	enum session_tell tell;    /* of the present command */
+	bool answered;             /* it has its tagged response */
+	bool vanished;             /* it met a message that was expunged but
+	                              * not yet told: [EXPUNGEISSUED] */
+	bool mailbox_gone;         /* the selected mailbox was deleted */
+	uint64_t own;              /* modseq of the last commit whose flags
+	                              * the client need not be told; 0: none */
+	uint64_t polled;           /* account's modseq at the last look */
+	enum session_end end;
+	bool ending;          /* leave the loop after this command */
+	struct spool **spool; /* messages of an APPEND coming in */
+	size_t spools, spools_cap;
+	const char *spool_refused; /* why the APPEND will be refused; NULL */
+	unsigned keywords;         /* names in keyword[] */
+	struct view *keyword;      /* names of the account's keywords */
+};
+
+/* A command's function: does it and gives exactly one tagged answer, by the
+ * functions below. */
+typedef void session_fn(struct session *s, const struct command *c);
+
+/*
+ * The tagged answer. text may begin with a code in brackets ("[CANNOT] …") and
+ * is for people. Before it the client is told what happened in its mailbox, as
+ * s->tell allows. NULL text: "<COMMAND> completed".
+ */
+void session_ok(struct session *s, const char *text);
+void session_no(struct session *s, const char *text);
+void session_bad(struct session *s, const char *text);
+/* session_ok() with a code made at run time, given without brackets. */
+void session_ok_code(struct session *s, struct view code, const char *text);
+/* The answer for a result of the store that is not STORE_OK, an outcome or a
+ * negative errno (logged), in one place; NO with its RFC 5530 code. */
+void session_store_result(struct session *s, int r);
+
+/* tx_commit() and tell the hub. 0 or as tx_commit(). modseq may be NULL. */
+int session_commit(struct session *s, struct tx **t, uint64_t *modseq)
+    A_MUST_USE;
+/* Is IMAP4rev2 in force, so that names and quoted strings are UTF-8? */
+static inline bool
+session_utf8(const struct session *s)
+{
+	return (s->st.enabled & STATE_REV2) != 0;
+}
+
+/*
+ * The messages of a sequence-set of the present command that the client knows,
+ * as sorted UID runs. With uid false a number beyond the last message is an
+ * error: false, and the command is answered BAD. "$" is the saved result.
+ *
+ * out  initialised or zero; emptied first; the caller's to free
+ */
+bool session_set(struct session *s, const struct seqset *set, bool uid,
+    struct uidset *out) A_MUST_USE;
+/* The same for parts of a command that answers itself: false and nothing said. */
+bool session_set_quiet(struct session *s, const struct seqset *set, bool uid,
+    struct uidset *out) A_MUST_USE;
+
+/* Number of a keyword of the account by name: false when nobody ever used it.
+ * Keeps a copy of the table, which grows when others add to it. */
+bool session_keyword(struct session *s, struct view name, unsigned *number)
+    A_MUST_USE;
+/* Name of keyword number; n 0 when there is none. Valid until the next call of
+ * a session_keyword function. */
+struct view session_keyword_name(struct session *s, unsigned number);
+/* The flags of a command as the store wants them: keywords that nobody used yet
+ * are made within t. 0, STORE_LIMIT, negative errno. */
+int session_flags(struct session *s, struct tx *t, const struct flags *f,
+    struct store_flags *out) A_MUST_USE;
+/* "(\Seen Work)" of a row; uid tells whether \Recent belongs to it. */
+void session_put_flags(
+    struct session *s, const struct store_flags *f, uint32_t uid);
+
+/* End the selection silently, as when the selected mailbox is deleted by this
+ * very session. */
+void session_unselect(struct session *s);
+
+/* ---- the commands, by file ---- */
+
+/* imap_any.c */
+session_fn imap_capability, imap_noop, imap_logout, imap_id, imap_namespace,
+    imap_enable;
+/* imap_select.c; SELECT and EXAMINE */
+session_fn imap_select, imap_close, imap_unselect;
+/* imap_idle.c */
+session_fn imap_idle;
+/* imap_store.c */
+session_fn imap_store, imap_expunge;
+/* imap_copy.c; COPY and MOVE */
+session_fn imap_copy;
+/* imap_append.c */
+session_fn imap_append;
+/* imap_fetch.c */
+session_fn imap_fetch;
+/* imap_mailbox.c; imap_subscribe does UNSUBSCRIBE too (c->kind) */
+session_fn imap_create, imap_delete, imap_rename, imap_subscribe, imap_status;
+/* imap_list.c; LIST and LSUB */
+session_fn imap_list;
+/* imap_search.c */
+session_fn imap_search;
+
+#endif
