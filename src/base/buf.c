@@ -102,18 +102,22 @@ void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
+	char small[256], *p = small;
+	AUTO_FREE char *large = NULL;
 	int n;
-	uint8_t *p;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
 	va_end(ap);
-	if (n < 0 || (p = buf_reserve(b, (size_t)n + 1)) == NULL) {
+	if (n < 0 || b->failed || (size_t)n > b->max - b->n) {
 		b->failed = true;
 		return;
 	}
-	va_start(ap, fmt);
-	(void)vsnprintf((char *)p, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	b->n += (size_t)n;
+	if ((size_t)n >= sizeof(small)) {
+		p = large = xmalloc((size_t)n + 1);
+		va_start(ap, fmt);
+		(void)vsnprintf(large, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
+	buf_put(b, (struct view){ (const uint8_t *)p, (size_t)n });
 }

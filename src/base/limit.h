@@ -41,9 +41,9 @@ uint32_t limit_held(const struct limit *l, struct view key);
 /* Clients in the table. */
 size_t limit_count(const struct limit *l);
 
-/* The wait a level earns: 0 up to level free, then first_ms, doubled with each
+/* The wait a level earns: 0 up to level grace, then first_ms, doubled with each
  * further level, at most max_ms. */
 uint64_t limit_delay_ms(
-    uint32_t level, uint32_t free, uint64_t first_ms, uint64_t max_ms);
+    uint32_t level_now, uint32_t grace, uint64_t first_ms, uint64_t max_ms);
 
 #endif
