@@ -1,0 +1,65 @@
+#ifndef PROC_MSG_H
+#define PROC_MSG_H
+
+#include "base/netaddr.h"
+#include "base/wire.h"
+
+/*
+ * What all messages between our processes have in common. One message is one
+ * packet of an AF_UNIX SOCK_SEQPACKET socket:
+ *
+ *   u32 type, then the fields of that type by base/wire, nothing behind them
+ *
+ * and at most one descriptor, only with the types that say so. The headers
+ * msg_*.h have one pair of processes each: who may send what, when, how long.
+ * For each message there is a struct, a _put that writes type and fields, and a
+ * _get that reads the fields behind the type and is true only when the message
+ * is complete, within its limits, and has nothing left over. Views that a _get
+ * yields are borrowed from the message. A _put of values beyond the limits of
+ * the header is our own mistake and asserted.
+ *
+ * Type numbers are unique over all pairs, so that a message on the wrong socket
+ * is never taken for another.
+ */
+
+#define MSG_MAX (64 * 1024) /* bytes of a whole message */
+#define MSG_TYPE_SIZE 4     /* bytes of the type in front */
+
+#define MSG_ACCOUNT_MAX 320 /* bytes of an account's name, local@domain */
+#define MSG_GRANT_SIZE 16   /* bytes of the random id of a grant */
+#define MSG_TAG_MAX 256     /* bytes of an IMAP tag */
+#define MSG_COMMAND_MAX 16  /* bytes of the name of a login command */
+#define MSG_UNREAD_MAX 8192 /* bytes behind the login command */
+#define MSG_TEXT_MAX 200    /* bytes of a reason for people, ASCII */
+
+/* What a login or a grant is for; the numbers are on the wire. */
+enum msg_service {
+	MSG_SERVICE_IMAP = 1,
+	MSG_SERVICE_POP3 = 2,
+	MSG_SERVICE_SIEVE = 3,
+	MSG_SERVICE_LMTP = 4,
+	MSG_SERVICE_DELIVERY = 5, /* never from a gate */
+};
+/* "imap" …; NULL when it is none of them. */
+const char *msg_service_name(uint8_t service);
+
+/* The two ends of a client's connection as a gate sees them. */
+struct msg_client {
+	struct netaddr remote, local;
+	uint16_t remote_port, local_port;
+	bool tls; /* TLS is up between client and gate */
+};
+void msg_client_put(struct buf *b, const struct msg_client *c);
+/* Sticky like every get of base/wire. */
+struct msg_client msg_client_get(struct wire *w);
+
+/* A text for people: cut to MSG_TEXT_MAX, everything but printable ASCII
+ * replaced by "?". get: true only if it is one. */
+void msg_text_put(struct buf *b, const char *text);
+struct view msg_text_get(struct wire *w);
+
+/* An account's name: 1..MSG_ACCOUNT_MAX bytes, no control characters, no
+ * space; otherwise the reader goes bad. */
+struct view msg_account_get(struct wire *w);
+
+#endif

@@ -1,0 +1,98 @@
+#ifndef PROC_MSG_MASTER_H
+#define PROC_MSG_MASTER_H
+
+#include "proc/msg.h"
+
+/*
+ * master <-> each long-lived process, over the socket START_FD_MASTER.
+ *
+ *   master -> child  PEER         with a SOCK_SEQPACKET socket to another
+ *                                 process; comes again when that one was
+ *                                 started anew: the new socket replaces the old
+ *   master -> child  LISTENER     with a listening socket
+ *   master -> gate   CERTIFICATE  with a memfd: PEM of a chain, leaf first,
+ *                                 followed by PEM of its key
+ *   master -> child  GO           all that was promised has come: close the
+ *                                 sandbox and begin. Once.
+ *   child -> master  READY        it has begun. Once, after GO.
+ *   master -> child  RELOAD       with a memfd: the new configuration's text,
+ *                                 checked by master; CERTIFICATEs follow
+ *   master -> child  STOP         end in order, then exit 0
+ *   child -> master  SETTLED      hub only: all sessions have ended
+ *
+ * Before GO and after it the same handlers run; a child takes a PEER at any
+ * time. Everything else a child says ends it.
+ */
+
+enum msg_master_type {
+	MSG_MASTER_READY = 0x0001,
+	MSG_MASTER_SETTLED = 0x0002,
+	MSG_MASTER_PEER = 0x0081,
+	MSG_MASTER_LISTENER = 0x0082,
+	MSG_MASTER_CERTIFICATE = 0x0083,
+	MSG_MASTER_GO = 0x0084,
+	MSG_MASTER_RELOAD = 0x0085,
+	MSG_MASTER_STOP = 0x0086,
+};
+
+/* Kinds of process; the numbers are on the wire. */
+enum msg_process {
+	MSG_PROCESS_MASTER = 0,
+	MSG_PROCESS_AUTH = 1,
+	MSG_PROCESS_HUB = 2,
+	MSG_PROCESS_FORKER = 3,
+	MSG_PROCESS_GATE = 4,
+};
+#define MSG_PROCESS_KINDS 5
+/* "master" …; NULL when it is none. */
+const char *msg_process_name(uint32_t process);
+
+#define MSG_GATES_MAX 64 /* gates have the numbers 1..MSG_GATES_MAX */
+
+struct msg_master_peer {
+	uint8_t process; /* enum msg_process, who is at the other end */
+	uint32_t number; /* of the gate; 0 for the others */
+};
+#define MSG_MASTER_PEER_SIZE 5
+void msg_master_peer_put(struct buf *b, const struct msg_master_peer *m);
+bool msg_master_peer_get(struct wire *w, struct msg_master_peer *m) A_MUST_USE;
+
+enum msg_listener {
+	MSG_LISTENER_IMAP = 1,
+	MSG_LISTENER_POP3 = 2,
+	MSG_LISTENER_SIEVE = 3,
+	MSG_LISTENER_LMTP = 4,
+	MSG_LISTENER_CONTROL = 64, /* run/fumi.sock, to the hub */
+	MSG_LISTENER_ADMIN = 65,   /* run/auth.sock, to auth */
+};
+#define MSG_LISTENER_NAME_MAX 64
+struct msg_master_listener {
+	uint8_t kind;     /* enum msg_listener */
+	bool implicit;    /* TLS from the first byte (imaps) */
+	bool proxied;     /* reserved, false */
+	struct view name; /* section of the configuration, "imaps" */
+};
+#define MSG_MASTER_LISTENER_MAX (3 + 4 + MSG_LISTENER_NAME_MAX)
+void msg_master_listener_put(
+    struct buf *b, const struct msg_master_listener *m);
+bool msg_master_listener_get(struct wire *w, struct msg_master_listener *m)
+    A_MUST_USE;
+
+/* A whole set is index 0..count-1 in order; it is in force, and the older set
+ * gone, when the last has come. The first is the default; the others are chosen
+ * by the names in their leaf (SNI, RFC 6066 section 3). */
+#define MSG_CERTIFICATES_MAX 256
+#define MSG_CERTIFICATE_SIZE_MAX (1024 * 1024) /* bytes of the memfd */
+struct msg_master_certificate {
+	uint32_t index, count; /* index < count <= MSG_CERTIFICATES_MAX */
+};
+#define MSG_MASTER_CERTIFICATE_SIZE 8
+void msg_master_certificate_put(
+    struct buf *b, const struct msg_master_certificate *m);
+bool msg_master_certificate_get(
+    struct wire *w, struct msg_master_certificate *m) A_MUST_USE;
+
+/* GO, READY, RELOAD, STOP, SETTLED: no fields. */
+void msg_master_plain_put(struct buf *b, enum msg_master_type type);
+
+#endif
