@@ -1,0 +1,46 @@
+#ifndef STORE_INSIDE_H
+#define STORE_INSIDE_H
+
+#include "base/clock.h"
+#include "store/account.h"
+#include "store/log.h"
+
+/*
+ * What the files of store/ share about an open account. Nobody outside includes
+ * this.
+ */
+struct vdb;
+struct vdb_txn;
+struct tx;
+
+struct account {
+	int dirfd; /* borrowed */
+	struct account_options options;
+	char boot_id[CLOCK_BOOT_ID_SIZE];
+	struct store_log *log;
+	struct vdb *vdb;
+	struct tx *tx;  /* the open change, or NULL */
+	struct why why; /* about the last failure */
+	uint8_t keyword_name[STORE_KEYWORD_MAX]; /* account_keyword_name() */
+};
+
+#define ACCOUNT_LOCK_MS 10000
+
+/*
+ * Begin reading one snapshot; when the log is beyond the view and nobody is
+ * just writing it, applies that first. Within a change it reads that change.
+ */
+int account_read(struct account *a, struct vdb_txn **t) A_MUST_USE;
+/* The end of it. NULL is fine. */
+void account_read_end(struct account *a, struct vdb_txn *t);
+
+/*
+ * Take the lock, bring the view up to the log, begin writing the view.
+ * account_write_end(commit) ends it: with commit the view's changes stay.
+ * Releases the lock in any case.
+ */
+int account_write(struct account *a, unsigned timeout_ms, struct vdb_txn **t)
+    A_MUST_USE;
+int account_write_end(struct account *a, struct vdb_txn *t, bool commit);
+
+#endif
