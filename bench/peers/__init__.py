@@ -1,0 +1,1 @@
+"""The servers that bench/compare measures: how each is set up, started and stopped."""

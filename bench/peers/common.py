@@ -1,0 +1,146 @@
+"""What every server under measurement has in common."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+PASSWORD = "pw"
+
+
+class BenchError(Exception):
+    """A set-up step failed; the text says which and where its log is."""
+
+
+def run(argv, log, **kw):
+    """Run a set-up command, its output into the file log; BenchError when it fails."""
+    with open(log, "ab") as out:
+        out.write(("$ " + " ".join(map(str, argv)) + "\n").encode())
+        out.flush()
+        r = subprocess.run(argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL, **kw)
+    if r.returncode != 0:
+        raise BenchError(f"{argv[0]} ended with {r.returncode}; see {log}")
+
+
+def wait_port(port, seconds=20.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise BenchError(f"nothing answers on port {port}")
+
+
+def free_ports(n):
+    """n ports of the loopback address that were free a moment ago."""
+    socks = [socket.socket() for _ in range(n)]
+    for s in socks:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in socks]
+    for s in socks:
+        s.close()
+    return ports
+
+
+def descendants(pids):
+    """pids and all processes below them."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as f:
+                    parents[int(name)] = int(f.read().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                pass
+    found = set(pids)
+    while True:
+        more = {p for p, up in parents.items() if up in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def unpack(name, packages, work):
+    """Fetch Debian packages and what they need, unpack them below work; the /usr to overlay."""
+    root = os.path.join(work, "roots", name)
+    usr = os.path.join(root, "usr")
+    log = os.path.join(work, f"{name}-unpack.log")
+    if os.path.exists(os.path.join(root, "done")):
+        return usr
+    debs = os.path.join(work, "debs", name)
+    os.makedirs(os.path.join(debs, "partial"), exist_ok=True)
+    os.makedirs(root, exist_ok=True)
+    run(["apt-get", "install", "-y", "--no-install-recommends", "--download-only", "--reinstall",
+         "-o", f"Dir::Cache::archives={debs}", *packages], log)
+    for deb in sorted(os.listdir(debs)):
+        if deb.endswith(".deb"):
+            run(["dpkg-deb", "-x", os.path.join(debs, deb), root], log)
+    lib = os.path.join(root, "lib")
+    if os.path.isdir(lib):  # /lib is /usr/lib here
+        shutil.copytree(lib, os.path.join(usr, "lib"), symlinks=True, dirs_exist_ok=True)
+    open(os.path.join(root, "done"), "w").close()
+    return usr
+
+
+def system_user(name, log):
+    """The package's scripts would have made it."""
+    if subprocess.run(["id", name], capture_output=True).returncode != 0:
+        run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name], log)
+
+
+class Server:
+    """One server: a name for the table, ports, and the roots of its process trees."""
+
+    name = "?"
+    tls_port = None
+
+    def __init__(self, work):
+        self.dir = os.path.join(work, self.name)
+        self.log = os.path.join(work, f"{self.name}.log")
+        self.procs = []
+        os.makedirs(self.dir, exist_ok=True)
+
+    def user(self, kind):
+        """The user name format for load: 'u' (mail in it) or 'id' (for many connections)."""
+        return f"{kind}%d"
+
+    def roots(self):
+        return [p.pid for p in self.procs]
+
+    def spawn(self, argv):
+        with open(self.log, "ab") as out:
+            p = subprocess.Popen(argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                 start_new_session=True)
+        self.procs.append(p)
+        return p
+
+    def in_overlay(self, usr, argv):
+        """argv run with usr laid over /usr, in a mount namespace of its own."""
+        return ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                'mount -t overlay -o "ro,lowerdir=$1:/usr" overlay /usr && shift && exec "$@"',
+                "sh", usr, *argv]
+
+    def stop(self):
+        everything = descendants(self.roots())
+        for p in self.procs:
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+        for p in self.procs:
+            try:
+                p.wait(20)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
+        for pid in everything:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.procs = []
+
+    # Before the first-time rows: forget what was computed from earlier requests.
+    def forget_cache(self, user):
+        pass

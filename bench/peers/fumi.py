@@ -1,0 +1,60 @@
+"""fumi from the build directory, each account under a uid of its own, passwords as cheap as the peers'."""
+import os
+import subprocess
+
+from . import common
+
+FIRST_UID = 40000
+
+
+class Fumi(common.Server):
+    name = "fumi"
+
+    def __init__(self, work, users, idle_users, build):
+        super().__init__(work)
+        self.build = build
+        self.imap, self.tls_port = common.free_ports(2)
+        self.users = [f"u{i}@bench" for i in range(1, users + 1)] + [f"id{i}@bench" for i in range(1, idle_users + 1)]
+        os.chmod(self.dir, 0o755)
+
+    def user(self, kind):
+        return f"{kind}%d@bench"
+
+    def start(self):
+        conf = os.path.join(self.dir, "fumi.conf")
+        with open(conf, "w") as f:
+            f.write(f"""[server]
+state-dir = {self.dir}/state
+run-dir = {self.dir}/run
+log-file = {self.dir}/fumi.log
+[listener imap]
+address = 127.0.0.1:{self.imap}
+[listener imaps]
+address = 127.0.0.1:{self.tls_port}
+[store]
+uid-range = {FIRST_UID}-{FIRST_UID + 9999}
+[auth]
+plaintext-on-loopback = yes
+[limits]
+connections-per-address = 3000
+sessions-per-account = 100
+""")
+        fumi = os.path.join(self.build, "fumi")
+        if not os.path.exists(f"{self.dir}/users.done"):
+            r = subprocess.run([fumi, "-c", conf, "account", "add", "--scheme", "plain", *self.users],
+                               input=f"{common.PASSWORD}\n", text=True, capture_output=True)
+            if r.returncode != 0:
+                raise common.BenchError(f"fumi account add: {r.stderr}")
+            open(f"{self.dir}/users.done", "w").close()
+        self.spawn([fumi, "-c", conf, "serve"])
+        common.wait_port(self.imap)
+
+    def new_boot(self, bench, messages):
+        """As after a power cut: the view's boot id is another one, so that it must be rebuilt."""
+        self.stop()
+        env = "FUMI_BOOT_ID"
+        os.environ[env] = os.urandom(8).hex()
+        try:
+            self.start()
+        finally:
+            del os.environ[env]
