@@ -6,9 +6,8 @@
 #include "base/view.h"
 
 /* The fields of an ENVELOPE, values as in the message (folding included);
- * p == NULL: not there. Of a field that is there twice the last is taken
- * for date, subject, and ids, all are joined for addresses (see
- * docs/violations.md). */
+ * p == NULL: not there. Of a field that is there twice the first is taken, of
+ * addresses all are (see docs/violations.md). */
 enum envelope_field {
 	ENVELOPE_DATE,
 	ENVELOPE_SUBJECT,
@@ -26,6 +25,9 @@ enum envelope_field {
 struct envelope {
 	struct view value[ENVELOPE_FIELDS];
 };
+
+/* Address fields that are joined to others of their name; more are dropped. */
+#define ENVELOPE_JOIN_MAX 20
 
 /* Collect the fields of a header section. Joined values come from a. */
 void envelope_read(struct view header, struct arena *a, struct envelope *out);
