@@ -58,6 +58,16 @@ struct msg_client msg_client_get(struct wire *w);
 void msg_text_put(struct buf *b, const char *text);
 struct view msg_text_get(struct wire *w);
 
+/* A byte that is 0 or 1, nothing else. */
+void msg_bool_put(struct buf *b, bool v);
+bool msg_bool_get(struct wire *w);
+/* MSG_GRANT_SIZE bytes. */
+void msg_id_put(struct buf *b, const uint8_t id[MSG_GRANT_SIZE]);
+void msg_id_get(struct wire *w, uint8_t id[MSG_GRANT_SIZE]);
+/* As wire_bytes(), and every byte is printable ASCII but no space, and there
+ * is at least one. */
+struct view msg_word_get(struct wire *w, size_t max);
+
 /* An account's name: 1..MSG_ACCOUNT_MAX bytes, no control characters, no
  * space; otherwise the reader goes bad. */
 struct view msg_account_get(struct wire *w);

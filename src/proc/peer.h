@@ -29,7 +29,7 @@ struct peer_rule {
 	 * fd    the descriptor that came (or -1); take it by fd_take(), it is
 	 *       closed otherwise
 	 * False: the message breaks the rules, the peer is closed. It may call
-	 * peer_close() itself and return true.
+	 * peer_close() itself and return true, but must leave the object.
 	 */
 	bool (*handle)(void *ctx, struct wire *body, int *fd);
 };

@@ -1,0 +1,148 @@
+#include "proc/msg_session.h"
+
+#include <assert.h>
+
+void
+msg_session_start_put(struct buf *b, const struct msg_session_start *m)
+{
+	assert(m->tag.n > 0 && m->tag.n <= MSG_TAG_MAX);
+	assert(m->command.n <= MSG_COMMAND_MAX);
+	assert(m->unread.n <= MSG_UNREAD_MAX);
+	wire_put_u32(b, MSG_SESSION_START);
+	wire_put_u64(b, m->session);
+	wire_put_bytes(b, m->tag);
+	wire_put_bytes(b, m->command);
+	wire_put_bytes(b, m->unread);
+	msg_client_put(b, &m->client);
+	msg_bool_put(b, m->direct);
+	wire_put_u64(b, m->modseq);
+}
+
+bool
+msg_session_start_get(struct wire *w, struct msg_session_start *m)
+{
+	m->session = wire_u64(w);
+	m->tag = msg_word_get(w, MSG_TAG_MAX);
+	m->command = msg_word_get(w, MSG_COMMAND_MAX);
+	m->unread = wire_bytes(w, MSG_UNREAD_MAX);
+	m->client = msg_client_get(w);
+	m->direct = msg_bool_get(w);
+	m->modseq = wire_u64(w);
+	return wire_end(w) && m->session != 0;
+}
+
+void
+msg_session_ready_put(struct buf *b)
+{
+	wire_put_u32(b, MSG_SESSION_READY);
+}
+
+void
+msg_session_watch_put(struct buf *b)
+{
+	wire_put_u32(b, MSG_SESSION_WATCH);
+}
+
+void
+msg_session_committed_put(struct buf *b, uint64_t modseq)
+{
+	wire_put_u32(b, MSG_SESSION_COMMITTED);
+	wire_put_u64(b, modseq);
+}
+
+void
+msg_session_changed_put(struct buf *b, uint64_t modseq)
+{
+	wire_put_u32(b, MSG_SESSION_CHANGED);
+	wire_put_u64(b, modseq);
+}
+
+bool
+msg_session_modseq_get(struct wire *w, uint64_t *modseq)
+{
+	*modseq = wire_u64(w);
+	return wire_end(w);
+}
+
+void
+msg_session_state_put(struct buf *b, uint8_t state)
+{
+	wire_put_u32(b, MSG_SESSION_STATE);
+	wire_put_u8(b, state);
+}
+
+bool
+msg_session_state_get(struct wire *w, uint8_t *state)
+{
+	*state = wire_u8(w);
+	return wire_end(w) && *state >= MSG_SESSION_BUSY &&
+	    *state <= MSG_SESSION_IDLE;
+}
+
+void
+msg_session_shutdown_put(struct buf *b, const char *text)
+{
+	wire_put_u32(b, MSG_SESSION_SHUTDOWN);
+	msg_text_put(b, text);
+}
+
+bool
+msg_session_shutdown_get(struct wire *w, struct view *text)
+{
+	*text = msg_text_get(w);
+	return wire_end(w);
+}
+
+/* Any bytes but control characters. */
+static struct view
+take_sender(struct wire *w)
+{
+	struct view v = wire_bytes(w, MSG_SESSION_SENDER_MAX);
+
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < ' ' || v.p[i] == 0x7f)
+			w->ok = false;
+	return w->ok ? v : (struct view){ NULL, 0 };
+}
+
+void
+msg_session_deliver_put(struct buf *b, const struct msg_session_deliver *m)
+{
+	assert(m->sender.n <= MSG_SESSION_SENDER_MAX);
+	wire_put_u32(b, MSG_SESSION_DELIVER);
+	wire_put_u64(b, m->delivery);
+	wire_put_bytes(b, m->sender);
+}
+
+bool
+msg_session_deliver_get(struct wire *w, struct msg_session_deliver *m)
+{
+	m->delivery = wire_u64(w);
+	m->sender = take_sender(w);
+	return wire_end(w) && m->delivery != 0;
+}
+
+void
+msg_session_delivered_put(struct buf *b, const struct msg_session_delivered *m)
+{
+	assert(m->text.n <= MSG_TEXT_MAX);
+	wire_put_u32(b, MSG_SESSION_DELIVERED);
+	wire_put_u64(b, m->delivery);
+	wire_put_u8(b, m->result);
+	wire_put_u32(b, m->uid);
+	wire_put_u64(b, m->modseq);
+	wire_put_bytes(b, m->text);
+}
+
+bool
+msg_session_delivered_get(struct wire *w, struct msg_session_delivered *m)
+{
+	m->delivery = wire_u64(w);
+	m->result = wire_u8(w);
+	m->uid = wire_u32(w);
+	m->modseq = wire_u64(w);
+	m->text = msg_text_get(w);
+	return wire_end(w) && m->delivery != 0 &&
+	    m->result <= MSG_SESSION_PERMANENT &&
+	    (m->result == MSG_SESSION_OK) == (m->uid != 0);
+}

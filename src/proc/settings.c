@@ -1,0 +1,219 @@
+#include "proc/settings.h"
+
+#include "base/netaddr.h"
+
+/*
+ * The one table of settings, in the order in which a person sets up a server.
+ */
+static const char *const sandbox_names[] = { "require", "best-effort", NULL };
+static const char *const style_names[] = { "plain", "systemd", NULL };
+static const char *const level_names[] = { "crashes", "failures", "major",
+	"problems", "low-level", "all", NULL };
+static const char *const protocol_names[] = { "imap", NULL };
+static const char *const tls_names[] = { "none", "starttls", "implicit", NULL };
+static const char *const version_names[] = { "1.2", "1.3", NULL };
+static const char *const cleartext_names[] = { "never", "loopback", "always",
+	NULL };
+static const char *const uid_names[] = { "local", "range", "vmail", "server",
+	NULL };
+
+static const struct conf_section sections[] = {
+	{ "server", false, "The server as a whole." },
+	{ "listener", true,
+	    "An address to listen on. Without any such section, IMAP listens "
+	    "on port 143 with STARTTLS and on port 993 with TLS." },
+	{ "tls", false, "The default certificate and the rules of TLS." },
+	{ "certificate", true,
+	    "A further certificate, chosen by the name a client asks for." },
+	{ "gate", false, "Limits before login." },
+	{ "auth", false, "Accounts and how they log in." },
+	{ "store", false, "Where and how mail is kept." },
+	{ "session", false, "Limits after login." },
+	{ "delivery", false, "Mail that comes in." },
+};
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define SECOND 1000ull
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+#define STRING(sec, key, def, min, max, meaning)                               \
+	{                                                                      \
+		sec, key, CONF_STRING, def, min, max, NULL, 0, meaning         \
+	}
+#define PATH(sec, key, def, meaning)                                           \
+	{                                                                      \
+		sec, key, CONF_PATH, def, 0, 0, NULL, 0, meaning               \
+	}
+#define NUMBER(sec, key, type, def, min, max, meaning)                         \
+	{                                                                      \
+		sec, key, type, def, min, max, NULL, 0, meaning                \
+	}
+#define CHOICE(sec, key, def, names, meaning)                                  \
+	{                                                                      \
+		sec, key, CONF_ENUM, def, 0, 0, names, 0, meaning              \
+	}
+#define LIST(sec, key, def, max, meaning)                                      \
+	{                                                                      \
+		sec, key, CONF_LIST, def, 0, max, NULL, 0, meaning             \
+	}
+
+static const struct conf_setting settings[] = {
+	/* server */
+	PATH("server", "state-dir", "/var/lib/fumi",
+	    "Directory of accounts and mail."),
+	PATH("server", "run-dir", "/run/fumi",
+	    "Directory of sockets and the process id."),
+	STRING("server", "hostname", NULL, 0, 253,
+	    "Name of this server in greetings and logs; empty: the system's."),
+	CHOICE("server", "sandbox", "require", sandbox_names,
+	    "Whether to refuse to start when the kernel lacks a wall of the "
+	    "sandbox, or to go on without it."),
+	NUMBER("server", "gates", CONF_INT, "0", 0, 64,
+	    "Processes that hold connections; 0: one for each processor, at "
+	    "most 4."),
+	STRING("server", "auth-user", "fumi-auth", 1, 64,
+	    "System user, or number, of the process that knows the accounts. "
+	    "The users matter only when the server is started by root."),
+	STRING("server", "gate-user", "fumi-gate", 1, 64,
+	    "System user, or number, of the processes that hold "
+	    "connections."),
+	STRING("server", "hub-user", "fumi-hub", 1, 64,
+	    "System user, or number, of the process that knows the "
+	    "sessions."),
+	STRING("server", "forker-user", "fumi-forker", 1, 64,
+	    "System user, or number, of the process that starts the "
+	    "sessions; owner of the directory of accounts."),
+	PATH("server", "log", NULL, "File of the log; empty: standard error."),
+	CHOICE("server", "log-style", "plain", style_names,
+	    "Records with time, or for the journal of systemd."),
+	CHOICE("server", "log-level", "major", level_names,
+	    "How much is logged; each level includes those before it."),
+	NUMBER("server", "stop-timeout", CONF_DURATION, "20s", SECOND,
+	    10 * MINUTE,
+	    "How long sessions may take to end when the server is stopped."),
+	/* listener */
+	CHOICE("listener", "protocol", "imap", protocol_names,
+	    "What is spoken there."),
+	LIST("listener", "address", "*", 16,
+	    "Addresses to listen on; \"*\" for all of IPv4 and IPv6."),
+	NUMBER("listener", "port", CONF_INT, "143", 0, 65535,
+	    "TCP port; 0: any that is free."),
+	CHOICE("listener", "tls", "starttls", tls_names,
+	    "No TLS at all, TLS when the client asks for it, or TLS from the "
+	    "first byte."),
+	/* tls */
+	PATH("tls", "certificate", NULL,
+	    "File with the certificate and its chain, PEM; empty: no TLS."),
+	PATH("tls", "key", NULL,
+	    "File with the key, PEM; empty: it is in the file of the "
+	    "certificate."),
+	CHOICE("tls", "min-version", "1.2", version_names,
+	    "Oldest version of TLS that is spoken."),
+	/* certificate */
+	PATH("certificate", "certificate", NULL,
+	    "File with the certificate and its chain, PEM."),
+	PATH("certificate", "key", NULL,
+	    "File with the key, PEM; empty: it is in the file of the "
+	    "certificate."),
+	/* gate */
+	NUMBER("gate", "connections", CONF_INT, "20000", 1, 1000000,
+	    "Connections of one process."),
+	NUMBER("gate", "connections-per-address", CONF_INT, "100", 1, 100000,
+	    "Connections of one IPv4 address or IPv6 /64 to one process, "
+	    "those with a session included."),
+	NUMBER("gate", "login-timeout", CONF_DURATION, "3m", SECOND, HOUR,
+	    "How long a connection may take to log in."),
+	NUMBER("gate", "login-attempts", CONF_INT, "5", 1, 100,
+	    "Failed logins of one connection before it is closed."),
+	NUMBER("gate", "login-bytes", CONF_SIZE, "64K", 4 * KIB, 16 * MIB,
+	    "Bytes a client may send before it has logged in."),
+	/* auth */
+	PATH("auth", "directory", NULL,
+	    "Directory of the database of accounts; empty: auth in the "
+	    "server's state directory."),
+	CHOICE("auth", "cleartext", "never", cleartext_names,
+	    "Where passwords may be sent without TLS."),
+	NUMBER("auth", "workers", CONF_INT, "0", 0, 64,
+	    "Processes that check passwords; 0: one for each processor, at "
+	    "most 4."),
+	/* store */
+	CHOICE("store", "uid", "local", uid_names,
+	    "Whose uid an account's files and sessions have: that of the "
+	    "local user of the same name where there is one, else one of the "
+	    "range; always one of the range; one for all; the server's own "
+	    "(always so when root has not started it)."),
+	STRING("store", "uid-range", "200000-299999", 3, 21,
+	    "First and last uid, and gid, for accounts without a local "
+	    "user."),
+	STRING("store", "vmail-user", "vmail", 1, 64,
+	    "System user, or number, of all accounts with uid = vmail."),
+	NUMBER("store", "keep-expunged", CONF_DURATION, "14d", 0, 3650 * DAY,
+	    "How long expunged messages can be brought back."),
+	NUMBER("store", "max-message", CONF_SIZE, "100M", 64 * KIB, GIB,
+	    "Largest message taken."),
+	/* session */
+	NUMBER("session", "per-account", CONF_INT, "100", 1, 10000,
+	    "Sessions of one account at once."),
+	NUMBER("session", "total", CONF_INT, "20000", 1, 1000000,
+	    "Sessions of all accounts at once."),
+	NUMBER("session", "memory", CONF_SIZE, "512M", 64 * MIB, 64 * GIB,
+	    "Memory of one session."),
+	NUMBER("session", "cpu", CONF_DURATION, "2m", SECOND, HOUR,
+	    "Processor time of one command."),
+	NUMBER("session", "idle", CONF_DURATION, "30m", MINUTE, DAY,
+	    "How long a client may be silent (RFC 9051 asks for 30 minutes "
+	    "at least)."),
+	/* delivery */
+	LIST("delivery", "deliver-users", NULL, 32,
+	    "System users, or numbers, that may deliver to any account, "
+	    "besides root and the server itself. Everybody may deliver to "
+	    "the own account."),
+};
+
+const struct conf_schema settings_schema = {
+	sections,
+	sizeof(sections) / sizeof(sections[0]),
+	settings,
+	sizeof(settings) / sizeof(settings[0]),
+};
+
+static void
+check_listener(struct conf *c, const char *name)
+{
+	const char *const *a;
+	size_t n;
+
+	a = conf_list(c, "listener", name, "address", &n);
+	for (size_t i = 0; i < n; i++) {
+		struct netaddr addr;
+
+		if (view_eq(view_str(a[i]), VIEW_LIT("*")) ||
+		    netaddr_parse(view_str(a[i]), &addr))
+			continue;
+		conf_fail(c, "listener", name, "address",
+		    "\"%s\" is not an address", a[i]);
+	}
+	if (conf_enum(c, "listener", name, "tls") == SETTINGS_TLS_IMPLICIT &&
+	    *conf_str(c, "tls", NULL, "certificate") == '\0')
+		conf_fail(c, "listener", name, "tls",
+		    "there is no certificate in [tls]");
+}
+
+bool
+settings_check(struct conf *c)
+{
+	size_t before = conf_error_count(c);
+	const char *name;
+
+	for (size_t i = 0; (name = conf_name(c, "listener", i)) != NULL; i++)
+		check_listener(c, name);
+	for (size_t i = 0; (name = conf_name(c, "certificate", i)) != NULL; i++)
+		if (*conf_str(c, "certificate", name, "certificate") == '\0')
+			conf_fail(c, "certificate", name, "certificate",
+			    "no file is named");
+	return conf_error_count(c) == before;
+}

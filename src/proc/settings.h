@@ -1,0 +1,37 @@
+#ifndef PROC_SETTINGS_H
+#define PROC_SETTINGS_H
+
+#include "base/conf.h"
+
+/* Every setting of fumi with its default and its meaning, in one table. */
+extern const struct conf_schema settings_schema;
+
+#define SETTINGS_FILE "/etc/fumi/fumi.conf"
+
+/* Indices of the enums, in the order of their names. */
+enum settings_sandbox {
+	SETTINGS_SANDBOX_REQUIRE,
+	SETTINGS_SANDBOX_BEST_EFFORT
+};
+enum settings_tls {
+	SETTINGS_TLS_NONE,
+	SETTINGS_TLS_STARTTLS,
+	SETTINGS_TLS_IMPLICIT,
+};
+enum settings_cleartext {
+	SETTINGS_CLEARTEXT_NEVER,
+	SETTINGS_CLEARTEXT_LOOPBACK,
+	SETTINGS_CLEARTEXT_ALWAYS,
+};
+enum settings_uid {
+	SETTINGS_UID_LOCAL,  /* local users their own, others from the range */
+	SETTINGS_UID_RANGE,  /* all from the range */
+	SETTINGS_UID_VMAIL,  /* one for all: vmail-user */
+	SETTINGS_UID_SERVER, /* the server's own: without root */
+};
+
+/* What the table alone cannot say: settings that must fit each other. False
+ * adds errors to c. */
+bool settings_check(struct conf *c) A_MUST_USE;
+
+#endif
