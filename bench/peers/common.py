@@ -91,6 +91,12 @@ def system_user(name, log):
         run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name], log)
 
 
+def self_signed(directory, log):
+    """directory/cert.pem and key.pem, for localhost."""
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650",
+         "-subj", "/CN=localhost", "-keyout", f"{directory}/key.pem", "-out", f"{directory}/cert.pem"], log)
+
+
 class Server:
     """One server: a name for the table, ports, and the roots of its process trees."""
 

@@ -19,9 +19,7 @@ class Cyrus(common.Server):
             os.makedirs(os.path.join(self.dir, sub), exist_ok=True)
         self.write_config()
         if not os.path.exists(f"{self.dir}/users.done"):
-            common.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", f"{self.dir}/key.pem", "-out", f"{self.dir}/cert.pem", "-days", "3650",
-                        "-subj", "/CN=localhost"], self.log)
+            common.self_signed(self.dir, self.log)
             names = ["cyrus"] + [f"u{i}" for i in range(1, users + 1)] + [f"id{i}" for i in range(1, idle_users + 1)]
             script = f"for i in {' '.join(names)}; do " \
                 f"echo -n {common.PASSWORD} | saslpasswd2 -f {self.dir}/sasldb2 -u localhost -c -p $i || exit 1; done"

@@ -30,9 +30,7 @@ class Dovecot(common.Server):
         os.chmod(self.dir, 0o755)
         os.chmod(os.path.join(self.dir, "mail"), 0o755)
         if not os.path.exists(os.path.join(self.dir, "cert.pem")):
-            common.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", f"{self.dir}/key.pem", "-out", f"{self.dir}/cert.pem", "-days", "3650",
-                        "-subj", "/CN=localhost"], self.log)
+            common.self_signed(self.dir, self.log)
         names = [f"u{i}" for i in range(1, users + 1)] + [f"id{i}" for i in range(1, idle_users + 1)]
         with open(os.path.join(self.dir, "passwd"), "w") as f:
             for i, name in enumerate(names):

@@ -16,6 +16,8 @@ class Fumi(common.Server):
         self.imap, self.tls_port = common.free_ports(2)
         self.users = [f"u{i}@bench" for i in range(1, users + 1)] + [f"id{i}@bench" for i in range(1, idle_users + 1)]
         os.chmod(self.dir, 0o755)
+        if not os.path.exists(f"{self.dir}/cert.pem"):
+            common.self_signed(self.dir, self.log)
 
     def user(self, kind):
         return f"{kind}%d@bench"
@@ -26,18 +28,24 @@ class Fumi(common.Server):
             f.write(f"""[server]
 state-dir = {self.dir}/state
 run-dir = {self.dir}/run
-log-file = {self.dir}/fumi.log
+log = {self.dir}/fumi.log
 [listener imap]
-address = 127.0.0.1:{self.imap}
+address = 127.0.0.1
+port = {self.imap}
 [listener imaps]
-address = 127.0.0.1:{self.tls_port}
-[store]
-uid-range = {FIRST_UID}-{FIRST_UID + 9999}
-[auth]
-plaintext-on-loopback = yes
-[limits]
+address = 127.0.0.1
+port = {self.tls_port}
+tls = implicit
+[tls]
+certificate = {self.dir}/cert.pem
+key = {self.dir}/key.pem
+[gate]
 connections-per-address = 3000
-sessions-per-account = 100
+[auth]
+cleartext = loopback
+[store]
+uid = range
+uid-range = {FIRST_UID}-{FIRST_UID + 9999}
 """)
         fumi = os.path.join(self.build, "fumi")
         if not os.path.exists(f"{self.dir}/users.done"):
