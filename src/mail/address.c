@@ -134,8 +134,8 @@ is_clean(struct view v)
 		uint8_t c = v.p[i];
 
 		if (c == '"' || c == '(' || c == '\\' || c == '\r' ||
-		    c == '\n' || c == '\t' || (c == ' ' && i > 0 &&
-						  v.p[i - 1] == ' '))
+		    c == '\n' || c == '\t' ||
+		    (c == ' ' && i > 0 && v.p[i - 1] == ' '))
 			return false;
 	}
 	return true;
@@ -270,7 +270,8 @@ take_domain(struct parser *ps, const char *stop)
 
 		if (l == LEX_CHAR && c == '[') {
 			n = literal_size(ps->in);
-		} else if (l == LEX_CHAR && c != '.' && strchr(stop, c) != NULL) {
+		} else if (l == LEX_CHAR && c != '.' &&
+		    strchr(stop, c) != NULL) {
 			w.end = c;
 			return w;
 		} else if (l == LEX_COMMENT || l == LEX_BLANK) {
@@ -405,8 +406,9 @@ take_address(struct parser *ps)
 		take_angle(ps, d, w.comment);
 	} else if (w.end == ':') {
 		view_skip(&ps->in, 1);
-		add(ps, (struct address){
-		    .mailbox = w.any ? clean(ps, w.span, true) : VIEW_LIT("") });
+		add(ps,
+		    (struct address){ .mailbox = w.any ? clean(ps, w.span, true)
+						       : VIEW_LIT("") });
 		ps->in_group = true;
 	} else if (w.any || w.end == '@')
 		take_plain(ps, &w);

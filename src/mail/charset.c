@@ -30,7 +30,7 @@ struct charset {
 	/* FORM_JIS */
 	uint8_t esc[4];
 	size_t esc_n;
-	uint8_t set; /* '(': bytes as they are, 'I': kana, '$': two bytes,
+	uint8_t set;  /* '(': bytes as they are, 'I': kana, '$': two bytes,
 	                'D': two bytes of JIS X 0212 */
 	bool shifted; /* after SO */
 	bool second;  /* the second byte of two is next */
@@ -410,8 +410,8 @@ iconv_put(struct charset *c, struct view in, struct buf *out)
 		size_t r = iconv(c->cd, &p, &left, &o, &room);
 		int err = errno;
 
-		put_valid((struct view){ (uint8_t *)to, (size_t)(o - to) },
-		    out);
+		put_valid(
+		    (struct view){ (uint8_t *)to, (size_t)(o - to) }, out);
 		if (r != (size_t)-1 || err == E2BIG)
 			continue;
 		if (err == EINVAL && left <= HELD_MAX / 2)
@@ -436,14 +436,13 @@ put_held(struct charset *c, struct view in, struct buf *out)
 		memcpy(joined, c->held, n);
 		joined[n++] = in.p[0];
 		view_skip(&in, 1);
-		left = c->form == FORM_UTF8 ?
-		    utf8_put((struct view){ joined, n }, out) :
-		    iconv_put(c, (struct view){ joined, n }, out);
+		left = c->form == FORM_UTF8
+		    ? utf8_put((struct view){ joined, n }, out)
+		    : iconv_put(c, (struct view){ joined, n }, out);
 		memcpy(c->held, joined + n - left, left);
 		c->held_n = left;
 	}
-	left = c->form == FORM_UTF8 ? utf8_put(in, out) :
-	                              iconv_put(c, in, out);
+	left = c->form == FORM_UTF8 ? utf8_put(in, out) : iconv_put(c, in, out);
 	if (left > 0) {
 		memcpy(c->held, in.p + in.n - left, left);
 		c->held_n = left;

@@ -104,8 +104,9 @@ int64_t
 date_day(struct date d)
 {
 	return floor_div(d.seconds, DAY_SECONDS) +
-	    floor_div((d.seconds - floor_div(d.seconds, DAY_SECONDS) *
-		DAY_SECONDS) + (int64_t)d.zone_minutes * 60,
+	    floor_div(
+		(d.seconds - floor_div(d.seconds, DAY_SECONDS) * DAY_SECONDS) +
+		    (int64_t)d.zone_minutes * 60,
 		DAY_SECONDS);
 }
 
@@ -437,8 +438,8 @@ month_days(int year, int month)
 	if (month == 2)
 		return 28 +
 		    ((year % 4 == 0 && year % 100 != 0) || year % 400 == 0);
-	return 30 + (month == 4 || month == 6 || month == 9 || month == 11 ?
-		0 : 1);
+	return 30 +
+	    (month == 4 || month == 6 || month == 9 || month == 11 ? 0 : 1);
 }
 
 /* date-day "-" date-month "-" date-year, or with date-day-fixed */

@@ -423,8 +423,8 @@ encoded_param_decode(struct view params, struct view name, struct buf *out)
 		if (!view_starts_ci(p.name, name))
 			continue;
 		s[n].param = p;
-		if (!parse_suffix(view_sub(p.name, name.n, p.name.n), &s[n],
-			&is_plain))
+		if (!parse_suffix(
+			view_sub(p.name, name.n, p.name.n), &s[n], &is_plain))
 			continue;
 		if (!is_plain) {
 			first |= s[n].number == 0;

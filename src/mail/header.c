@@ -15,7 +15,8 @@ is_blank(uint8_t c)
 static bool
 at_empty_line(const uint8_t *p, size_t n)
 {
-	return (n > 0 && p[0] == '\n') || (n > 1 && p[0] == '\r' && p[1] == '\n');
+	return (n > 0 && p[0] == '\n') ||
+	    (n > 1 && p[0] == '\r' && p[1] == '\n');
 }
 
 /* Bytes up to and with the next line end, or all. */
@@ -112,8 +113,8 @@ header_find(struct view header, struct view name, struct header_field *out)
 struct view
 header_trim(struct view v)
 {
-	while (v.n > 0 &&
-	    (is_blank(v.p[0]) || v.p[0] == '\r' || v.p[0] == '\n'))
+	while (
+	    v.n > 0 && (is_blank(v.p[0]) || v.p[0] == '\r' || v.p[0] == '\n'))
 		view_skip(&v, 1);
 	while (v.n > 0 &&
 	    (is_blank(v.p[v.n - 1]) || v.p[v.n - 1] == '\r' ||
@@ -153,7 +154,7 @@ header_filter(struct view header, const struct view *names, size_t n, bool not,
 	while (header_next(&header, &f)) {
 		bool listed = f.name.n > 0 && is_one_of(f.name, names, n);
 
-		if (listed == not)
+		if (listed == not )
 			continue;
 		buf_put(out, f.raw);
 		if (f.raw.p[f.raw.n - 1] != '\n')

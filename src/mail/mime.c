@@ -17,19 +17,21 @@
 struct hit {
 	int level; /* index into the stack; -1: the end of the message */
 	bool close;
+	bool own_end; /* the line end in front of it is its own */
 	size_t start; /* of the line */
 };
 
 struct parser {
 	struct view msg;
 	struct arena *a;
-	size_t pos;      /* start of a line, or the end */
-	uint64_t lines;  /* line ends before pos */
+	size_t pos;     /* start of a line, or the end */
+	size_t hit_end; /* of the last boundary line */
+	uint64_t lines; /* line ends before pos */
 	uint32_t parts;
-	int depth;       /* boundaries on the stack */
-	int nested;      /* containers around pos */
-	bool full;       /* no more containers: arena or parts are used up */
-	struct hit hit;  /* the last one found */
+	int depth;      /* boundaries on the stack */
+	int nested;     /* containers around pos */
+	bool full;      /* no more containers: arena or parts are used up */
+	struct hit hit; /* the last one found */
 	struct view stack[MIME_DEPTH_MAX];
 };
 
@@ -48,7 +50,7 @@ static const struct view application_type = { (const uint8_t *)"application",
 static const struct view octet_type = { (const uint8_t *)"octet-stream", 12 };
 
 /* RFC 2045 section 5.2: what a part without Content-Type is. */
-static struct mime_param default_charset = {
+static const struct mime_param default_charset = {
 	.name = { (const uint8_t *)"charset", 7 },
 	.value = { (const uint8_t *)"us-ascii", 8 },
 };
@@ -119,7 +121,8 @@ is_boundary(struct parser *ps, size_t n)
 	view_skip(&line, 2);
 	if ((level = match_boundary(ps, line, &close)) < 0)
 		return false;
-	ps->hit = (struct hit){ level, close, ps->pos };
+	ps->hit = (struct hit){ level, close, ps->pos != ps->hit_end, ps->pos };
+	ps->hit_end = ps->pos + n;
 	return true;
 }
 
@@ -144,10 +147,9 @@ count_lines(struct view v)
 static void
 scan(struct parser *ps)
 {
-	ps->hit = (struct hit){ -1, false, ps->msg.n };
+	ps->hit = (struct hit){ -1, false, false, ps->msg.n };
 	if (ps->depth == 0) {
-		ps->lines += count_lines(
-		    view_sub(ps->msg, ps->pos, ps->msg.n));
+		ps->lines += count_lines(view_sub(ps->msg, ps->pos, ps->msg.n));
 		ps->pos = ps->msg.n;
 		return;
 	}
@@ -164,8 +166,10 @@ scan(struct parser *ps)
 	ps->hit.start = ps->msg.n;
 }
 
-/* The body from body on up to the last hit; the line end before a boundary
- * belongs to it (RFC 2046 section 5.1.1). before: lines at the body's start. */
+/*
+ * The body from body on up to the last hit; the line end before a boundary
+ * belongs to it (RFC 2046 section 5.1.1), unless it already ends a boundary
+ * line. before: lines at the body's start. */
 static struct extent
 body_extent(const struct parser *ps, size_t body, uint64_t before)
 {
@@ -175,7 +179,7 @@ body_extent(const struct parser *ps, size_t body, uint64_t before)
 	if (ps->hit.level >= 0 && ps->pos > ps->hit.start &&
 	    ps->msg.p[ps->pos - 1] == '\n')
 		x.lines -= x.lines > 0; /* the boundary's own */
-	if (ps->hit.level >= 0 && end > body && ps->msg.p[end - 1] == '\n') {
+	if (ps->hit.own_end && end > body && ps->msg.p[end - 1] == '\n') {
 		end--;
 		x.lines -= x.lines > 0;
 		if (end > body && ps->msg.p[end - 1] == '\r')
@@ -189,7 +193,8 @@ body_extent(const struct parser *ps, size_t body, uint64_t before)
 static bool
 is_token(uint8_t c)
 {
-	return c > ' ' && c != 0x7f && memchr("()<>@,;:\\\"/[]?=", c, 15) == NULL;
+	return c > ' ' && c != 0x7f &&
+	    memchr("()<>@,;:\\\"/[]?=", c, 15) == NULL;
 }
 
 static void
@@ -253,10 +258,11 @@ field_text(struct parser *ps, struct view value)
 	return plain_text(ps, header_trim(value), false);
 }
 
-static struct mime_param *
+static const struct mime_param *
 take_params(struct parser *ps, struct view v)
 {
-	struct mime_param *first = NULL, **tail = &first, *p;
+	const struct mime_param *first = NULL, **tail = &first;
+	struct mime_param *p;
 	struct encoded_param e;
 
 	for (int i = 0; i < MIME_PARAMS_MAX && encoded_next_param(&v, &e);
@@ -323,7 +329,8 @@ set_disposition(struct parser *ps, struct mime_part *p, struct view value)
 static void
 set_languages(struct parser *ps, struct mime_part *p, struct view value)
 {
-	struct mime_param **tail = &p->languages, *l;
+	const struct mime_param **tail = &p->languages;
+	struct mime_param *l;
 	struct view v = value;
 
 	for (int i = 0; i < MIME_LANGUAGES_MAX && v.n > 0; i++) {
@@ -345,8 +352,8 @@ set_languages(struct parser *ps, struct mime_part *p, struct view value)
 
 /* One "Content-..." field; of those that are there twice the first counts. */
 static void
-set_field(struct parser *ps, struct mime_part *p, struct view name,
-    struct view value)
+set_field(
+    struct parser *ps, struct mime_part *p, struct view name, struct view value)
 {
 	view_skip(&name, 8);
 	if (view_eq_ci(name, VIEW_LIT("type")) && p->type.p == NULL)
@@ -455,14 +462,10 @@ boundary_of(const struct mime_part *p)
 {
 	const struct mime_param *b =
 	    mime_param_find(p->params, VIEW_LIT("boundary"));
-	struct view v = { NULL, 0 };
 
 	if (b == NULL)
-		return v;
-	v = view_sub(b->value, 0, MIME_BOUNDARY_MAX);
-	while (v.n > 0 && is_blank(v.p[v.n - 1]))
-		v.n--;
-	return v;
+		return (struct view){ NULL, 0 };
+	return view_sub(b->value, 0, MIME_BOUNDARY_MAX);
 }
 
 /* What a container that is not to be opened is instead. */
@@ -559,8 +562,8 @@ static void
 take_body(struct parser *ps, struct mime_part *p)
 {
 	bool multipart = mime_is(p, "multipart", NULL);
-	bool message = mime_is(p, "message", "rfc822") ||
-	    mime_is(p, "message", "global");
+	bool message =
+	    mime_is(p, "message", "rfc822") || mime_is(p, "message", "global");
 	struct view boundary = boundary_of(p);
 
 	if (!multipart && !message) {
@@ -587,7 +590,7 @@ take_part(struct parser *ps, struct mime_part *p, bool digest)
 	uint64_t before;
 	struct extent x;
 
-	ps->hit = (struct hit){ -1, false, ps->msg.n };
+	ps->hit = (struct hit){ -1, false, false, ps->msg.n };
 	more = take_header(ps, p);
 	read_fields(ps, p, digest);
 	before = ps->lines;

@@ -19,7 +19,7 @@
 #define MIME_ARENA_MAX ((size_t)64 << 20)
 
 struct mime_param {
-	struct mime_param *next;
+	const struct mime_param *next;
 	struct view name;  /* as written */
 	struct view value; /* quotes and quoted-pairs undone, unfolded */
 };
@@ -40,13 +40,13 @@ struct mime_part {
 	uint32_t n_children;
 
 	struct view type, subtype; /* never NULL; "text", "plain" by default */
-	struct mime_param *params; /* NULL: none */
+	const struct mime_param *params; /* NULL: none */
 	struct view id, description, md5, location;
 	struct view encoding_name; /* as written without comments; NULL: none */
 	enum transfer encoding;
 	struct view disposition; /* type; NULL: no disposition */
-	struct mime_param *disposition_params;
-	struct mime_param *languages; /* only value is set */
+	const struct mime_param *disposition_params;
+	const struct mime_param *languages; /* only value is set */
 
 	size_t header,
 	    header_n;        /* with the empty line, as far as there is one */

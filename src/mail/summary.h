@@ -13,8 +13,8 @@
  * format number is not read but made anew from the message.
  */
 #define SUMMARY_FORMAT 1
-/* Largest summary; a message whose own would be larger gets one without the
- * parts that made it so (flags tell which are missing). */
+/* Largest summary; a message whose own would be larger gets a short one with
+ * SUMMARY_PARTIAL. */
 #define SUMMARY_MAX ((size_t)16 << 20)
 
 enum summary_flag {
@@ -26,8 +26,9 @@ enum summary_flag {
 	SUMMARY_HAS_8BIT = 1 << 4,  /* an octet above 127 in the header */
 	SUMMARY_HAS_NUL = 1 << 5,   /* a NUL anywhere */
 	SUMMARY_IS_LIST = 1 << 6,   /* List-Id or List-Post is there */
-	SUMMARY_PARTIAL = 1 << 7,   /* too large: structure, body, index or
-	                                    common are empty: parse instead */
+	SUMMARY_PARTIAL = 1 << 7,   /* too large: envelope, structures,
+	                                    common and index are empty; parse
+	                                    the message instead */
 };
 
 /* Views into the bytes of the summary. */
@@ -49,7 +50,8 @@ struct summary {
  * Make the summary of a message.
  *
  * msg  as it goes over the wire
- * out  the summary is added (at most SUMMARY_MAX bytes)
+ * out  the summary is added (at most SUMMARY_MAX bytes); cut off as every buf
+ *      is when its own maximum is smaller
  *
  * Nothing is refused. Below 15 us for a common message of 4 KB.
  */

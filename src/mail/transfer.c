@@ -293,7 +293,7 @@ qp_put(struct transfer_decoder *d, struct view in, uint8_t *o)
 
 	while (p < e) {
 		if (d->state == QP_TEXT)
-			while (p < e && *p > ' ' && *p != '=')
+			while (p<e && * p> ' ' && *p != '=')
 				*o++ = *p++;
 		if (p < e)
 			o = qp_byte(d, *p++, o);
@@ -439,8 +439,11 @@ transfer_decode(enum transfer kind, struct view in, struct buf *out)
 uint64_t
 transfer_size(enum transfer kind, struct view in, bool *ok)
 {
-	uint8_t space[SIZE_PIECE + 2 * sizeof(((struct transfer_decoder *)0)->held)];
-	struct buf b = { .p = space, .cap = sizeof(space), .max = sizeof(space) };
+	uint8_t space[SIZE_PIECE +
+	    2 * sizeof(((struct transfer_decoder *)0)->held)];
+	struct buf b = {
+		.p = space, .cap = sizeof(space), .max = sizeof(space)
+	};
 	struct transfer_decoder d;
 	uint64_t n = 0;
 
