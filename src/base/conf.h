@@ -92,7 +92,8 @@ void conf_free(struct conf **c);
 bool conf_read(struct conf *c, struct view text, const char *file) A_MUST_USE;
 /* A file that cannot be read, or is too long, is an error of line 0. */
 bool conf_read_file(struct conf *c, const char *path) A_MUST_USE;
-/* One setting from elsewhere (a command line); value as in a file, unquoted.
+/* One setting from elsewhere (a command line); value as it stands in
+ * a file behind the "=".
  * name NULL for a plain section. origin is for messages. */
 bool conf_set(struct conf *c, const char *section, const char *name,
     const char *key, struct view value, const char *origin) A_MUST_USE;
