@@ -157,7 +157,7 @@ enum command_list_option {
 struct command_list {
 	struct command_mailbox reference;
 	const struct command_mailbox *patterns;
-	size_t n; /* 1..LIMITS_PATTERNS; 0 for the list "()" */
+	size_t n; /* 1..LIMITS_PATTERNS */
 	/* Any of the options or the pattern list was written: the extended
 	 * form, where for example LIST (SUBSCRIBED) "" "" has no magic. */
 	bool extended;

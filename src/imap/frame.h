@@ -116,7 +116,10 @@ bool frame_external(struct frame *f, uint32_t handle) A_MUST_USE;
 /* Drop the command; the caller answers it at once, tagged NO or BAD. After a
  * sync literal the stream goes on with a new command, after a non-sync one
  * frame_feed() swallows the octets, and then what follows of that command,
- * without a word. frame_text() stays as it was until the next frame_feed(). */
+ * without a word. frame_text() stays as it was until the next frame_feed().
+ * Also allowed after frame_external(), before an octet of it is taken: the text
+ * with the mark in it is then fit for command_parse(), so that an APPEND can
+ * be checked in full and refused before its literal comes. */
 void frame_refuse(struct frame *f);
 
 /*

@@ -20,13 +20,14 @@
 
 /* What a client takes from a server: a reply without its literals, and the
  * literals it lets into the reply's text. */
-#define LIMITS_REPLY_LINE (1024 * 1024)
+#define LIMITS_REPLY_LINE (16 * 1024 * 1024)
 #define LIMITS_REPLY_LITERAL (16 * 1024 * 1024)
 
-#define LIMITS_TAG 64      /* bytes of a tag */
-#define LIMITS_DEPTH 32    /* lists in lists, search keys in search keys */
-#define LIMITS_VALUES 4096 /* values of generic lists in one command */
+#define LIMITS_TAG 64             /* bytes of a tag */
+#define LIMITS_DEPTH 32           /* lists in lists, keys in search keys */
+#define LIMITS_VALUES 4096        /* values of generic lists in one command */
 #define LIMITS_REPLY_VALUES 65536 /* the same in one reply */
+#define LIMITS_REPLY_DEPTH 256    /* lists in lists in one reply */
 #define LIMITS_SEQSET 8192        /* ranges of one sequence-set */
 #define LIMITS_SEARCH_KEYS 1024   /* nodes of one SEARCH */
 #define LIMITS_FETCH_ITEMS 128    /* items of one FETCH */

@@ -6,8 +6,9 @@
 
 /*
  * Does name match a LIST pattern (RFC 9051 section 6.3.9)? "*" is any run of
- * octets, "%" any run without '/'. Octets compare exactly, but a first level
- * INBOX of the pattern matches in any case.
+ * octets, "%" any run without '/'. Octets compare exactly, but those of a first
+ * level INBOX of the name match in any case. A pattern of more than
+ * LIMITS_MAILBOX bytes matches nothing.
  *
  * Time O(pattern.n * name.n) at worst and no recursion, no allocation: there
  * are no exponential patterns.

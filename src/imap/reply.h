@@ -45,6 +45,11 @@ struct reply {
 	struct view name;  /* as written; compare by view_eq_ci() */
 	struct value args; /* always a list: what follows the name */
 
+	/* DATA called SEARCH or SORT: its numbers, in order, without the cost
+	 * of a tree; args has what is not a number. NULL and 0 for others. */
+	const uint32_t *numbers;
+	size_t n_numbers;
+
 	/* STATUS and CONTINUE: the text for people, without the code. */
 	struct view text;
 };
@@ -52,7 +57,7 @@ struct reply {
 enum reply_result {
 	REPLY_PARSED = 0,
 	REPLY_MALFORMED, /* cannot be read; w says where */
-	REPLY_LIMIT,     /* LIMITS_DEPTH, LIMITS_REPLY_VALUES or the arena */
+	REPLY_LIMIT, /* LIMITS_REPLY_DEPTH, LIMITS_REPLY_VALUES or the arena */
 };
 
 /* text as frame_text() gave it, must outlive out; out is complete on

@@ -118,7 +118,7 @@ void response_mailbox_status(struct buf *b, struct view name,
 void response_search(struct buf *b, const uint32_t *nums, size_t n);
 /* "* ESEARCH (TAG "x") UID ALL 2:5" CRLF of ascending numbers. returns says
  * which of MIN MAX ALL COUNT to tell (SAVE tells nothing); without numbers
- * only COUNT is told. */
+ * only COUNT is told. With tag.n 0 there is no "(TAG ...)". */
 void response_esearch(struct buf *b, struct view tag, bool uid,
     unsigned returns, const uint32_t *nums, size_t n);
 /* The same of normalised ranges. */

@@ -6,10 +6,6 @@
 #include "base/buf.h"
 #include "base/view.h"
 
-/* Is v well-formed UTF-8 (RFC 3629: no surrogates, shortest form, at most
- * U+10FFFF)? NUL is allowed. */
-bool utf7_is_utf8(struct view v) A_MUST_USE;
-
 /*
  * Modified UTF-7 (RFC 3501 section 5.1.3) to UTF-8.
  *

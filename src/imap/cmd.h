@@ -1,0 +1,27 @@
+#ifndef IMAP_CMD_H
+#define IMAP_CMD_H
+
+#include "imap/lexer.h"
+
+/*
+ * The argument parsers behind the table of command.c. Each begins right after
+ * the command's name and takes the arguments with the spaces before them; what
+ * is left then must be the end. False after lexer_fail(). out is zeroed but
+ * for tag, kind and uid.
+ */
+typedef bool cmd_fn(struct lexer *lx, struct command *out);
+
+/* cmd_login.c */
+cmd_fn cmd_id, cmd_authenticate, cmd_login, cmd_enable;
+/* cmd_mailbox.c */
+cmd_fn cmd_select, cmd_create, cmd_mailbox, cmd_rename, cmd_status;
+/* cmd_list.c */
+cmd_fn cmd_list, cmd_lsub;
+/* cmd_append.c */
+cmd_fn cmd_append;
+/* cmd_message.c */
+cmd_fn cmd_expunge, cmd_store, cmd_copy;
+/* cmd_search.c, cmd_fetch.c */
+cmd_fn cmd_search, cmd_fetch;
+
+#endif
