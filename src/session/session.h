@@ -91,12 +91,14 @@ struct session {
 	                              * the client need not be told; 0: none */
 	uint64_t polled;           /* account's modseq at the last look */
 	enum session_end end;
+	bool stop;            /* the hub wants it to end soon */
 	bool ending;          /* leave the loop after this command */
 	struct spool **spool; /* messages of an APPEND coming in */
 	size_t spools, spools_cap;
 	const char *spool_refused; /* why the APPEND will be refused; NULL */
-	unsigned keywords;         /* names in keyword[] */
-	struct view *keyword;      /* names of the account's keywords */
+	int64_t cpu_seen;          /* CPU second at the last look at it */
+	struct view *keyword; /* names of the account's keywords, or NULL */
+	struct flag_text *flag_text; /* how flags are written, or NULL */
 };
 
 /* A command's function: does it and gives exactly one tagged answer, by the

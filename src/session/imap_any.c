@@ -1,0 +1,84 @@
+#include "imap/response.h"
+#include "session/capability.h"
+#include "session/internal.h"
+
+/* The commands of any state (RFC 9051 section 6.1), and NAMESPACE, ENABLE. */
+
+void
+imap_capability(struct session *s, const struct command *c)
+{
+	(void)c;
+	response_capability(&s->out.b, capability_names, capability_count);
+	session_ok(s, NULL);
+}
+
+/* NOOP and CHECK: the news come with the answer. */
+void
+imap_noop(struct session *s, const struct command *c)
+{
+	(void)c;
+	session_ok(s, NULL);
+}
+
+void
+imap_logout(struct session *s, const struct command *c)
+{
+	(void)c;
+	session_bye(s, SESSION_LOGOUT, "Logging out");
+	session_ok(s, NULL);
+}
+
+static void
+log_id(struct session *s, const struct command_id *id)
+{
+	struct log_line l;
+
+	log_begin(&l, s->log, LOG_LOW_LEVEL, "client-id");
+	for (size_t i = 0; i < id->n; i++) {
+		log_view(&l, "field", id->fields[i].name);
+		log_view(&l, "value", id->fields[i].value);
+	}
+	log_end(&l);
+}
+
+void
+imap_id(struct session *s, const struct command *c)
+{
+	static const struct command_id_field ours[] = {
+		{ .name = { (const uint8_t *)"name", 4 },
+		    .value = { (const uint8_t *)"fumi", 4 } },
+	};
+
+	if (!s->st.id_given)
+		log_id(s, &c->u.id);
+	s->st.id_given = true;
+	response_id(&s->out.b, ours, sizeof(ours) / sizeof(ours[0]));
+	session_ok(s, NULL);
+}
+
+void
+imap_namespace(struct session *s, const struct command *c)
+{
+	(void)c;
+	response_namespace(&s->out.b, STORE_DELIMITER);
+	session_ok(s, NULL);
+}
+
+/* RFC 5161; unknown ones are passed over. */
+void
+imap_enable(struct session *s, const struct command *c)
+{
+	const char *enabled[1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->u.enable.n; i++) {
+		if (!view_eq_ci(
+			c->u.enable.capabilities[i], VIEW_LIT("IMAP4rev2")))
+			continue;
+		if (n == 0)
+			enabled[n++] = "IMAP4rev2";
+		s->st.enabled |= STATE_REV2;
+	}
+	response_enabled(&s->out.b, enabled, n);
+	session_ok(s, NULL);
+}

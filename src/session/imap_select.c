@@ -1,0 +1,121 @@
+#include <stdlib.h>
+
+#include "imap/response.h"
+#include "session/internal.h"
+
+/* SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1,
+ * 6.4.2). */
+
+static void
+put_list(struct session *s, struct view name)
+{
+	struct response_list l = { .delimiter = STORE_DELIMITER, .name = name };
+
+	if (session_utf8(s)) /* RFC 9051 section 6.3.2 wants it */
+		response_list(&s->out.b, &l, false, true);
+}
+
+/* What only IMAP4rev1 has. */
+static void
+put_rev1(struct session *s, const struct mailbox_row *row)
+{
+	struct buf *b = &s->out.b;
+	uint32_t unseen;
+
+	if (session_utf8(s))
+		return;
+	response_count(b, s->st.told_recent, "RECENT");
+	unseen = row->first_unseen != 0
+	    ? uidmap_seq(&s->st.map, row->first_unseen)
+	    : 0;
+	if (unseen != 0)
+		response_statusf(b, VIEW_LIT(""), RESPONSE_OK,
+		    "[UNSEEN %u] First unseen message", unseen);
+}
+
+static void
+put_mailbox(struct session *s, const struct mailbox_row *row, struct view name)
+{
+	struct buf *b = &s->out.b;
+
+	updates_put_flag_names(s);
+	response_count(b, uidmap_count(&s->st.map), "EXISTS");
+	put_rev1(s, row);
+	response_statusf(b, VIEW_LIT(""), RESPONSE_OK,
+	    "[UIDVALIDITY %u] UIDs are valid", row->uidvalidity);
+	response_statusf(b, VIEW_LIT(""), RESPONSE_OK,
+	    "[UIDNEXT %u] Predicted next UID", row->uidnext);
+	put_list(s, name);
+}
+
+void
+imap_select(struct session *s, const struct command *c)
+{
+	const struct command_select *sel = &c->u.select;
+	bool examine = c->kind == COMMAND_EXAMINE;
+	struct mailbox_row row;
+	int r;
+
+	if (sel->params.n > 0) {
+		session_bad(s, "Unknown SELECT parameter");
+		return;
+	}
+	if (s->st.mailbox != 0) {
+		session_unselect(s);
+		response_status(&s->out.b, VIEW_LIT(""), RESPONSE_OK, "CLOSED",
+		    "Previous mailbox is closed");
+	}
+	if ((r = mailbox_find(s->account, sel->mailbox.name, &row)) != 0 ||
+	    (r = updates_select(s, row.id, examine, &row)) != 0) {
+		session_unselect(s);
+		session_store_result(s, r);
+		return;
+	}
+	put_mailbox(s, &row, sel->mailbox.name);
+	session_ok(s,
+	    examine ? "[READ-ONLY] EXAMINE completed"
+		    : "[READ-WRITE] SELECT completed");
+}
+
+static int
+expunge_deleted(struct session *s)
+{
+	const struct uid_run all = { 1, UINT32_MAX };
+	struct uid_run *gone = NULL;
+	size_t n = 0;
+	struct tx *t;
+	int r;
+
+	if ((r = tx_begin(s->account, &t)) != 0)
+		return r;
+	r = tx_expunge(t, s->st.mailbox, &all, 1, true, &gone, &n);
+	free(gone);
+	if (r != 0) {
+		tx_abort(&t);
+		return r;
+	}
+	return session_commit(s, &t, NULL);
+}
+
+void
+imap_close(struct session *s, const struct command *c)
+{
+	int r = 0;
+
+	(void)c;
+	if (!s->st.read_only)
+		r = expunge_deleted(s);
+	session_unselect(s);
+	if (r != 0 && r != STORE_NOT_FOUND)
+		session_store_result(s, r);
+	else
+		session_ok(s, NULL);
+}
+
+void
+imap_unselect(struct session *s, const struct command *c)
+{
+	(void)c;
+	session_unselect(s);
+	session_ok(s, NULL);
+}

@@ -1,0 +1,325 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "imap/limits.h"
+#include "imap/response.h"
+#include "session/capability.h"
+#include "session/hub.h"
+#include "session/internal.h"
+
+/*
+ * The life of a session: read a command, do it, answer. Everything here blocks
+ * when it must; there is one client in this process and nobody else waits.
+ */
+
+/* What each command does, and what news its answer may bring. */
+static const struct {
+	session_fn *run;
+	enum session_tell tell;
+} table[COMMAND_KINDS] = {
+	[COMMAND_CAPABILITY] = { imap_capability, SESSION_TELL_ALL },
+	[COMMAND_NOOP] = { imap_noop, SESSION_TELL_ALL },
+	[COMMAND_CHECK] = { imap_noop, SESSION_TELL_ALL },
+	[COMMAND_LOGOUT] = { imap_logout, SESSION_TELL_NOTHING },
+	[COMMAND_ID] = { imap_id, SESSION_TELL_ALL },
+	[COMMAND_ENABLE] = { imap_enable, SESSION_TELL_ALL },
+	[COMMAND_NAMESPACE] = { imap_namespace, SESSION_TELL_ALL },
+	[COMMAND_SELECT] = { imap_select, SESSION_TELL_NOTHING },
+	[COMMAND_EXAMINE] = { imap_select, SESSION_TELL_NOTHING },
+	[COMMAND_CLOSE] = { imap_close, SESSION_TELL_NOTHING },
+	[COMMAND_UNSELECT] = { imap_unselect, SESSION_TELL_NOTHING },
+	[COMMAND_CREATE] = { imap_create, SESSION_TELL_ALL },
+	[COMMAND_DELETE] = { imap_delete, SESSION_TELL_ALL },
+	[COMMAND_RENAME] = { imap_rename, SESSION_TELL_ALL },
+	[COMMAND_SUBSCRIBE] = { imap_subscribe, SESSION_TELL_ALL },
+	[COMMAND_UNSUBSCRIBE] = { imap_subscribe, SESSION_TELL_ALL },
+	[COMMAND_LIST] = { imap_list, SESSION_TELL_ALL },
+	[COMMAND_LSUB] = { imap_list, SESSION_TELL_ALL },
+	[COMMAND_STATUS] = { imap_status, SESSION_TELL_ALL },
+	[COMMAND_APPEND] = { imap_append, SESSION_TELL_ALL },
+	[COMMAND_IDLE] = { imap_idle, SESSION_TELL_ALL },
+	[COMMAND_EXPUNGE] = { imap_expunge, SESSION_TELL_ALL },
+	[COMMAND_SEARCH] = { imap_search, SESSION_TELL_NO_EXPUNGE },
+	[COMMAND_FETCH] = { imap_fetch, SESSION_TELL_NO_EXPUNGE },
+	[COMMAND_STORE] = { imap_store, SESSION_TELL_NO_EXPUNGE },
+	[COMMAND_COPY] = { imap_copy, SESSION_TELL_ALL },
+	[COMMAND_MOVE] = { imap_copy, SESSION_TELL_ALL },
+};
+
+/* ---- one command ---- */
+
+/* The tag of a command that did not get as far as being parsed; n 0 when there
+ * is none to be seen. */
+static struct view
+text_tag(struct view text)
+{
+	size_t n = 0;
+
+	while (n < text.n && n <= LIMITS_TAG && text.p[n] > ' ' &&
+	    text.p[n] < 0x7f && memchr("(){%*\"\\+", text.p[n], 8) == NULL)
+		n++;
+	if (n > LIMITS_TAG || n == text.n || text.p[n] != ' ')
+		n = 0;
+	return view_sub(text, 0, n);
+}
+
+/* An answer outside any command's function. */
+static void
+answer_early(struct session *s, struct view tag, enum response_condition c,
+    const char *text)
+{
+	if (c == RESPONSE_BAD && ++s->st.bads > SESSION_BADS_MAX) {
+		session_bye(s, SESSION_REFUSED, "Too many bad commands");
+		return;
+	}
+	response_status(&s->out.b, tag, c, NULL, text);
+}
+
+/* A limit of CPU time that begins anew with each command: past it the kernel
+ * ends the process, and with it only this client's session. */
+static void
+limit_cpu(struct session *s)
+{
+	unsigned most = s->env->cpu_s != 0 ? s->env->cpu_s : SESSION_CPU_S;
+	struct timespec t;
+	struct rlimit r;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == -1 ||
+	    t.tv_sec == s->cpu_seen || getrlimit(RLIMIT_CPU, &r) == -1)
+		return;
+	s->cpu_seen = t.tv_sec;
+	r.rlim_cur = (rlim_t)t.tv_sec + most + 1;
+	if (r.rlim_max != RLIM_INFINITY && r.rlim_cur > r.rlim_max)
+		r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_CPU, &r);
+}
+
+static void
+run_command(struct session *s, const struct command *c)
+{
+	bool uid_form = c->uid && c->kind != COMMAND_EXPUNGE;
+
+	s->cmd = c;
+	s->tell = table[c->kind].tell;
+	if (uid_form && s->tell == SESSION_TELL_NO_EXPUNGE)
+		s->tell = SESSION_TELL_ALL;
+	s->answered = s->vanished = false;
+	limit_cpu(s);
+	table[c->kind].run(s, c);
+	s->cmd = NULL;
+	message_release(s->account);
+}
+
+/* FUMI_ROUNDTRIP: nothing of the state may live outside its struct. */
+static void
+round_trip(struct session *s)
+{
+	AUTO_BUF struct buf b;
+
+	buf_init(&b, STATE_MAX);
+	state_encode(&s->st, &b);
+	state_fini(&s->st);
+	if (b.failed || !state_decode(buf_view(&b), &s->st))
+		session_bye(s, SESSION_FAILED, "State does not round-trip");
+}
+
+static void
+command(struct session *s)
+{
+	AUTO_ARENA struct arena *a = arena_new(LIMITS_ARENA);
+	struct command_opts opts = { .state = s->st.mailbox != 0
+		    ? COMMAND_STATE_SELECTED
+		    : COMMAND_STATE_AUTH,
+		.utf8 = session_utf8(s) };
+	struct view text = frame_text(&s->frame);
+	struct command c;
+	struct why w;
+
+	s->arena = a;
+	switch (command_parse(text, &opts, a, &c, &w)) {
+	case COMMAND_OK:
+		s->st.bads = 0;
+		run_command(s, &c);
+		break;
+	case COMMAND_BAD:
+	case COMMAND_UNKNOWN:
+	case COMMAND_STATE:
+		answer_early(s, c.tag, RESPONSE_BAD, w.text);
+		break;
+	case COMMAND_LIMIT:
+		response_status(&s->out.b, c.tag, RESPONSE_NO, "LIMIT", w.text);
+		break;
+	}
+	append_forget(s);
+	s->arena = NULL;
+	if (s->env->round_trip && !s->ending)
+		round_trip(s);
+}
+
+/* A literal that is not a message: it goes into the command's text. */
+static void
+inline_literal(struct session *s)
+{
+	struct view tag = text_tag(frame_text(&s->frame));
+	bool sync = s->frame.literal.sync;
+
+	if (s->frame.literal.size == UINT64_MAX && !sync) {
+		session_bye(s, SESSION_REFUSED, "Literal too large");
+		return;
+	}
+	if (!frame_inline(&s->frame)) {
+		response_status(
+		    &s->out.b, tag, RESPONSE_NO, "LIMIT", "Literal too large");
+		frame_refuse(&s->frame);
+		return;
+	}
+	if (sync)
+		response_continue(&s->out.b, VIEW_LIT("OK"));
+}
+
+/* Take commands out of the input until more is needed or it is over. */
+static void
+take_input(struct session *s)
+{
+	while (!s->ending) {
+		switch (frame_feed(&s->frame, &s->input)) {
+		case FRAME_MORE:
+			if (frame_dropped(&s->frame) > SESSION_REFUSED_MAX)
+				session_bye(s, SESSION_REFUSED,
+				    "Too much was sent that was refused");
+			return;
+		case FRAME_LITERAL:
+			if (frame_is_message(frame_text(&s->frame)))
+				append_literal(s);
+			else
+				inline_literal(s);
+			break;
+		case FRAME_DONE:
+			command(s);
+			break;
+		case FRAME_TOO_LONG:
+			append_forget(s);
+			answer_early(s, text_tag(frame_text(&s->frame)),
+			    RESPONSE_BAD, "Command line too long");
+			break;
+		case FRAME_NUL:
+			append_forget(s);
+			answer_early(s, text_tag(frame_text(&s->frame)),
+			    RESPONSE_BAD, "NUL in a command line");
+			break;
+		}
+		output_turn(&s->out);
+		if (s->out.error != 0 && !s->ending) {
+			s->end = SESSION_GONE;
+			s->ending = true;
+		}
+	}
+}
+
+/* ---- beginning and end ---- */
+
+static void
+first_word(struct session *s)
+{
+	const struct session_env *env = s->env;
+
+	if (env->state.n > 0)
+		return;
+	if (env->first == SESSION_PREAUTH)
+		response_begin(&s->out.b, VIEW_LIT(""), RESPONSE_PREAUTH);
+	else
+		response_begin(&s->out.b, env->tag, RESPONSE_OK);
+	response_capability_code(&s->out.b, capability_names, capability_count);
+	buf_put_str(&s->out.b,
+	    env->first == SESSION_PREAUTH ? "fumi is ready\r\n"
+					  : "Logged in\r\n");
+}
+
+static int
+open_account(struct session *s)
+{
+	struct why w = { "" };
+	int r =
+	    account_open(s->env->dir, s->env->create, NULL, &s->account, &w);
+	struct log_line l;
+
+	if (r == 0)
+		return 0;
+	log_begin(&l, s->log, LOG_FAILURES, "open-account");
+	log_view(&l, "user", s->env->user);
+	log_i64(&l, "result", r);
+	log_str(&l, "why", w.text);
+	log_end(&l);
+	return r;
+}
+
+static bool
+begin(struct session *s)
+{
+	const struct session_env *env = s->env;
+	unsigned ms = env->write_ms != 0 ? env->write_ms : SESSION_WRITE_MS;
+	struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	output_init(&s->out, env->out, ms);
+	/* fails on pipes, where nobody waits for it */
+	(void)setsockopt(env->out, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	frame_init(&s->frame, FRAME_COMMAND, LIMITS_LINE, LIMITS_LITERAL);
+	s->input_bytes = xmalloc(SESSION_INPUT);
+	if (env->state.n > 0 && !state_decode(env->state, &s->st))
+		return false;
+	assert(env->unread.n <= SESSION_INPUT);
+	if (env->unread.n > 0)
+		memcpy(s->input_bytes, env->unread.p, env->unread.n);
+	s->input = (struct view){ s->input_bytes, env->unread.n };
+	return open_account(s) == 0;
+}
+
+static void
+finish(struct session *s)
+{
+	append_forget(s);
+	(void)output_flush(&s->out);
+	output_fini(&s->out);
+	frame_fini(&s->frame);
+	free(s->input_bytes);
+	session_forget_keywords(s);
+	free(s->flag_text);
+	free(s->spool);
+	state_fini(&s->st);
+	account_close(&s->account);
+}
+
+enum session_end
+session_imap_run(const struct session_env *env)
+{
+	struct session s = { .env = env, .log = env->log, .cpu_seen = -1 };
+
+	if (!begin(&s)) {
+		/* after a login the gate still has the client, and answers */
+		if (env->first == SESSION_PREAUTH)
+			session_bye(&s, SESSION_FAILED,
+			    "[UNAVAILABLE] The account cannot be opened");
+		finish(&s);
+		return SESSION_FAILED;
+	}
+	hub_ready(env->hub);
+	first_word(&s);
+	while (!s.ending) {
+		if (session_wait(&s, frame_idle(&s.frame), false) ==
+		    SESSION_EVENT_INPUT)
+			take_input(&s);
+		if (s.stop && frame_idle(&s.frame) && s.input.n == 0)
+			session_bye(
+			    &s, SESSION_SHUTDOWN, "Server is going down");
+	}
+	finish(&s);
+	return s.end;
+}
