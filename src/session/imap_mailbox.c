@@ -1,0 +1,214 @@
+/*
+ * CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE and STATUS (RFC 9051 section
+ * 6.3). Each change is one transaction; what can go wrong is the store's to
+ * say and session_store_result()'s to put in words.
+ */
+
+#include <stdlib.h>
+
+#include "imap/response.h"
+#include "session/imap_status.h"
+#include "session/session.h"
+
+/* A trailing delimiter says that the client will create names below it (RFC
+ * 9051 section 6.3.4); the name is without it. */
+static struct view
+without_delimiter(struct view name)
+{
+	if (name.n > 1 && name.p[name.n - 1] == STORE_DELIMITER)
+		name.n--;
+	return name;
+}
+
+/* r is the result of the last step of t: commit or give up, and answer. */
+static bool
+finish(struct session *s, struct tx **t, int r)
+{
+	if (r != 0)
+		tx_abort(t);
+	else
+		r = session_commit(s, t, NULL);
+	if (r != 0) {
+		session_store_result(s, r);
+		return false;
+	}
+	session_ok(s, NULL);
+	return true;
+}
+
+static unsigned
+store_uses(unsigned attrs)
+{
+	static const struct {
+		unsigned attr, use;
+	} map[] = {
+		{ LISTATTR_ALL, STORE_USE_ALL },
+		{ LISTATTR_ARCHIVE, STORE_USE_ARCHIVE },
+		{ LISTATTR_DRAFTS, STORE_USE_DRAFTS },
+		{ LISTATTR_FLAGGED, STORE_USE_FLAGGED },
+		{ LISTATTR_JUNK, STORE_USE_JUNK },
+		{ LISTATTR_SENT, STORE_USE_SENT },
+		{ LISTATTR_TRASH, STORE_USE_TRASH },
+		{ LISTATTR_IMPORTANT, STORE_USE_IMPORTANT },
+	};
+	unsigned uses = 0;
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if ((attrs & map[i].attr) != 0)
+			uses |= map[i].use;
+	return uses;
+}
+
+void
+imap_create(struct session *s, const struct command *c)
+{
+	struct view name = without_delimiter(c->u.create.mailbox.name);
+	struct tx *t = NULL;
+	uint32_t id;
+	int r;
+
+	if (c->u.create.unknown_use) {
+		session_no(s, "[USEATTR] Special use not known here");
+		return;
+	}
+	if (c->u.create.mailbox.inbox) {
+		session_no(s, "[ALREADYEXISTS] INBOX is always there");
+		return;
+	}
+	if ((r = tx_begin(s->account, &t)) != 0) {
+		session_store_result(s, r);
+		return;
+	}
+	r = tx_mailbox_create(t, name, store_uses(c->u.create.use), &id);
+	(void)finish(s, &t, r);
+}
+
+void
+imap_delete(struct session *s, const struct command *c)
+{
+	struct mailbox_row row;
+	struct tx *t = NULL;
+	int r;
+
+	if ((r = mailbox_find(s->account, c->u.mailbox.name, &row)) != 0 ||
+	    (r = tx_begin(s->account, &t)) != 0) {
+		session_store_result(s, r);
+		return;
+	}
+	r = tx_mailbox_delete(t, c->u.mailbox.name);
+	if (r == 0)
+		r = session_commit(s, &t, NULL);
+	else
+		tx_abort(&t);
+	if (r != 0) {
+		session_store_result(s, r);
+		return;
+	}
+	if (row.id == s->st.mailbox)
+		session_unselect(s);
+	session_ok(s, NULL);
+}
+
+void
+imap_rename(struct session *s, const struct command *c)
+{
+	struct view to = without_delimiter(c->u.rename.to.name);
+	struct tx *t = NULL;
+	int r;
+
+	if ((r = tx_begin(s->account, &t)) != 0) {
+		session_store_result(s, r);
+		return;
+	}
+	r = tx_mailbox_rename(t, c->u.rename.from.name, to);
+	(void)finish(s, &t, r);
+}
+
+/* SUBSCRIBE only takes names that exist (RFC 9051 section 6.3.7 allows to ask
+ * for that); UNSUBSCRIBE takes any. */
+void
+imap_subscribe(struct session *s, const struct command *c)
+{
+	struct view name = without_delimiter(c->u.mailbox.name);
+	bool on = c->kind == COMMAND_SUBSCRIBE;
+	struct mailbox_row row;
+	struct tx *t = NULL;
+	int r = 0;
+
+	if (on)
+		r = mailbox_find(s->account, name, &row);
+	if (r != 0 || (r = tx_begin(s->account, &t)) != 0) {
+		session_store_result(s, r);
+		return;
+	}
+	r = tx_subscribe(t, name, on);
+	if (!on && r == STORE_NOT_FOUND)
+		r = 0;
+	(void)finish(s, &t, r);
+}
+
+/* --- STATUS --- */
+
+/* Messages from UID floor on. */
+static int
+count_from(struct session *s, const struct mailbox_row *row, uint32_t *out)
+{
+	struct mailbox_row now;
+	struct uid_run *runs;
+	size_t n;
+	int r;
+
+	*out = 0;
+	if (row->recent_floor >= row->uidnext)
+		return 0;
+	if ((r = mailbox_open(s->account, row->id, &now, &runs, &n)) != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (runs[i].hi >= row->recent_floor)
+			*out += runs[i].hi + 1 -
+			    (runs[i].lo > row->recent_floor
+				    ? runs[i].lo
+				    : row->recent_floor);
+	free(runs);
+	return 0;
+}
+
+int
+imap_status_put(struct session *s, const struct mailbox_row *row,
+    struct view name, unsigned items)
+{
+	struct response_mailbox_status st = {
+		.items = items,
+		.messages = row->messages,
+		.uidnext = row->uidnext,
+		.uidvalidity = row->uidvalidity,
+		.unseen = row->unseen,
+		.deleted = row->deleted,
+		.size = row->size,
+	};
+	int r;
+
+	if ((items & COMMAND_STATUS_RECENT) != 0 &&
+	    (r = count_from(s, row, &st.recent)) != 0)
+		return r;
+	response_mailbox_status(&s->out.b, name, &st, session_utf8(s));
+	return 0;
+}
+
+void
+imap_status(struct session *s, const struct command *c)
+{
+	struct view name = c->u.status.mailbox.name;
+	struct mailbox_row row;
+	int r = mailbox_find(s->account, name, &row);
+
+	if (r == 0 && row.noselect)
+		r = STORE_NOSELECT;
+	if (r == 0)
+		r = imap_status_put(s, &row, name, c->u.status.items);
+	if (r != 0) {
+		session_store_result(s, r);
+		return;
+	}
+	session_ok(s, NULL);
+}
