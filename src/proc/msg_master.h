@@ -10,6 +10,8 @@
  *                                 process; comes again when that one was
  *                                 started anew: the new socket replaces the old
  *   master -> child  LISTENER     with a listening socket
+ *   master -> child  DIRECTORY    with a descriptor of a directory (O_PATH):
+ *                                 "accounts" to the forker, its own to auth
  *   master -> gate   CERTIFICATE  with a memfd: PEM of a chain, leaf first,
  *                                 followed by PEM of its key
  *   master -> child  GO           all that was promised has come: close the
@@ -17,6 +19,7 @@
  *   child -> master  READY        it has begun. Once, after GO.
  *   master -> child  RELOAD       with a memfd: the new configuration's text,
  *                                 checked by master; CERTIFICATEs follow
+ *   master -> child  LOG          with a descriptor: log into it from now on
  *   master -> child  STOP         end in order, then exit 0
  *   child -> master  SETTLED      hub only: all sessions have ended
  *
@@ -33,6 +36,8 @@ enum msg_master_type {
 	MSG_MASTER_GO = 0x0084,
 	MSG_MASTER_RELOAD = 0x0085,
 	MSG_MASTER_STOP = 0x0086,
+	MSG_MASTER_LOG = 0x0087,
+	MSG_MASTER_DIRECTORY = 0x0088,
 };
 
 /* Kinds of process; the numbers are on the wire. */
@@ -92,7 +97,7 @@ void msg_master_certificate_put(
 bool msg_master_certificate_get(
     struct wire *w, struct msg_master_certificate *m) A_MUST_USE;
 
-/* GO, READY, RELOAD, STOP, SETTLED: no fields. */
+/* DIRECTORY, GO, READY, RELOAD, LOG, STOP, SETTLED: no fields. */
 void msg_master_plain_put(struct buf *b, enum msg_master_type type);
 
 #endif

@@ -61,14 +61,16 @@ struct sandbox_filter;
 int sandbox_filter_new(struct sandbox_filter **out, struct why *w) A_MUST_USE;
 void sandbox_filter_free(struct sandbox_filter **f);
 
+/* Descriptors a session may have; the log is the one above them, which the
+ * filter tells from the others by that bit: it can be written to, no more. */
+#define SANDBOX_FILES 256
+#define SANDBOX_LOG_FD 256
+
 struct sandbox_session {
 	const struct sandbox_filter *filter;
 	enum sandbox_mode mode;
-	uint32_t uid, gid; /* same as now: no change */
-	bool setid;      /* change to them (as root, or with the capability) */
 	int dir;         /* the account's directory, all it may reach */
 	uint64_t memory; /* RLIMIT_DATA, bytes */
-	uint32_t files;  /* RLIMIT_NOFILE */
 };
 /* In the child, in one go: rlimits, Landlock, no_new_privs, seccomp. The uid was
  * changed before (sandbox_setid()), so that the directory is opened by it. */

@@ -48,6 +48,7 @@ struct start_ops {
 	int (*peer)(void *ctx, const struct msg_master_peer *m, int *fd);
 	int (*listener)(
 	    void *ctx, const struct msg_master_listener *m, int *fd);
+	int (*directory)(void *ctx, int *fd);
 	/* *fd is read from its start */
 	int (*certificate)(
 	    void *ctx, const struct msg_master_certificate *m, int *fd);
@@ -62,6 +63,9 @@ struct start_ops {
 
 /* The whole life; returns the status for exit(). argc and argv of main(). */
 int start_run(int argc, char **argv, const struct start_ops *ops, void *ctx);
+/* The whole of a small file or memfd from its start, at most max bytes, into
+ * out (initialised). 0, -EFBIG, or another negative errno. */
+int start_read(int fd, size_t max, struct buf *out) A_MUST_USE;
 /* The orderly end is reached: leave the loop, exit 0. */
 void start_done(struct start *s);
 /* Leave the loop with an error that is logged already. */
