@@ -21,7 +21,10 @@ cmd_fn cmd_list, cmd_lsub;
 cmd_fn cmd_append;
 /* cmd_message.c */
 cmd_fn cmd_expunge, cmd_store, cmd_copy;
-/* cmd_search.c, cmd_fetch.c */
-cmd_fn cmd_search, cmd_fetch;
+/* cmd_search.c, cmd_sort.c, cmd_fetch.c */
+cmd_fn cmd_search, cmd_sort, cmd_thread, cmd_fetch;
+
+/* search-key *(SP search-key): what ends SEARCH, SORT and THREAD. */
+bool cmd_search_keys(struct lexer *lx, struct searchkey *out) A_MUST_USE;
 
 #endif

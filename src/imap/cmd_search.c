@@ -301,3 +301,9 @@ cmd_search(struct lexer *lx, struct command *out)
 		return false;
 	return take_keys(lx, &u->key);
 }
+
+bool
+cmd_search_keys(struct lexer *lx, struct searchkey *out)
+{
+	return take_keys(lx, out);
+}

@@ -7,6 +7,7 @@
 #include "base/why.h"
 #include "imap/fetchitem.h"
 #include "imap/flags.h"
+#include "imap/limits.h"
 #include "imap/listattr.h"
 #include "imap/searchkey.h"
 #include "imap/seqset.h"
@@ -51,6 +52,8 @@ enum command_kind {
 	COMMAND_UNSELECT, /* no arguments */
 	COMMAND_EXPUNGE,  /* u.set with uid, else no arguments */
 	COMMAND_SEARCH,   /* u.search */
+	COMMAND_SORT,     /* u.sort */
+	COMMAND_THREAD,   /* u.thread */
 	COMMAND_FETCH,    /* u.fetch */
 	COMMAND_STORE,    /* u.store */
 	COMMAND_COPY,     /* u.copy */
@@ -203,6 +206,40 @@ struct command_search {
 	struct searchkey key; /* always SEARCHKEY_AND of what was written */
 };
 
+/* SORT and THREAD (RFC 5256). */
+enum command_sort_key {
+	COMMAND_SORT_ARRIVAL,
+	COMMAND_SORT_CC,
+	COMMAND_SORT_DATE,
+	COMMAND_SORT_FROM,
+	COMMAND_SORT_SIZE,
+	COMMAND_SORT_SUBJECT,
+	COMMAND_SORT_TO,
+};
+
+struct command_sort_criterion {
+	enum command_sort_key key;
+	bool reverse;
+};
+
+struct command_sort {
+	struct command_sort_criterion by[LIMITS_SORT];
+	size_t n; /* 1..LIMITS_SORT */
+	struct view charset;
+	struct searchkey key; /* as in command_search */
+};
+
+enum command_thread_algorithm {
+	COMMAND_THREAD_ORDEREDSUBJECT,
+	COMMAND_THREAD_REFERENCES,
+};
+
+struct command_thread {
+	enum command_thread_algorithm algorithm;
+	struct view charset;
+	struct searchkey key;
+};
+
 struct command_fetch {
 	struct seqset set;
 	const struct fetchitem *items;
@@ -247,6 +284,8 @@ struct command {
 		struct command_append append;
 		struct seqset set;
 		struct command_search search;
+		struct command_sort sort;
+		struct command_thread thread;
 		struct command_fetch fetch;
 		struct command_store store;
 		struct command_copy copy;

@@ -30,6 +30,7 @@
 #define LIMITS_REPLY_DEPTH 256    /* lists in lists in one reply */
 #define LIMITS_SEQSET 8192        /* ranges of one sequence-set */
 #define LIMITS_SEARCH_KEYS 1024   /* nodes of one SEARCH */
+#define LIMITS_SORT 16            /* keys of one SORT */
 #define LIMITS_FETCH_ITEMS 128    /* items of one FETCH */
 #define LIMITS_HEADER_FIELDS 256  /* names in one HEADER.FIELDS */
 #define LIMITS_SECTION_PARTS 64   /* numbers in one section ("1.2.3" has 3) */
