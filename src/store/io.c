@@ -27,7 +27,7 @@ static int64_t
 tell(const struct io_event *e, int64_t r)
 {
 	if (__builtin_expect(io_hooks != NULL, 0) && io_hooks->after != NULL)
-		io_hooks->after(io_hooks->ctx, e, r);
+		return io_hooks->after(io_hooks->ctx, e, r);
 	return r;
 }
 

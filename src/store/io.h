@@ -71,8 +71,8 @@ struct io_hooks {
 	/* Before the call. A hook may lower *size of an IO_WRITE: so many bytes
 	 * are then written and reported. */
 	int (*before)(void *ctx, const struct io_event *e, uint64_t *size);
-	/* After it; r is what will be returned. */
-	void (*after)(void *ctx, const struct io_event *e, int64_t r);
+	/* After it, with its result; returns the result to report. */
+	int64_t (*after)(void *ctx, const struct io_event *e, int64_t r);
 	void *ctx;
 };
 extern const struct io_hooks *io_hooks;
