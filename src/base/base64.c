@@ -73,7 +73,7 @@ base64_decode(struct view v, struct buf *out)
 	if (n > 0)
 		n -= (size_t)(v.p[v.n - 1] == '=') + (v.p[v.n - 2] == '=');
 	if (n > out->max - out->n || buf_reserve(out, n) == NULL)
-		return n == 0 && !out->failed;
+		return false;
 	for (; v.n > 0; view_skip(&v, 4)) {
 		uint8_t b[3];
 		size_t got = quantum(v.p, v.n == 4, b);

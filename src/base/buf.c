@@ -49,7 +49,7 @@ buf_reserve(struct buf *b, size_t n)
 		b->failed = true;
 		return NULL;
 	}
-	if (n > cap - b->n) {
+	if (b->p == NULL || n > cap - b->n) {
 		if (cap < FIRST_SIZE)
 			cap = FIRST_SIZE;
 		while (cap - b->n < n)
@@ -65,9 +65,9 @@ buf_reserve(struct buf *b, size_t n)
 void
 buf_put(struct buf *b, struct view v)
 {
-	uint8_t *p = buf_reserve(b, v.n);
+	uint8_t *p;
 
-	if (p == NULL || v.n == 0)
+	if (v.n == 0 || (p = buf_reserve(b, v.n)) == NULL)
 		return;
 	memcpy(p, v.p, v.n);
 	b->n += v.n;

@@ -42,7 +42,12 @@ buf_view(const struct buf *b)
 	return (struct view){ b->p, b->n };
 }
 
-/* AUTO_BUF struct buf b; must be initialised by buf_init() at once. */
+/* The same as an initialiser. */
+#define BUF_INIT(limit)                                                        \
+	{                                                                      \
+		.max = (limit)                                                 \
+	}
+/* AUTO_BUF struct buf b = BUF_INIT(n); is freed when b goes out of scope. */
 #define AUTO_BUF __attribute__((cleanup(buf_fini)))
 
 #endif

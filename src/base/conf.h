@@ -139,7 +139,8 @@ bool conf_given(const struct conf *c, const char *section, const char *name,
 const char *conf_name(const struct conf *c, const char *section, size_t i);
 
 /* Every setting in force with meaning and default, as a file that reads back to
- * the same values (hidden ones are comments). */
+ * the same values (hidden ones are comments), unless quoting made a line longer
+ * than CONF_LINE_MAX. */
 void conf_show(const struct conf *c, struct buf *out);
 /* The part of a manual page (mdoc) that describes every section and setting,
  * to follow a .Sh line. */

@@ -382,9 +382,9 @@ in_range(struct conf *c, struct conf_place at, const struct conf_setting *s,
 	char shown[CONF_SHOWN_MAX], text[128] = "";
 	AUTO_BUF struct buf range;
 
+	buf_init(&range, sizeof(text) - 1);
 	if (n >= s->min && (s->max == 0 || n <= s->max))
 		return true;
-	buf_init(&range, sizeof(text) - 1);
 	conf_impl_range(&range, s);
 	memcpy(text, range.p, range.n);
 	conf_impl_error(c, at, "%s: %s is out of range, allowed is%s", s->key,
