@@ -22,8 +22,9 @@ void clock_text(int64_t us, char out[CLOCK_TEXT_SIZE]);
 
 /* The kernel's id of this boot, a UUID in lower-case text, and the NUL. */
 #define CLOCK_BOOT_ID_SIZE 37
-/* 0 or negative errno. It reads /proc (read it before a sandbox closes) and
- * the environment FUMI_BOOT_ID instead, after clock_fake_allow(). */
+/* 0 or negative errno. It reads /proc (call it once before a sandbox closes: the
+ * first answer is kept) and, after clock_fake_allow(), the environment
+ * FUMI_BOOT_ID instead. */
 int clock_boot_id(char out[CLOCK_BOOT_ID_SIZE]) A_MUST_USE;
 
 /*
