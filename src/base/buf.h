@@ -43,10 +43,7 @@ buf_view(const struct buf *b)
 }
 
 /* The same as an initialiser. */
-#define BUF_INIT(limit)                                                        \
-	{                                                                      \
-		.max = (limit)                                                 \
-	}
+#define BUF_INIT(limit) ((struct buf){ .max = (limit) })
 /* AUTO_BUF struct buf b = BUF_INIT(n); is freed when b goes out of scope. */
 #define AUTO_BUF __attribute__((cleanup(buf_fini)))
 

@@ -380,9 +380,8 @@ in_range(struct conf *c, struct conf_place at, const struct conf_setting *s,
     struct view v, uint64_t n)
 {
 	char shown[CONF_SHOWN_MAX], text[128] = "";
-	AUTO_BUF struct buf range;
+	AUTO_BUF struct buf range = BUF_INIT(sizeof(text) - 1);
 
-	buf_init(&range, sizeof(text) - 1);
 	if (n >= s->min && (s->max == 0 || n <= s->max))
 		return true;
 	conf_impl_range(&range, s);
@@ -664,10 +663,9 @@ slurp(const char *path, struct buf *out)
 bool
 conf_read_file(struct conf *c, const char *path)
 {
-	AUTO_BUF struct buf text;
+	AUTO_BUF struct buf text = BUF_INIT(CONF_FILE_MAX + 8192);
 	int r;
 
-	buf_init(&text, CONF_FILE_MAX + 8192);
 	if ((r = slurp(path, &text)) != 0) {
 		conf_impl_error(
 		    c, (struct conf_place){ path, 0 }, "%s", strerror(-r));

@@ -187,9 +187,8 @@ put_facts(struct buf *out, const struct conf *c, const struct conf_value *v)
 {
 	const struct conf_setting *s = v->setting;
 	const struct conf_value *def = &c->defaults[s - c->schema->settings];
-	AUTO_BUF struct buf line;
+	AUTO_BUF struct buf line = BUF_INIT(65536);
 
-	buf_init(&line, 65536);
 	put_type(&line, s);
 	if ((s->flags & CONF_REQUIRED) != 0 && s->def == NULL) {
 		buf_put_str(&line, "; no default");
@@ -299,9 +298,8 @@ put_roff(struct buf *out, struct view text)
 static void
 man_setting(const struct conf_setting *s, struct buf *out)
 {
-	AUTO_BUF struct buf type;
+	AUTO_BUF struct buf type = BUF_INIT(65536);
 
-	buf_init(&type, 65536);
 	put_type(&type, s);
 	buf_put_str(out, ".It Ic \\&");
 	put_roff(out, view_str(s->key));

@@ -19,7 +19,8 @@ struct view {
 static inline void
 view_skip(struct view *v, size_t n)
 {
-	v->p += n;
+	if (n > 0) /* an empty view may have no address to count from */
+		v->p += n;
 	v->n -= n;
 }
 
@@ -44,7 +45,7 @@ view_sub(struct view v, size_t at, size_t n)
 		at = v.n;
 	if (n > v.n - at)
 		n = v.n - at;
-	return (struct view){ v.p + at, n };
+	return (struct view){ at > 0 ? v.p + at : v.p, n };
 }
 
 static inline bool

@@ -82,10 +82,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct view in = { data, size };
 	AUTO_CONF struct conf *c = conf_new(&schema);
 	AUTO_CONF struct conf *again = conf_new(&schema);
-	AUTO_BUF struct buf out;
+	AUTO_BUF struct buf out = BUF_INIT((size_t)64 << 20);
 	const char *name;
 
-	buf_init(&out, (size_t)64 << 20);
 	if (conf_read(c, in, "f") != (conf_error_count(c) == 0))
 		abort();
 	check_errors(c, in);

@@ -45,11 +45,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct view in = { data, size };
 	struct view message = view_sub(in, 16, SIZE_MAX);
 	struct wire w = wire_read(message);
-	AUTO_BUF struct buf again;
+	AUTO_BUF struct buf again = BUF_INIT(1 << 16);
 	bool failed = false;
 	size_t good = 0;
 
-	buf_init(&again, 1 << 16);
 	if (size < 16)
 		return 0;
 	for (size_t i = 0; i < 16; i++) {

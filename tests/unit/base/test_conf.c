@@ -129,10 +129,9 @@ static void
 test_defaults(void)
 {
 	AUTO_CONF struct conf *c = conf_new(&schema);
-	AUTO_BUF struct buf out;
+	AUTO_BUF struct buf out = BUF_INIT(100000);
 	size_t n;
 
-	buf_init(&out, 100000);
 	(void)conf_list(c, "server", NULL, "trusted", &n);
 	tap_ok(n == 2 && conf_bool(c, "server", NULL, "sandbox") &&
 		conf_num(c, "server", NULL, "idle") == 1800000,
@@ -286,10 +285,9 @@ test_errors(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		AUTO_CONF struct conf *c = conf_new(&schema);
-		AUTO_BUF struct buf out;
+		AUTO_BUF struct buf out = BUF_INIT(10000);
 		bool ok = conf_read(c, view_str(cases[i].in), "f");
 
-		buf_init(&out, 10000);
 		conf_errors_put(c, &out);
 		tap_ok(!ok && view_eq(buf_view(&out), view_str(cases[i].want)),
 		    "errors %zu: got %.*s", i, (int)(out.n - (out.n > 0)),
@@ -302,9 +300,8 @@ static bool
 read_many(struct conf *c, const char *head, const char *line, size_t count,
     const char *tail)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(4 * CONF_FILE_MAX);
 
-	buf_init(&b, 4 * CONF_FILE_MAX);
 	buf_put_str(&b, head);
 	for (size_t i = 0; i < count; i++)
 		buf_put_str(&b, line);
@@ -316,9 +313,8 @@ static bool
 read_named(size_t count)
 {
 	AUTO_CONF struct conf *c = conf_new(&schema);
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(CONF_FILE_MAX);
 
-	buf_init(&b, CONF_FILE_MAX);
 	for (size_t i = 0; i < count; i++)
 		buf_printf(&b, "[agent a%zu]\noff = yes\n", i);
 	return conf_read(c, buf_view(&b), "many");
@@ -398,9 +394,8 @@ test_prefixes(void)
 static void
 test_man(void)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(100000);
 
-	buf_init(&b, 100000);
 	conf_man(&schema, &b);
 	tap_ok(!b.failed &&
 		memmem(b.p, b.n, ".Ss Section [listener NAME]\n", 28) != NULL,
