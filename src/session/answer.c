@@ -132,17 +132,22 @@ session_failed(struct session *s, const char *what, int r)
 	return true;
 }
 
-void
-session_store_result(struct session *s, int r)
+const char *
+session_store_text(struct session *s, int r)
 {
 	const size_t n = sizeof(outcome) / sizeof(outcome[0]);
 
 	(void)session_failed(
 	    s, s->cmd != NULL ? command_name(s->cmd->kind) : "-", r);
 	if (r > 0 && (size_t)r < n && outcome[r] != NULL)
-		session_no(s, outcome[r]);
-	else
-		session_no(s, failure(r));
+		return outcome[r];
+	return failure(r);
+}
+
+void
+session_store_result(struct session *s, int r)
+{
+	session_no(s, session_store_text(s, r));
 }
 
 int

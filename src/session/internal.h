@@ -81,6 +81,12 @@ int rows_again(struct session_rows *r) A_MUST_USE;
 
 /* ---- small things ---- */
 
+/* The tag of a command that did not get as far as being parsed; n 0 when there
+ * is none to be seen. */
+struct view session_text_tag(struct view text);
+/* What session_store_result() says (and logs) for r: code and text. */
+const char *session_store_text(struct session *s, int r);
+
 /* "* n FETCH (FLAGS (...))" CRLF for each row whose UID the client knows. */
 void session_put_flags_fetch(struct session *s, struct uidmap_walk *w,
     const struct message_row *row, bool with_uid);

@@ -47,6 +47,8 @@ static const struct {
 	[COMMAND_IDLE] = { imap_idle, SESSION_TELL_ALL },
 	[COMMAND_EXPUNGE] = { imap_expunge, SESSION_TELL_ALL },
 	[COMMAND_SEARCH] = { imap_search, SESSION_TELL_NO_EXPUNGE },
+	[COMMAND_SORT] = { imap_sort, SESSION_TELL_NO_EXPUNGE },
+	[COMMAND_THREAD] = { imap_thread, SESSION_TELL_NO_EXPUNGE },
 	[COMMAND_FETCH] = { imap_fetch, SESSION_TELL_NO_EXPUNGE },
 	[COMMAND_STORE] = { imap_store, SESSION_TELL_NO_EXPUNGE },
 	[COMMAND_COPY] = { imap_copy, SESSION_TELL_ALL },
@@ -55,10 +57,8 @@ static const struct {
 
 /* ---- one command ---- */
 
-/* The tag of a command that did not get as far as being parsed; n 0 when there
- * is none to be seen. */
-static struct view
-text_tag(struct view text)
+struct view
+session_text_tag(struct view text)
 {
 	size_t n = 0;
 
@@ -167,7 +167,7 @@ command(struct session *s)
 static void
 inline_literal(struct session *s)
 {
-	struct view tag = text_tag(frame_text(&s->frame));
+	struct view tag = session_text_tag(frame_text(&s->frame));
 	bool sync = s->frame.literal.sync;
 
 	if (s->frame.literal.size == UINT64_MAX && !sync) {
@@ -206,12 +206,12 @@ take_input(struct session *s)
 			break;
 		case FRAME_TOO_LONG:
 			append_forget(s);
-			answer_early(s, text_tag(frame_text(&s->frame)),
+			answer_early(s, session_text_tag(frame_text(&s->frame)),
 			    RESPONSE_BAD, "Command line too long");
 			break;
 		case FRAME_NUL:
 			append_forget(s);
-			answer_early(s, text_tag(frame_text(&s->frame)),
+			answer_early(s, session_text_tag(frame_text(&s->frame)),
 			    RESPONSE_BAD, "NUL in a command line");
 			break;
 		}

@@ -20,7 +20,7 @@
 #define SESSION_CPU_S 120                      /* CPU seconds of one command */
 #define SESSION_REFUSED_MAX (1u << 20)         /* bytes swallowed before BYE */
 #define SESSION_UNREAD_MAX 8192 /* bytes that come with a hand-over */
-#define SESSION_INPUT 16384     /* bytes read at once */
+#define SESSION_INPUT 32768     /* bytes read at once */
 
 enum session_first {
 	SESSION_PREAUTH,  /* "* PREAUTH" greeting: fumi session --stdio */
@@ -184,5 +184,7 @@ session_fn imap_create, imap_delete, imap_rename, imap_subscribe, imap_status;
 session_fn imap_list;
 /* imap_search.c */
 session_fn imap_search;
+/* imap_sort.c */
+session_fn imap_sort, imap_thread;
 
 #endif

@@ -1,0 +1,44 @@
+#ifndef SESSION_FETCH_H
+#define SESSION_FETCH_H
+
+#include "mail/summary.h"
+#include "session/internal.h"
+
+/* What the two files of FETCH share. */
+
+/* One message in hand. */
+struct fetch_message {
+	const struct message_row *row;
+	const struct message_body *body; /* NULL: no item needs it */
+	bool has_summary;                /* sum is filled in */
+	struct summary sum;
+};
+
+/* An item of the command with what can be known before the first message. */
+struct fetch_plan {
+	const struct fetchitem *item;
+	bool common; /* answered from the fields of the summary */
+};
+
+struct fetch {
+	struct session *s;
+	const struct command_fetch *c;
+	struct fetch_plan *plan; /* c->n of them */
+	bool needs_body;         /* some item is not in the row */
+	bool sets_seen;   /* some item sets \Seen, and the mailbox allows it */
+	bool has_flags;   /* FLAGS was asked for */
+	bool has_uid;     /* UID was asked for */
+	bool unknown_cte; /* a BINARY item could not be decoded */
+	struct buf scratch; /* for one item */
+	struct buf made;    /* a summary made anew */
+	struct arena *tree; /* of a message parsed anew, or NULL */
+};
+
+/* The item's value for a SECTION, BINARY or BINARY_SIZE, after the label and a
+ * blank. m->body and m->sum are there. */
+void fetch_section(
+    struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m);
+void fetch_binary(
+    struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m);
+
+#endif

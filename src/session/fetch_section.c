@@ -1,0 +1,277 @@
+#include "base/clock.h"
+#include "imap/response.h"
+#include "mail/header.h"
+#include "mail/mime.h"
+#include "mail/transfer.h"
+#include "session/fetch.h"
+
+/*
+ * BODY[...] and BINARY[...] (RFC 9051 section 6.4.5). Where a part lies comes
+ * from the summary; its octets go out from the map of the log, or by sendfile
+ * when they are many.
+ */
+#define FILE_MIN (256 * 1024)      /* octets from which sendfile is used */
+#define DECODE_PIECE (64 * 1024)   /* octets decoded at a time */
+#define DECODE_WHOLE (1024 * 1024) /* up to this a part is decoded at once */
+
+/* ---- finding ---- */
+
+/* For a message whose summary has no index. */
+static bool
+find_by_parsing(struct fetch *f, const struct fetchitem *it, struct view msg,
+    struct summary_part *out)
+{
+	const struct mime_part *p;
+
+	arena_free(&f->tree);
+	f->tree = arena_new(MIME_ARENA_MAX);
+	p = mime_parse(msg, f->tree);
+	if (p == NULL || (p = mime_find(p, it->parts, it->n_parts)) == NULL)
+		return false;
+	*out = (struct summary_part){ .header = p->header,
+		.header_n = p->header_n,
+		.body = p->body,
+		.body_n = p->body_n,
+		.lines = p->lines,
+		.encoding = p->encoding,
+		.is_multipart = p->kind == MIME_MULTIPART,
+		.is_message = p->kind == MIME_MESSAGE };
+	if (out->is_message) {
+		out->message_header = p->child->header;
+		out->message_header_n = p->child->header_n;
+		out->message_body = p->child->body;
+		out->message_body_n = p->child->body_n;
+	}
+	return true;
+}
+
+static bool
+find_part(struct fetch *f, const struct fetchitem *it,
+    const struct fetch_message *m, struct summary_part *out)
+{
+	if ((m->sum.flags & SUMMARY_PARTIAL) != 0)
+		return find_by_parsing(f, it, m->body->octets, out);
+	return summary_part(&m->sum, it->parts, it->n_parts, out);
+}
+
+/* Where a section's octets are; for HEADER.FIELDS those of the whole header.
+ * False: there is no such section in this message. */
+static bool
+locate(struct fetch *f, const struct fetchitem *it,
+    const struct fetch_message *m, struct view *out)
+{
+	struct view msg = m->body->octets;
+	struct summary_part part;
+
+	if (it->n_parts == 0) {
+		struct view header = view_sub(msg, 0, m->sum.header_n);
+
+		if (it->text == FETCHITEM_TEXT_NONE)
+			*out = msg;
+		else if (it->text == FETCHITEM_TEXT_TEXT)
+			*out = view_sub(msg, header.n, SIZE_MAX);
+		else
+			*out = header;
+		return true;
+	}
+	if (!find_part(f, it, m, &part))
+		return false;
+	switch (it->text) {
+	case FETCHITEM_TEXT_NONE:
+		*out = view_sub(msg, part.body, part.body_n);
+		return true;
+	case FETCHITEM_TEXT_MIME:
+		*out = view_sub(msg, part.header, part.header_n);
+		return true;
+	case FETCHITEM_TEXT_TEXT:
+		*out = view_sub(msg, part.message_body, part.message_body_n);
+		return part.is_message;
+	case FETCHITEM_TEXT_HEADER:
+	case FETCHITEM_TEXT_HEADER_FIELDS:
+	case FETCHITEM_TEXT_HEADER_FIELDS_NOT:
+		*out =
+		    view_sub(msg, part.message_header, part.message_header_n);
+		return part.is_message;
+	}
+	return false;
+}
+
+static struct view
+partial(const struct fetchitem *it, struct view v)
+{
+	if (!it->partial)
+		return v;
+	return view_sub(v, it->offset < v.n ? it->offset : v.n,
+	    it->length < v.n ? it->length : v.n);
+}
+
+/* ---- BODY[...] ---- */
+
+/* An ordinary literal can hold every octet but NUL, which becomes 0x80 so that
+ * nothing shifts (docs/violations.md). */
+static void
+put_without_nul(struct fetch *f, struct view v)
+{
+	struct buf *b = &f->s->out.b;
+
+	while (v.n > 0) {
+		struct view piece = view_sub(v, 0, DECODE_PIECE);
+		uint8_t *p = buf_reserve(b, piece.n);
+
+		if (p == NULL)
+			return;
+		for (size_t i = 0; i < piece.n; i++)
+			p[i] = piece.p[i] == '\0' ? 0x80 : piece.p[i];
+		b->n += piece.n;
+		view_skip(&v, piece.n);
+		output_turn(&f->s->out);
+	}
+}
+
+/* Octets of the message itself, as a literal. */
+static void
+put_octets(struct fetch *f, const struct fetch_message *m, struct view v)
+{
+	struct output *o = &f->s->out;
+
+	response_literal_head(&o->b, v.n);
+	if ((m->sum.flags & SUMMARY_HAS_NUL) != 0)
+		put_without_nul(f, v);
+	else if (v.n >= FILE_MIN && m->body->fd >= 0)
+		output_file(o, m->body->fd,
+		    m->body->offset + (uint64_t)(v.p - m->body->octets.p), v.n);
+	else
+		output_lend(o, v);
+}
+
+static void
+put_fields(struct fetch *f, const struct fetch_plan *p,
+    const struct fetch_message *m, struct view header)
+{
+	const struct fetchitem *it = p->item;
+	struct view v;
+
+	buf_clear(&f->scratch);
+	header_filter(p->common ? m->sum.common : header, it->fields,
+	    it->n_fields, it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT,
+	    &f->scratch);
+	v = partial(it, buf_view(&f->scratch));
+	response_literal_head(&f->s->out.b, v.n);
+	if ((m->sum.flags & SUMMARY_HAS_NUL) != 0)
+		put_without_nul(f, v);
+	else
+		buf_put(&f->s->out.b, v);
+}
+
+void
+fetch_section(
+    struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
+{
+	const struct fetchitem *it = p->item;
+	struct view v = { 0 };
+
+	if (!locate(f, it, m, &v))
+		buf_put_str(&f->s->out.b, "NIL");
+	else if (it->n_fields > 0)
+		put_fields(f, p, m, v);
+	else
+		put_octets(f, m, partial(it, v));
+}
+
+/* ---- BINARY[...] ---- */
+
+/* A literal8 only where there is a NUL (RFC 3516 section 4.3). */
+static void
+put_decoded(struct output *o, struct view v)
+{
+	if (v.n > 0 && memchr(v.p, '\0', v.n) != NULL)
+		response_literal8_head(&o->b, v.n);
+	else
+		response_literal_head(&o->b, v.n);
+	output_lend(o, v);
+}
+
+static void
+decode_whole(struct fetch *f, const struct fetchitem *it, enum transfer kind,
+    struct view v)
+{
+	buf_clear(&f->scratch);
+	/* broken places are skipped: as far as it can be read it is shown */
+	(void)!transfer_decode(kind, v, &f->scratch);
+	put_decoded(&f->s->out, partial(it, buf_view(&f->scratch)));
+	(void)output_flush(&f->s->out); /* scratch may have been lent */
+}
+
+/* What of a decoded piece belongs to the window [from, to) of the whole, when
+ * at octets came before it. */
+static struct view
+window(struct view v, uint64_t at, uint64_t from, uint64_t to)
+{
+	uint64_t lo = from > at ? from - at : 0;
+	uint64_t hi = to > at ? to - at : 0;
+
+	if (lo > v.n)
+		lo = v.n;
+	if (hi > v.n)
+		hi = v.n;
+	return view_sub(v, lo, hi > lo ? hi - lo : 0);
+}
+
+/* Large parts: the size by one pass, the octets by another. */
+static void
+decode_pieces(struct fetch *f, const struct fetchitem *it, enum transfer kind,
+    struct view v)
+{
+	uint64_t size = transfer_size(kind, v, NULL), at = 0;
+	uint64_t from = 0, to = size;
+	struct transfer_decoder d;
+	struct output *o = &f->s->out;
+
+	if (it->partial) {
+		from = it->offset < size ? it->offset : size;
+		to = it->length < size - from ? from + it->length : size;
+	}
+	response_literal8_head(&o->b, to - from);
+	transfer_init(&d, kind);
+	for (bool more = true; more && at < to && o->error == 0;) {
+		struct view piece = view_sub(v, 0, DECODE_PIECE);
+
+		buf_clear(&f->scratch);
+		view_skip(&v, piece.n);
+		transfer_put(&d, piece, &f->scratch);
+		if ((more = v.n > 0) == false)
+			transfer_end(&d, &f->scratch);
+		buf_put(&o->b, window(buf_view(&f->scratch), at, from, to));
+		at += f->scratch.n;
+		output_turn(o);
+	}
+}
+
+void
+fetch_binary(
+    struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
+{
+	const struct fetchitem *it = p->item;
+	struct summary_part part = { 0 };
+	bool size_only = it->kind == FETCHITEM_BINARY_SIZE;
+	struct view v = m->body->octets;
+
+	if (it->n_parts > 0) {
+		if (!find_part(f, it, m, &part)) {
+			buf_put_str(&f->s->out.b, size_only ? "0" : "NIL");
+			return;
+		}
+		v = view_sub(v, part.body, part.body_n);
+	}
+	if (part.encoding == TRANSFER_UNKNOWN) {
+		f->unknown_cte = true;
+		buf_put_str(&f->s->out.b, size_only ? "0" : "NIL");
+	} else if (size_only) {
+		buf_put_dec(
+		    &f->s->out.b, transfer_size(part.encoding, v, NULL));
+	} else if (v.n > DECODE_WHOLE) {
+		decode_pieces(f, it, part.encoding, v);
+	} else {
+		decode_whole(f, it, part.encoding, v);
+	}
+}

@@ -1,0 +1,341 @@
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "imap/datetime.h"
+#include "imap/limits.h"
+#include "imap/response.h"
+#include "mail/structure.h"
+#include "session/fetch.h"
+
+/*
+ * FETCH (RFC 9051 section 6.4.5) in constant memory: rows are read some
+ * hundreds at a time, their bodies looked up together, and the forms that were
+ * made at delivery copied to the output. Nothing is allocated per message.
+ *
+ * Messages that get \Seen by being read get it before they are shown, one
+ * commit for the rows of one turn, so that the flags that go out are true.
+ */
+#define LOOKUP 64 /* bodies looked up together */
+
+/* ---- the plan ---- */
+
+static bool
+is_common(const struct fetchitem *it)
+{
+	if (it->text != FETCHITEM_TEXT_HEADER_FIELDS || it->n_parts > 0)
+		return false;
+	for (size_t i = 0; i < it->n_fields; i++)
+		if (!header_is_common(it->fields[i]))
+			return false;
+	return true;
+}
+
+static bool
+plan(struct fetch *f)
+{
+	f->plan = arena_alloc(f->s->arena, f->c->n * sizeof(*f->plan));
+	if (f->plan == NULL)
+		return false;
+	for (size_t i = 0; i < f->c->n; i++) {
+		const struct fetchitem *it = &f->c->items[i];
+
+		f->plan[i] =
+		    (struct fetch_plan){ .item = it, .common = is_common(it) };
+		switch (it->kind) {
+		case FETCHITEM_FLAGS:
+			f->has_flags = true;
+			break;
+		case FETCHITEM_UID:
+			f->has_uid = true;
+			break;
+		case FETCHITEM_INTERNALDATE:
+		case FETCHITEM_RFC822_SIZE:
+			break;
+		case FETCHITEM_SECTION:
+		case FETCHITEM_BINARY:
+			f->sets_seen |= !it->peek && !f->s->st.read_only;
+			f->needs_body = true;
+			break;
+		case FETCHITEM_ENVELOPE:
+		case FETCHITEM_BODY:
+		case FETCHITEM_BODYSTRUCTURE:
+		case FETCHITEM_BINARY_SIZE:
+			f->needs_body = true;
+			break;
+		}
+	}
+	return true;
+}
+
+/* ---- one message ---- */
+
+/* The cached forms, made anew when they are of an older format. */
+static void
+read_summary(struct fetch *f, struct fetch_message *m)
+{
+	if (summary_read(m->body->summary, &m->sum))
+		return;
+	buf_clear(&f->made);
+	summary_write(m->body->octets, &f->made);
+	if (!summary_read(buf_view(&f->made), &m->sum))
+		m->sum = (struct summary){ .flags = SUMMARY_PARTIAL,
+			.envelope = VIEW_LIT("NIL") };
+}
+
+/* BODY and BODYSTRUCTURE of a message whose summary has none. */
+static void
+put_structure(
+    struct fetch *f, const struct fetch_message *m, enum structure_form form)
+{
+	struct view v =
+	    form == STRUCTURE_BODY ? m->sum.body : m->sum.bodystructure;
+	AUTO_ARENA struct arena *tree = NULL;
+	AUTO_ARENA struct arena *texts = NULL;
+	const struct mime_part *root;
+
+	if (v.n > 0) {
+		buf_put(&f->s->out.b, v);
+		return;
+	}
+	tree = arena_new(MIME_ARENA_MAX);
+	texts = arena_new(MIME_ARENA_MAX);
+	root = mime_parse(m->body->octets, tree);
+	if (root != NULL)
+		structure_write(
+		    m->body->octets, root, form, texts, &f->s->out.b);
+	else
+		buf_put_str(&f->s->out.b, "NIL");
+}
+
+static void
+put_value(
+    struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
+{
+	struct buf *b = &f->s->out.b;
+
+	switch (p->item->kind) {
+	case FETCHITEM_FLAGS:
+		session_put_flags(f->s, &m->row->flags, m->row->uid);
+		break;
+	case FETCHITEM_UID:
+		buf_put_dec(b, m->row->uid);
+		break;
+	case FETCHITEM_INTERNALDATE:
+		datetime_put(b, m->row->date, m->row->zone);
+		break;
+	case FETCHITEM_RFC822_SIZE:
+		buf_put_dec(b, m->row->size);
+		break;
+	case FETCHITEM_ENVELOPE:
+		buf_put(b, m->sum.envelope);
+		break;
+	case FETCHITEM_BODY:
+		put_structure(f, m, STRUCTURE_BODY);
+		break;
+	case FETCHITEM_BODYSTRUCTURE:
+		put_structure(f, m, STRUCTURE_BODYSTRUCTURE);
+		break;
+	case FETCHITEM_SECTION:
+		fetch_section(f, p, m);
+		break;
+	case FETCHITEM_BINARY:
+	case FETCHITEM_BINARY_SIZE:
+		fetch_binary(f, p, m);
+		break;
+	}
+}
+
+/* show_flags: they were changed by this very command. */
+static void
+put_message(struct fetch *f, uint32_t seq, const struct fetch_message *m,
+    bool show_flags)
+{
+	struct buf *b = &f->s->out.b;
+	bool first = true;
+
+	response_fetch_begin(b, seq);
+	if (f->s->cmd->uid && !f->has_uid) {
+		buf_put(b, VIEW_LIT("UID "));
+		buf_put_dec(b, m->row->uid);
+		first = false;
+	}
+	if (show_flags && !f->has_flags) {
+		buf_put_str(b, first ? "FLAGS " : " FLAGS ");
+		session_put_flags(f->s, &m->row->flags, m->row->uid);
+		first = false;
+	}
+	for (size_t i = 0; i < f->c->n; i++) {
+		const struct fetch_plan *p = &f->plan[i];
+
+		if (!first)
+			buf_put_byte(b, ' ');
+		first = false;
+		buf_put(b, p->item->label);
+		buf_put_byte(b, ' ');
+		put_value(f, p, m);
+	}
+	buf_put(b, VIEW_LIT(")\r\n"));
+	output_turn(&f->s->out);
+}
+
+/* ---- \Seen ---- */
+
+/* The messages among the rows that have no \Seen yet. */
+static void
+unseen_of(const struct session_rows *rows, struct uidset *out)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		if ((rows->row[i].flags.system & STORE_SEEN) == 0)
+			uidset_add(out, rows->row[i].uid, rows->row[i].uid);
+}
+
+static int
+add_seen(struct session *s, const struct uidset *set, struct uid_run **changed,
+    size_t *n)
+{
+	const struct store_flags seen = { .system = STORE_SEEN };
+	struct uid_run *modified = NULL;
+	size_t n_modified = 0;
+	uint64_t before, m;
+	struct tx *t;
+	int r;
+
+	updates_tell(s, SESSION_TELL_NO_EXPUNGE);
+	before = s->polled;
+	if ((r = tx_begin(s->account, &t)) != 0)
+		return r;
+	r = tx_flags(t, s->st.mailbox, set->run, set->n, TX_FLAGS_ADD, &seen, 0,
+	    changed, n, &modified, &n_modified);
+	free(modified);
+	if (r != 0) {
+		tx_abort(&t);
+		return r;
+	}
+	if ((r = session_commit(s, &t, &m)) == 0 && *n > 0)
+		updates_own(s, before, m, true);
+	return r;
+}
+
+/* Set \Seen on the rows and read them again; which of them changed. */
+static int
+see(struct session_rows *rows, struct uidset *changed)
+{
+	struct uidset unseen = { 0 };
+	struct uid_run *runs = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	uidset_clear(changed);
+	unseen_of(rows, &unseen);
+	if (unseen.n > 0 && (r = add_seen(rows->s, &unseen, &runs, &n)) == 0) {
+		uidset_add_runs(changed, runs, n);
+		r = rows_again(rows);
+	}
+	free(runs);
+	uidset_fini(&unseen);
+	return r;
+}
+
+/* ---- all messages ---- */
+
+/* n rows, whose bodies are looked up together. */
+static int
+put_rows(struct fetch *f, struct uidmap_walk *w, const struct message_row *row,
+    size_t n, const struct uidset *changed)
+{
+	struct message_body body[LOOKUP];
+	uint64_t number[LOOKUP];
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		number[i] = row[i].body;
+	if (f->needs_body &&
+	    (r = message_bodies(f->s->account, number, n, body)) != 0)
+		return r;
+	for (size_t i = 0; i < n && f->s->out.error == 0; i++) {
+		struct fetch_message m = { .row = &row[i] };
+		uint32_t seq = uidmap_walk_seq(w, row[i].uid);
+
+		if (f->needs_body) {
+			m.body = &body[i];
+			if (m.body->octets.p == NULL) {
+				f->s->vanished = true;
+				continue;
+			}
+			read_summary(f, &m);
+		}
+		if (seq != 0)
+			put_message(f, seq, &m,
+			    changed->n > 0 && uidset_has(changed, row[i].uid));
+	}
+	return 0;
+}
+
+static int
+put_all(struct fetch *f, const struct uidset *set)
+{
+	struct uidmap_walk w = { &f->s->st.map, 0 };
+	struct uidset changed = { 0 };
+	struct session_rows rows;
+	int r;
+
+	rows_init(&rows, f->s, set);
+	while (
+	    (r = rows_next(&rows)) == 0 && rows.n > 0 && f->s->out.error == 0) {
+		if (f->sets_seen && (r = see(&rows, &changed)) != 0)
+			break;
+		for (size_t i = 0; r == 0 && i < rows.n; i += LOOKUP)
+			r = put_rows(f, &w, rows.row + i,
+			    rows.n - i < LOOKUP ? rows.n - i : LOOKUP,
+			    &changed);
+		if (r != 0)
+			break;
+		if (f->needs_body) {
+			(void)output_flush(&f->s->out);
+			message_release(f->s->account);
+		}
+	}
+	if (r == 0 && rows.seen < uidset_count(set))
+		f->s->vanished = true;
+	rows_fini(&rows);
+	uidset_fini(&changed);
+	return r;
+}
+
+static void
+fetch_set(
+    struct session *s, const struct command_fetch *c, const struct uidset *set)
+{
+	struct fetch f = { .s = s, .c = c };
+	int r;
+
+	if (!plan(&f)) {
+		session_no(s, "[LIMIT] Too many items");
+		return;
+	}
+	buf_init(&f.scratch, OUTPUT_MAX);
+	buf_init(&f.made, SUMMARY_MAX);
+	r = put_all(&f, set);
+	(void)output_flush(&s->out); /* nothing lent stays behind */
+	buf_fini(&f.scratch);
+	buf_fini(&f.made);
+	arena_free(&f.tree);
+	if (r != 0)
+		session_store_result(s, r);
+	else if (f.unknown_cte)
+		session_no(s, "[UNKNOWN-CTE] A part cannot be decoded");
+	else
+		session_done(s, s->vanished);
+}
+
+void
+imap_fetch(struct session *s, const struct command *c)
+{
+	struct uidset set = { 0 };
+
+	if (c->u.fetch.modifiers.n > 0)
+		session_bad(s, "Unknown FETCH modifier");
+	else if (session_set(s, &c->u.fetch.set, c->uid, &set))
+		fetch_set(s, &c->u.fetch, &set);
+	uidset_fini(&set);
+}
