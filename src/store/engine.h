@@ -83,8 +83,7 @@ struct engine_ops {
 	/* Is there a map of it; end that map and all its views at once. */
 	bool (*mapped)(
 	    struct engine *e, enum engine_kind kind, uint64_t number);
-	void (*unmap)(
-	    struct engine *e, enum engine_kind kind, uint64_t number);
+	void (*unmap)(struct engine *e, enum engine_kind kind, uint64_t number);
 	/* Maps end, a bounded number stays cached unless trim. */
 	void (*release)(struct engine *e, bool trim);
 	/* Durably; ENGINE_OK when there is none. */

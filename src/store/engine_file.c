@@ -412,8 +412,8 @@ file_append(struct engine *e, uint64_t number, uint64_t expected,
 static int
 unseal(struct file_engine *f, const char *name)
 {
-	AUTO_CLOSE int fd
-	    = openat(f->log, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd =
+	    openat(f->log, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
 	if (fd == -1 || fstat(fd, &st) == -1)
@@ -620,44 +620,55 @@ map_look(struct map *m)
 	return 0;
 }
 
-/* Add a map of the whole object. */
+/* Map the whole object; m->fd is open and stays so. */
 static int
-map_add(struct file_engine *f, enum engine_kind kind, uint64_t number,
-    struct map **out, struct why *w)
+map_whole(struct map *m)
 {
-	struct map m = { .kind = kind, .number = number, .fd = -1 };
+	int r = map_look(m);
+	void *p;
+
+	if (r != 0)
+		return r;
+	m->mapped = m->kind == ENGINE_BODY
+	    ? m->size
+	    : (m->size / MAP_ROUND + 1) * MAP_ROUND;
+	if (m->mapped == 0)
+		return 0;
+	p = mmap(NULL, (size_t)m->mapped, PROT_READ, MAP_SHARED, m->fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	m->p = p;
+	return 0;
+}
+
+/* Add a map to the table; NULL, and an engine's result in *r. */
+static struct map *
+map_add(struct file_engine *f, enum engine_kind kind, uint64_t number, int *r,
+    struct why *w)
+{
+	struct map m = { .kind = kind, .number = number };
 	char name[NAME_SIZE];
-	int r;
 
 	name_of(kind, number, name);
 	m.fd = openat(dir_of(f, kind), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (m.fd == -1)
-		return errno == ENOENT
+	if (m.fd == -1) {
+		*r = errno == ENOENT
 		    ? ENGINE_NOT_FOUND
 		    : why(w, -errno, "%s/%s", dir_name(kind), name);
-	if ((r = map_look(&m)) != 0) {
-		fd_close(&m.fd);
-		return why(w, r, "%s/%s", dir_name(kind), name);
+		return NULL;
 	}
-	m.mapped =
-	    kind == ENGINE_BODY ? m.size : (m.size / MAP_ROUND + 1) * MAP_ROUND;
-	if (m.mapped > 0) {
-		m.p = mmap(
-		    NULL, (size_t)m.mapped, PROT_READ, MAP_SHARED, m.fd, 0);
-		if (m.p == MAP_FAILED) {
-			r = -errno;
-			fd_close(&m.fd);
-			return why(w, r, "%s/%s: map", dir_name(kind), name);
-		}
+	if ((*r = map_whole(&m)) != 0) {
+		fd_close(&m.fd);
+		why(w, *r, "%s/%s: map", dir_name(kind), name);
+		return NULL;
 	}
 	if (f->n_maps == f->cap_maps) {
 		f->cap_maps = f->cap_maps == 0 ? 8 : f->cap_maps * 2;
 		f->maps = xrealloc(f->maps, f->cap_maps, sizeof(*f->maps));
 	}
-	f->last_map = f->n_maps;
-	f->maps[f->n_maps] = m;
-	*out = &f->maps[f->n_maps++];
-	return 0;
+	f->last_map = f->n_maps++;
+	f->maps[f->last_map] = m;
+	return &f->maps[f->last_map];
 }
 
 static int
@@ -667,7 +678,7 @@ file_map(struct engine *e, enum engine_kind kind, uint64_t number, uint64_t at,
 	struct file_engine *f = self(e);
 	struct map *m = map_find(f, kind, number);
 	uint64_t end;
-	int r;
+	int r = 0;
 
 	if (__builtin_add_overflow(at, n, &end))
 		return -ENODATA;
@@ -677,7 +688,7 @@ file_map(struct engine *e, enum engine_kind kind, uint64_t number, uint64_t at,
 		m->stale = true;
 		m = NULL;
 	}
-	if (m == NULL && (r = map_add(f, kind, number, &m, w)) != 0)
+	if (m == NULL && (m = map_add(f, kind, number, &r, w)) == NULL)
 		return r;
 	if (end > m->size)
 		return why(w, -ENODATA, "%s/%016llx", dir_name(kind),

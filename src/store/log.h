@@ -111,7 +111,7 @@ enum log_append_flag {
  * parts      whole records as record.h writes them, one behind the other; they
  *            may be cut into parts anywhere; not empty
  * count      records in them
- * modseq     of the commit, >= that of *tail
+ * modseq     of the commit, >= that of *tail and of log_get_facts()
  * flags      enum log_append_flag
  * first      out; position of the first byte of the records
  *
