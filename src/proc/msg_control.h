@@ -7,7 +7,9 @@
  * command <-> hub over the socket run/fumi.sock (SOCK_SEQPACKET). Anybody may
  * connect; who it is the kernel says (SO_PEERCRED).
  *
- *   command -> hub  DELIVER  with the message: a regular file or memfd
+ *   command -> hub  DELIVER  with the message: a memfd sealed against writing,
+ *                            growing and shrinking, so that nobody can change
+ *                            it, or keep its reader waiting
  *   hub -> command  RESULT   one for each DELIVER, in any order
  *   command -> hub  LIST     allowed to root and to the server's own uids
  *   hub -> command  ROW      one for each session
@@ -28,7 +30,9 @@ enum msg_control_type {
 #define MSG_CONTROL_CALLERS_MAX 256
 #define MSG_CONTROL_SENDER_MAX 512
 
-/* Needs the descriptor. */
+#define MSG_CONTROL_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+
+/* Needs the descriptor. Line ends may be LF or CRLF. */
 struct msg_control_deliver {
 	uint32_t request;    /* the caller's, comes back in RESULT */
 	struct view account; /* name or alias */

@@ -21,6 +21,9 @@
  *                          counts for its address
  *   hub -> gate  SHUTDOWN  reserved for parked connections
  *
+ * A session's descriptor is set to block, which the gate's copy shares: after
+ * REFUSED the gate sets a plain socket non-blocking again.
+ *
  * From HANDOVER until STARTED or REFUSED the gate neither reads from the client
  * nor writes to it. The hub knows the gate by its socket, and takes a HANDOVER
  * only with a grant that auth made for that gate, connection and generation.

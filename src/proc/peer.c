@@ -156,7 +156,11 @@ send_waiting(struct peer *p)
 			return false;
 		drop_first(p);
 	}
-	return loop_fd_set(&p->watch, LOOP_READ) == 0;
+	if (loop_fd_set(&p->watch, LOOP_READ) != 0)
+		return false;
+	if (p->drained != NULL)
+		p->drained(p->ctx);
+	return true;
 }
 
 static const struct peer_rule *
@@ -223,7 +227,7 @@ on_ready(void *ctx, unsigned events)
 		lose(p, "cannot send");
 		return;
 	}
-	if ((events & (LOOP_READ | LOOP_HUP)) == 0)
+	if ((events & (LOOP_READ | LOOP_HUP)) == 0 || p->fd < 0)
 		return;
 	for (int i = 0; i < PEER_TURN && read_one(p); i++)
 		;

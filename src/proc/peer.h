@@ -50,6 +50,8 @@ struct peer {
 	/* it was closed by a fault of the peer or its end (not by peer_close());
 	 * why is ours. The object may be reused or freed in here. */
 	void (*lost)(void *ctx, const char *why);
+	/* may be set after peer_init(): what had to wait has all been sent */
+	void (*drained)(void *ctx);
 	struct loop *loop;
 	struct loop_fd watch;
 	int fd; /* -1: closed */

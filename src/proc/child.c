@@ -1,0 +1,270 @@
+#include "proc/child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/fd.h"
+#include "proc/delivery.h"
+#include "proc/msg_session.h"
+#include "session/session.h"
+
+/*
+ * The order matters. The directory is made by the forker's uid, opened by the
+ * account's: so the kernel checks that it is the account's. All parsing of what
+ * the hub says comes after the walls.
+ */
+
+/* An assertion that fails in a child would be written to a standard error that
+ * leads nowhere. */
+void
+__assert_fail(const char *what, const char *file, unsigned line, const char *fn)
+{
+	struct log log;
+
+	log_init(&log,
+	    fcntl(SANDBOX_LOG_FD, F_GETFD) == -1 ? 2 : SANDBOX_LOG_FD,
+	    LOG_STYLE_PLAIN, LOG_CRASHES, "ASSERT", 0);
+	log_say(
+	    &log, LOG_CRASHES, "assert", "%s:%u: %s: %s", file, line, fn, what);
+	abort();
+}
+
+static const char *
+module_of(uint8_t service)
+{
+	return service == MSG_SERVICE_DELIVERY ? "DELIVER" : "IMAP";
+}
+
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
+/* Make a directory for uid that is missing, and durable. */
+static int
+make_one(int at, const char *name, mode_t mode, struct why *w)
+{
+	if (mkdirat(at, name, mode) == 0)
+		return fsync(at) == 0
+		    ? 0
+		    : why(w, -errno, "sync above accounts/%s", name);
+	return errno == EEXIST ? 0 : why(w, -errno, "mkdir %s", name);
+}
+
+/* One that was made and then not given away (a crash) is still ours. */
+static int
+give_away(int at, const char *name, const struct msg_grant *g, struct why *w)
+{
+	struct stat st;
+
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return why(w, -errno, "stat %s", name);
+	if (st.st_uid != geteuid() || g->uid == geteuid())
+		return 0;
+	if (fchownat(at, name, g->uid, g->gid, AT_SYMLINK_NOFOLLOW) != 0)
+		return why(w, -errno, "chown %s", name);
+	return 0;
+}
+
+/* accounts/<domain>/<user>, or accounts/<user>. */
+static int
+make_directory(const struct child *c, struct why *w)
+{
+	const struct msg_grant *g = &c->grant->m;
+	char path[MSG_GRANT_PATH_MAX + 1];
+	AUTO_CLOSE int domain = -1;
+	char *slash;
+	int r;
+
+	memcpy(path, g->path.p, g->path.n);
+	path[g->path.n] = '\0';
+	if ((slash = strchr(path, '/')) == NULL) {
+		if ((r = make_one(c->accounts, path, 0700, w)) != 0)
+			return r;
+		return c->setid ? give_away(c->accounts, path, g, w) : 0;
+	}
+	*slash = '\0';
+	if ((r = make_one(c->accounts, path, 0711, w)) != 0)
+		return r;
+	domain = openat(
+	    c->accounts, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (domain == -1)
+		return why(w, -errno, "open %s", path);
+	if ((r = make_one(domain, slash + 1, 0700, w)) != 0)
+		return r;
+	return c->setid ? give_away(domain, slash + 1, g, w) : 0;
+}
+
+static int
+open_directory(const struct child *c, int *out, struct why *w)
+{
+	const struct msg_grant *g = &c->grant->m;
+	char path[MSG_GRANT_PATH_MAX + 1];
+
+	memcpy(path, g->path.p, g->path.n);
+	path[g->path.n] = '\0';
+	*out = openat(
+	    c->accounts, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return *out >= 0 ? 0 : why(w, -errno, "open accounts/%s", path);
+}
+
+/* Exactly our descriptors, at their places: 0 to 2 are /dev/null. */
+static int
+arrange(const struct child *c, int dir, struct why *w)
+{
+	int from[] = { c->client, c->hub, dir, c->log };
+	static const int to[] = { CHILD_FD_CLIENT, CHILD_FD_HUB, CHILD_FD_DIR,
+		SANDBOX_LOG_FD };
+
+	/* out of each other's way first */
+	for (int i = 0; i < 4; i++)
+		if ((from[i] = fcntl(from[i], F_DUPFD, 16)) == -1)
+			return why(w, -errno, "descriptor");
+	for (int i = 0; i < 4; i++)
+		if (dup3(from[i], to[i], O_CLOEXEC) == -1)
+			return why(w, -errno, "descriptor");
+	if (dup2(0, 2) == -1 ||
+	    syscall(SYS_close_range, CHILD_FD_DIR + 1, SANDBOX_LOG_FD - 1, 0) !=
+		0 ||
+	    syscall(SYS_close_range, SANDBOX_LOG_FD + 1, ~0u, 0) != 0)
+		return why(w, -errno, "close_range");
+	return fd_nonblock(CHILD_FD_CLIENT, false);
+}
+
+static int
+put_up_walls(const struct child *c, struct why *w)
+{
+	struct sandbox_session s = { .filter = c->filter,
+		.mode = c->mode,
+		.dir = CHILD_FD_DIR,
+		.memory = c->grant->m.memory_max };
+	unsigned up;
+
+	return sandbox_session(&s, &up, w);
+}
+
+/* The first message of the hub, into p (MSG_MAX bytes); its length, or 0. */
+static size_t
+first_message(uint8_t *p)
+{
+	struct pollfd hub = { .fd = CHILD_FD_HUB, .events = POLLIN };
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	if (poll(&hub, 1, CHILD_START_MS) != 1)
+		return 0;
+	n = fd_recv(CHILD_FD_HUB, p, MSG_MAX, &fd);
+	return n > 0 && fd == -1 ? (size_t)n : 0;
+}
+
+static int
+run_imap(const struct child *c, struct log *log, struct wire *in)
+{
+	struct msg_session_start m;
+	char remote[NETADDR_TEXT_SIZE];
+	struct session_env env;
+
+	if (wire_u32(in) != MSG_SESSION_START ||
+	    !msg_session_start_get(in, &m) || m.session != c->session)
+		return CHILD_NO_START;
+	netaddr_text(&m.client.remote, remote);
+	env = (struct session_env){ .in = CHILD_FD_CLIENT,
+		.out = CHILD_FD_CLIENT,
+		.hub = CHILD_FD_HUB,
+		.dir = CHILD_FD_DIR,
+		.create = true,
+		.first = SESSION_LOGGED_IN,
+		.tag = m.tag,
+		.unread = m.unread,
+		.user = c->grant->m.account,
+		.remote = view_str(remote),
+		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
+		.autologout_ms =
+		    (unsigned)conf_num(c->conf, "session", NULL, "idle"),
+		.cpu_s = c->grant->m.cpu_max_s,
+		.log = log };
+	return child_serve_imap(&env);
+}
+
+static int
+run_delivery(const struct child *c, struct log *log, struct wire *in)
+{
+	struct delivery_env env = { .hub = CHILD_FD_HUB,
+		.first = CHILD_FD_CLIENT,
+		.dir = CHILD_FD_DIR,
+		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
+		.log = log };
+	struct msg_session_deliver m;
+
+	if (wire_u32(in) != MSG_SESSION_DELIVER ||
+	    !msg_session_deliver_get(in, &m))
+		return CHILD_NO_START;
+	return delivery_run(&env, &m);
+}
+
+static int
+serve(const struct child *c, struct log *log)
+{
+	uint8_t p[MSG_MAX];
+	struct wire in = wire_read((struct view){ p, first_message(p) });
+
+	if (in.in.n == 0)
+		return CHILD_NO_START;
+	if (c->grant->m.service == MSG_SERVICE_DELIVERY)
+		return run_delivery(c, log, &in);
+	return run_imap(c, log, &in);
+}
+
+static int
+confine(const struct child *c, struct why *w)
+{
+	int dir, r;
+
+	if (make_directory(c, w) != 0)
+		return CHILD_NO_ACCOUNT;
+	if (c->setid &&
+	    (r = sandbox_setid(c->grant->m.uid, c->grant->m.gid, w)) != 0)
+		return CHILD_NO_WALLS;
+	if (open_directory(c, &dir, w) != 0)
+		return CHILD_NO_ACCOUNT;
+	if (arrange(c, dir, w) != 0 || put_up_walls(c, w) != 0)
+		return CHILD_NO_WALLS;
+	return CHILD_OK;
+}
+
+int
+child_run(const struct child *c)
+{
+	struct log log;
+	struct why w = { "" };
+	int r;
+
+	reset_signals();
+	umask(077);
+	log_init(&log, c->log,
+	    (enum log_style)conf_enum(c->conf, "server", NULL, "log-style"),
+	    (enum log_level)conf_enum(c->conf, "server", NULL, "log-level"),
+	    module_of(c->grant->m.service), c->session);
+	if ((r = confine(c, &w)) != CHILD_OK) {
+		log_why(&log, LOG_FAILURES, "confine", &w);
+		return r;
+	}
+	log.fd = SANDBOX_LOG_FD;
+	r = serve(c, &log);
+	if (r == CHILD_NO_START)
+		log_say(&log, LOG_FAILURES, "start", "the hub said nothing");
+	return r;
+}
