@@ -15,8 +15,11 @@ const char *const capability_names[] = {
 	"MULTIAPPEND",                      /* RFC 3502 */
 	"NAMESPACE",                        /* RFC 2342 */
 	"SEARCHRES",                        /* RFC 5182 */
+	"SORT",                             /* RFC 5256 */
 	"SPECIAL-USE",                      /* RFC 6154 */
 	"STATUS=SIZE",                      /* RFC 8438 */
+	"THREAD=ORDEREDSUBJECT",            /* RFC 5256 */
+	"THREAD=REFERENCES",                /* RFC 5256 */
 	"UIDPLUS",                          /* RFC 4315 */
 	"UNSELECT",                         /* RFC 3691 */
 	"WITHIN",                           /* RFC 5032 */
