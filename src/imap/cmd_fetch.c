@@ -224,15 +224,11 @@ label_section(struct buf *b, const struct fetchitem *item)
 }
 
 static bool
-make_label(struct lexer *lx, const struct item_row *row, struct fetchitem *item)
+make_label(struct lexer *lx, struct fetchitem *item)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { .max = LABEL_MAX };
 	uint8_t *p;
 
-	item->label = view_str(row->label);
-	if (row->shape == SHAPE_PLAIN)
-		return true;
-	buf_init(&b, LABEL_MAX);
 	buf_put(&b, item->label);
 	label_section(&b, item);
 	if (b.failed)
@@ -279,7 +275,8 @@ take_item(struct lexer *lx, struct fetchitem *out)
 			row->shape == SHAPE_PARTS) &&
 		    !take_partial(lx, out))
 			return false;
-		return make_label(lx, row, out);
+		out->label = view_str(row->label);
+		return !bracket || make_label(lx, out);
 	}
 	lx->in = at; /* for the position */
 	return lexer_fail(lx, COMMAND_BAD, "unknown FETCH item");

@@ -20,10 +20,11 @@
 void
 response_number(struct buf *b, uint64_t n)
 {
-	uint8_t *p = buf_reserve(b, NUM_DEC_MAX);
+	uint8_t *p =
+	    b->max - b->n >= NUM_DEC_MAX ? buf_reserve(b, NUM_DEC_MAX) : NULL;
 
 	if (p == NULL)
-		buf_put_dec(b, n);
+		buf_put_dec(b, n); /* hardly any room left */
 	else
 		b->n += num_dec(n, p);
 }
