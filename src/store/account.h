@@ -10,7 +10,8 @@
  * it across). Every call stands alone: no transaction, lock or map of the
  * account is held between two calls of this library, except between tx_begin()
  * and tx_commit()/tx_abort() (tx.h) and by bodies that were opened and not yet
- * released (message.h). Any number of processes may have the account open.
+ * released (message.h). Any number of processes may have the account open, but
+ * no process may have it open twice at a time (LMDB's rule).
  */
 struct account;
 
@@ -18,6 +19,9 @@ struct account_options {
 	bool read_only; /* verify and export of a damaged account */
 	/* seconds that expunged messages are kept; 0 stands for 14 days */
 	uint32_t keep_expunged;
+	/* this boot (clock_boot_id(), which reads /proc: ask before a sandbox
+	 * closes); NULL: ask now. Borrowed during account_open(). */
+	const char *boot_id;
 };
 
 /*

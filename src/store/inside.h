@@ -19,12 +19,13 @@ struct account {
 	char boot_id[CLOCK_BOOT_ID_SIZE];
 	struct store_log *log;
 	struct vdb *vdb;
-	struct tx *tx;  /* the open change, or NULL */
-	struct why why; /* about the last failure */
+	struct tx *tx;                           /* the open change, or NULL */
+	struct why why;                          /* about the last failure */
 	uint8_t keyword_name[STORE_KEYWORD_MAX]; /* account_keyword_name() */
 };
 
 #define ACCOUNT_LOCK_MS 10000
+#define ACCOUNT_KEEP_EXPUNGED (14 * 24 * 3600) /* seconds */
 
 /*
  * Begin reading one snapshot; when the log is beyond the view and nobody is
@@ -41,6 +42,21 @@ void account_read_end(struct account *a, struct vdb_txn *t);
  */
 int account_write(struct account *a, unsigned timeout_ms, struct vdb_txn **t)
     A_MUST_USE;
-int account_write_end(struct account *a, struct vdb_txn *t, bool commit);
+int account_write_end(struct account *a, struct vdb_txn *t, bool commit)
+    A_MUST_USE;
+
+/* The view as an open change sees it. */
+struct vdb_txn *tx_view(struct tx *t);
+/* Make mailbox 1. */
+int tx_inbox(struct tx *t) A_MUST_USE;
+
+/* As account_keyword_find(). */
+int keyword_find(struct vdb_txn *t, struct view name, unsigned *number)
+    A_MUST_USE;
+/* mailbox_find() without the row. name is checked. */
+int mailbox_walk(struct vdb_txn *t, struct view name, uint32_t *id) A_MUST_USE;
+/* The next level of *name, which moves behind it and its delimiter; the first
+ * level INBOX in any case becomes "INBOX" (first is true then). */
+struct view mailbox_level(struct view *name, bool first);
 
 #endif

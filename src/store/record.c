@@ -76,18 +76,27 @@ record_take(struct view *in, uint8_t *type, struct view *payload)
 }
 
 void
-record_body_put(struct buf *b, const struct record_body *r)
+record_body_head_put(struct buf *b, const struct record_body *r)
 {
 	size_t at = record_open(b, RECORD_BODY);
+	size_t n = RECORD_BODY_HEAD + r->summary.n + r->octets.n;
 
+	assert(n <= UINT32_MAX && r->octets.n == (r->in_file ? 0 : r->size));
 	wire_put_u64(b, r->number);
 	buf_put(b, (struct view){ r->digest, sizeof r->digest });
 	wire_put_u64(b, r->size);
 	wire_put_u32(b, (uint32_t)r->summary.n);
 	wire_put_u32(b, (uint32_t)r->in_file << 24);
 	buf_put(b, r->summary);
+	if (!b->failed)
+		put32(b->p + at, (uint32_t)n);
+}
+
+void
+record_body_put(struct buf *b, const struct record_body *r)
+{
+	record_body_head_put(b, r);
 	buf_put(b, r->octets);
-	record_close(b, at);
 }
 
 bool

@@ -38,7 +38,7 @@ enum record_type {
 	RECORD_INTENT = 15,
 };
 
-#define RECORD_FRAME 8             /* bytes before the payload */
+#define RECORD_FRAME 8               /* bytes before the payload */
 #define RECORD_MAX ((size_t)1 << 30) /* bytes of a payload */
 
 /* Start a record: puts the frame and returns where it is in b; put the payload
@@ -65,6 +65,8 @@ struct record_body {
 	bool in_file;
 };
 void record_body_put(struct buf *b, const struct record_body *r);
+/* The same without the octets, which the caller puts behind it himself. */
+void record_body_head_put(struct buf *b, const struct record_body *r);
 bool record_body_read(struct view payload, struct record_body *r) A_MUST_USE;
 
 /* --- MESSAGE: u64 version, u32 mailbox, u32 first UID, u32 saved, u32 n, then

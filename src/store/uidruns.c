@@ -89,10 +89,8 @@ uidruns_intersect(const struct uid_run *runs, size_t n,
     const struct uid_run *only, size_t n_only, struct uidruns *out)
 {
 	for (size_t i = 0, k = 0; i < n && k < n_only;) {
-		uint32_t lo =
-		    runs[i].lo > only[k].lo ? runs[i].lo : only[k].lo;
-		uint32_t hi =
-		    runs[i].hi < only[k].hi ? runs[i].hi : only[k].hi;
+		uint32_t lo = runs[i].lo > only[k].lo ? runs[i].lo : only[k].lo;
+		uint32_t hi = runs[i].hi < only[k].hi ? runs[i].hi : only[k].hi;
 
 		if (lo <= hi)
 			uidruns_add(out, lo, hi);
