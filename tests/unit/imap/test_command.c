@@ -22,6 +22,7 @@ static const struct {
 	{ NONE, "a ID ()", "a ID" },
 	{ NONE, "a ID (\"name\" \"x\\\"y\" \"os\" NIL)",
 	    "a ID \"name\"=\"x\\\"y\" \"os\"=NIL" },
+	{ NONE, "a ID (name x)", "a ID \"name\"=\"x\"" },
 	{ NONE, "a AUTHENTICATE PLAIN", "a AUTHENTICATE<PLAIN>" },
 	{ NONE, "a AUTHENTICATE PLAIN =", "a AUTHENTICATE<PLAIN><>" },
 	{ NONE, "a authenticate SCRAM-SHA-256 biws+/==",

@@ -89,6 +89,7 @@ static const struct {
 	    "1 FETCH((BODY (<text> NIL) (<a> 1)))" },
 	{ "* THREAD (2)(3 6 (4 23)(44 7 96))",
 	    "THREAD((2) (3 6 (4 23) (44 7 96)))" },
+	{ "* LIST () \"\\/\" a*%\\b]", "LIST(() </> a*%\\b])" },
 	{ "* FLAGS (\\Answered $x)", "FLAGS((\\Answered $x))" },
 	{ "* NAMESPACE ((\"\" \"/\")) NIL NIL",
 	    "NAMESPACE(((<> </>)) NIL NIL)" },
