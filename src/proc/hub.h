@@ -1,0 +1,158 @@
+#ifndef PROC_HUB_H
+#define PROC_HUB_H
+
+#include <sys/queue.h>
+
+#include "base/hash.h"
+#include "proc/conn.h"
+#include "proc/grants.h"
+#include "proc/msg_control.h"
+#include "proc/msg_fork.h"
+#include "proc/msg_hand.h"
+#include "proc/msg_session.h"
+#include "proc/start.h"
+
+/*
+ * What the files of the hub share. hub.c holds the peers and the life of the
+ * process, hub_session.c the table of sessions and notification, hub_deliver.c
+ * deliveries and the control socket. Nobody outside includes this.
+ */
+#define HUB_START_MS 120000 /* from FORK to READY: a view may be rebuilt */
+#define HUB_EXIT_MS 10000   /* from the end of its socket to its exit */
+#define HUB_LOOK_MS 5000    /* between two looks at the watched files */
+#define HUB_NUMBERS 1000000 /* session numbers of one life of the hub */
+
+/* An account with sessions or deliveries. */
+struct hub_account {
+	uint8_t name[MSG_ACCOUNT_MAX];
+	size_t name_n;
+	uint64_t modseq; /* newest known; 0: none */
+	TAILQ_HEAD(hub_sessions, hub_session) sessions;
+	size_t count;                 /* of sessions, deliveries not counted */
+	struct hub_session *delivery; /* takes more messages; NULL: none */
+	/* newest WATCH of any of its sessions, and how it looked last */
+	int watch;
+	uint64_t watch_size, watch_time;
+};
+
+/* A session or delivery process, from FORK to its exit. */
+struct hub_session {
+	uint64_t number;
+	struct hub *hub;
+	struct hub_account *account;
+	TAILQ_ENTRY(hub_session) link;
+	uint8_t service;
+	struct conn conn; /* not for a delivery */
+	uint32_t gate;
+	uint64_t conn_id;
+	struct msg_client client;
+	struct peer peer;  /* its end of the pair, once FORKED has come */
+	struct buf *first; /* START or DELIVER, until it is sent */
+	uint32_t pid;      /* 0: FORKED has not come */
+	uint8_t state;     /* enum msg_session_state */
+	bool ready, gone;  /* READY has come; its socket has ended */
+	bool orphan;       /* its forker is gone: nobody will tell its exit */
+	bool dirty;        /* there is news it could not be told */
+	uint64_t told;     /* newest modseq it was told, or told us */
+	uint64_t began_ms;
+	struct loop_timer timer;
+	struct hub_deliveries *deliveries; /* those it has; a delivery only */
+	size_t delivering;
+};
+
+/* One message to be delivered, from DELIVER to RESULT. */
+struct hub_delivery {
+	uint64_t number;
+	struct hub *hub;
+	struct hub_caller *caller; /* NULL: it has hung up */
+	uint32_t request;
+	uint8_t account[MSG_ACCOUNT_MAX]; /* as the caller wrote it */
+	size_t account_n;
+	uint8_t sender[MSG_SESSION_SENDER_MAX];
+	size_t sender_n;
+	int fd;
+	bool again;                     /* it was tried once before */
+	struct hub_session *by;         /* who has it; NULL: auth is asked */
+	TAILQ_ENTRY(hub_delivery) link; /* of by->deliveries, or hub->asked */
+};
+TAILQ_HEAD(hub_deliveries, hub_delivery);
+
+struct hub_caller {
+	struct hub *hub;
+	struct peer peer;
+	uint32_t uid;
+	size_t pending;
+	/* numbers of the sessions still to be listed; NULL: no LIST */
+	uint64_t *list;
+	size_t list_n, list_at;
+	TAILQ_ENTRY(hub_caller) link;
+};
+
+struct hub_gate {
+	struct hub *hub;
+	uint32_t number;
+	struct peer peer;
+};
+
+struct hub {
+	struct start *s;
+	struct hub_gate gate[MSG_GATES_MAX + 1];
+	struct peer auth, forker;
+	struct grants *grants;
+	struct hash *sessions; /* by number */
+	struct hash *accounts; /* by name */
+	uint64_t next_session, next_delivery;
+	int control; /* listening */
+	struct loop_fd control_watch;
+	TAILQ_HEAD(, hub_caller) callers;
+	size_t caller_count;
+	struct hub_deliveries asked;
+	struct loop_timer look;
+};
+
+/* --- hub_session.c --- */
+
+/* The rules of messages from sessions and deliveries; ctx is hub_session. */
+void hub_session_handover(
+    struct hub *h, struct hub_gate *g, const struct msg_hand_over *m, int *fd);
+/* A new process for the account of g, with fd; NULL: it could not be asked for.
+ * first is taken over. */
+struct hub_session *hub_session_fork(struct hub *h, const struct grant *g,
+    uint8_t service, struct buf *first, int fd) A_MUST_USE;
+struct hub_session *hub_session_find(struct hub *h, uint64_t number);
+void hub_session_forked(
+    struct hub *h, struct hub_session *s, uint32_t pid, int *fd);
+void hub_session_failed(struct hub *h, struct hub_session *s, uint8_t why);
+void hub_session_exited(struct hub *h, struct hub_session *s, uint32_t status);
+/* The gate says that the client is gone. */
+void hub_session_client_gone(
+    struct hub *h, uint32_t gate, const struct msg_hand_id *id);
+/* Nobody is left who could start or end its processes. */
+void hub_session_forker_lost(struct hub *h);
+void hub_session_gate_lost(struct hub *h, uint32_t gate);
+/* Say BYE and end: all of an account, or with NULL all there are. */
+void hub_session_shutdown(
+    struct hub *h, struct hub_account *a, const char *text);
+struct hub_account *hub_account_find(struct hub *h, struct view name);
+/* The newest modseq of a; its sessions but `by` are told. */
+void hub_account_changed(
+    struct hub_account *a, uint64_t modseq, const struct hub_session *by);
+/* Look at the watched files of all accounts. */
+void hub_account_look(struct hub *h);
+
+/* --- hub_deliver.c --- */
+
+int hub_deliver_listen(struct hub *h, int *fd) A_MUST_USE;
+/* The answer of auth. */
+void hub_deliver_looked(struct hub *h, const struct msg_grant_looked *m);
+/* Nobody will answer. */
+void hub_deliver_auth_lost(struct hub *h);
+/* The process has answered one of its deliveries; false: it has no such. */
+bool hub_deliver_done(
+    struct hub_session *s, const struct msg_session_delivered *m) A_MUST_USE;
+/* The process of these has ended; orderly: it took none that it did not
+ * answer, so they can be tried again. */
+void hub_deliver_ended(struct hub_session *s, bool orderly);
+void hub_deliver_close(struct hub *h);
+
+#endif
