@@ -3,9 +3,9 @@
  * mean by a name rather than what a registry says, and a sandboxed process can
  * open only what was loaded before.
  *
- * ISO-2022-JP is unwrapped here to EUC-JP-MS, because iconv's own converters
- * know neither the half-width kana nor the NEC and IBM characters that mail
- * under this name has in practice (CP50220, CP50221).
+ * ISO-2022-JP is unwrapped here to CP932, because iconv's own converters know
+ * neither the half-width kana nor the NEC and IBM characters that mail under
+ * this name has in practice (CP50220, CP50221).
  */
 
 #include "mail/charset.h"
@@ -30,11 +30,14 @@ struct charset {
 	/* FORM_JIS */
 	uint8_t esc[4];
 	size_t esc_n;
-	uint8_t set;  /* '(': bytes as they are, 'I': kana, '$': two bytes,
-	                'D': two bytes of JIS X 0212 */
-	bool shifted; /* after SO */
-	bool second;  /* the second byte of two is next */
+	uint8_t set;   /* '(': bytes as they are, 'I': kana, '$': two bytes,
+	                * 'D': two bytes of JIS X 0212, which CP932 lacks */
+	bool shifted;  /* after SO */
+	uint8_t first; /* of two bytes; 0: none */
 };
+
+/* The code of entries whose escapes are unwrapped here. */
+static const char JIS[] = "CP932";
 
 static const struct {
 	const char *name; /* lower case */
@@ -133,17 +136,17 @@ static const struct {
 	{ "utf-32be", "UTF-32BE" },
 	{ "ucs-2", "UTF-16" },
 	{ "iso-10646-ucs-2", "UTF-16BE" },
-	{ "iso-2022-jp", "EUC-JP-MS" }, /* unwrapped; see is_jis() */
-	{ "iso-2022-jp-1", "EUC-JP-MS" },
-	{ "iso-2022-jp-ms", "EUC-JP-MS" },
-	{ "csiso2022jp", "EUC-JP-MS" },
-	{ "x-iso-2022-jp", "EUC-JP-MS" },
-	{ "iso2022-jp", "EUC-JP-MS" },
-	{ "iso2022jp", "EUC-JP-MS" },
-	{ "jis", "EUC-JP-MS" },
-	{ "cp50220", "EUC-JP-MS" },
-	{ "cp50221", "EUC-JP-MS" },
-	{ "cp50222", "EUC-JP-MS" },
+	{ "iso-2022-jp", JIS },
+	{ "iso-2022-jp-1", "ISO-2022-JP-2" },
+	{ "iso-2022-jp-ms", JIS },
+	{ "csiso2022jp", JIS },
+	{ "x-iso-2022-jp", JIS },
+	{ "iso2022-jp", JIS },
+	{ "iso2022jp", JIS },
+	{ "jis", JIS },
+	{ "cp50220", JIS },
+	{ "cp50221", JIS },
+	{ "cp50222", JIS },
 	{ "iso-2022-jp-2", "ISO-2022-JP-2" },
 	{ "iso-2022-jp-3", "ISO-2022-JP-3" },
 	{ "iso-2022-jp-2004", "ISO-2022-JP-3" },
@@ -223,21 +226,6 @@ find(struct view name)
 	return i;
 }
 
-/* The names for which escapes are unwrapped: all that mean EUC-JP-MS without
- * being EUC. */
-static bool
-is_jis(size_t i)
-{
-	struct view n = view_str(charsets[i].name);
-
-	if (charsets[i].code == NULL || strcmp(charsets[i].code, "EUC-JP-MS"))
-		return false;
-	return view_starts(n, VIEW_LIT("iso")) ||
-	    view_starts(n, VIEW_LIT("x-iso")) ||
-	    view_starts(n, VIEW_LIT("csiso")) || view_eq(n, VIEW_LIT("jis")) ||
-	    view_starts(n, VIEW_LIT("cp50"));
-}
-
 bool
 charset_is_known(struct view name)
 {
@@ -262,7 +250,7 @@ charset_open(struct view name, struct charset **out)
 	c->cd = (iconv_t)-1;
 	c->set = '(';
 	if (charsets[i].code != NULL) {
-		c->form = is_jis(i) ? FORM_JIS : FORM_ICONV;
+		c->form = charsets[i].code == JIS ? FORM_JIS : FORM_ICONV;
 		c->cd = iconv_open("UTF-8", charsets[i].code);
 		if (c->cd == (iconv_t)-1) {
 			charset_close(&c);
@@ -467,60 +455,80 @@ jis_escape(struct charset *c)
 	return true;
 }
 
-/* One byte to EUC-JP-MS; at most 3 bytes at o. */
+/* Row and cell, both from 0x21, to Shift_JIS. */
+static size_t
+put_sjis(uint8_t row, uint8_t cell, uint8_t *o)
+{
+	o[0] = (uint8_t)((row - 0x21) / 2 + (row < 0x5f ? 0x81 : 0xc1));
+	if (row % 2 == 0)
+		o[1] = (uint8_t)(cell + 0x7e);
+	else
+		o[1] = (uint8_t)(cell + (cell < 0x60 ? 0x1f : 0x20));
+	return 2;
+}
+
+/* Bytes outside the range for graphic characters. */
+static size_t
+jis_control(struct charset *c, uint8_t b, uint8_t *o)
+{
+	if (b == '\n' || b == '\r') { /* a line starts in ASCII again */
+		c->set = '(';
+		c->shifted = false;
+	}
+	o[0] = b;
+	if (c->first == 0)
+		return 1;
+	c->first = 0;
+	o[0] = 0xff; /* no character: what was cut becomes U+FFFD */
+	o[1] = b;
+	return 2;
+}
+
+/* One byte to CP932; at most 2 bytes at o. */
 static size_t
 jis_byte(struct charset *c, uint8_t b, uint8_t *o)
 {
+	uint8_t first = c->first;
+
 	if (c->esc_n > 0 || b == 0x1b) {
-		if (c->esc_n == 0)
-			c->second = false;
 		c->esc[c->esc_n++] = b;
 		if (jis_escape(c))
 			c->esc_n = 0;
-		return 0;
+		o[0] = 0xff;
+		c->first = 0;
+		return first != 0;
 	}
 	if (b == 0x0e || b == 0x0f) {
 		c->shifted = b == 0x0e;
 		return 0;
 	}
-	if (b == '\n' || b == '\r') { /* a line starts in ASCII again */
-		c->set = '(';
-		c->shifted = c->second = false;
-	}
-	if (b <= 0x20 || b == 0x7f) {
+	if ((b & 0x7f) <= 0x20 || b == 0x7f || b == 0xff)
+		return jis_control(c, b, o);
+	if (c->shifted || c->set == 'I')
+		b |= 0x80;
+	if (c->shifted || c->set == 'I' || c->set == '(') {
 		o[0] = b;
 		return 1;
 	}
-	if (c->shifted || c->set == 'I' ||
-	    (c->set == '(' && b >= 0xa1 && b <= 0xdf)) {
-		o[0] = 0x8e;
-		o[1] = b | 0x80;
-		return 2;
-	}
-	if (c->set == '(') {
-		o[0] = b;
-		return 1;
-	}
-	c->second = !c->second;
-	if (c->set == 'D' && c->second) {
-		o[0] = 0x8f;
-		o[1] = b | 0x80;
-		return 2;
-	}
-	o[0] = b | 0x80;
+	c->first = first == 0 ? b & 0x7f : 0;
+	if (first == 0)
+		return 0;
+	if (c->set == '$')
+		return put_sjis(first, b & 0x7f, o);
+	o[0] = 0xff;
 	return 1;
 }
 
 static void
 jis_put(struct charset *c, struct view in, struct buf *out)
 {
-	uint8_t euc[PIECE];
+	uint8_t sjis[PIECE];
 	size_t n = 0;
 
 	for (size_t i = 0; i < in.n; i++) {
-		n += jis_byte(c, in.p[i], euc + n);
-		if (n > sizeof(euc) - 3 || i + 1 == in.n) {
-			put_held(c, (struct view){ euc, n }, out);
+		n += jis_byte(c, in.p[i], sjis + n);
+		if (n > sizeof(sjis) - 2 || i + 1 == in.n) {
+			put_held(c, (struct view){ sjis, n }, out);
 			n = 0;
 		}
 	}
@@ -543,11 +551,12 @@ charset_end(struct charset *c, struct buf *out)
 	char to[64], *o = to;
 	size_t room = sizeof(to);
 
-	if (c->held_n > 0)
+	if (c->held_n > 0 || c->first != 0)
 		put_replacement(out);
 	c->held_n = c->esc_n = 0;
 	c->set = '(';
-	c->shifted = c->second = false;
+	c->shifted = false;
+	c->first = 0;
 	if (c->cd == (iconv_t)-1)
 		return;
 	(void)iconv(c->cd, NULL, NULL, &o, &room);
@@ -589,16 +598,61 @@ has_escape(struct view in)
 	return false;
 }
 
+/* All high bytes come in pairs, as EUC-JP has them. */
+static bool
+looks_euc(struct view in)
+{
+	size_t pairs = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		if (in.p[i] < 0x80)
+			continue;
+		if (in.p[i] < 0xa1 || i + 1 == in.n || in.p[i + 1] < 0xa1)
+			return false;
+		pairs++;
+		i++;
+	}
+	return pairs > 1;
+}
+
+/* Valid Shift_JIS that has kana: their first bytes are rare in Europe. */
+static bool
+looks_sjis(struct view in)
+{
+	bool kana = false;
+
+	for (size_t i = 0; i < in.n; i++) {
+		uint8_t c = in.p[i];
+
+		if (c < 0x80 || (c >= 0xa1 && c <= 0xdf))
+			continue;
+		if (c == 0x80 || c == 0xa0 || c > 0xfc || i + 1 == in.n ||
+		    in.p[i + 1] < 0x40 || in.p[i + 1] == 0x7f)
+			return false;
+		kana |= (c == 0x82 || c == 0x83) && in.p[i + 1] >= 0x80;
+		i++;
+	}
+	return kana;
+}
+
+static struct view
+guess(struct view in)
+{
+	if (has_escape(in))
+		return VIEW_LIT("iso-2022-jp");
+	if (charset_utf8_valid(in) == in.n)
+		return VIEW_LIT("utf-8");
+	if (looks_sjis(in))
+		return VIEW_LIT("shift_jis");
+	if (looks_euc(in))
+		return VIEW_LIT("euc-jp");
+	return VIEW_LIT("windows-1252");
+}
+
 void
 charset_put_guess(struct view in, struct buf *out)
 {
-	enum charset_result r = CHARSET_UNKNOWN;
-
-	if (has_escape(in))
-		r = charset_to_utf8(VIEW_LIT("iso-2022-jp"), in, out);
-	else if (charset_utf8_valid(in) < in.n)
-		r = charset_to_utf8(VIEW_LIT("windows-1252"), in, out);
-	if (r != CHARSET_OK)
+	if (charset_to_utf8(guess(in), in, out) != CHARSET_OK)
 		charset_put_utf8(in, out);
 }
 

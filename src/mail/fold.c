@@ -15,6 +15,9 @@
 
 #include "mail/charset.h"
 
+/* A byte in all places of a word. */
+#define EIGHT(c) (0x0101010101010101u * (c))
+
 #define PIECE 1024     /* bytes that go to libunistring at a time, about */
 #define PIECE_MAX 2048 /* when no good place to cut comes */
 
@@ -28,18 +31,43 @@ fold_cut(struct view text)
 	return n;
 }
 
+/* Bytes from p on that are ASCII. */
+static size_t
+ascii_run(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t w;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&w, p + i, 8);
+		if (w & EIGHT(0x80))
+			break;
+	}
+	while (i < n && p[i] < 0x80)
+		i++;
+	return i;
+}
+
 static void
 put_ascii(const uint8_t *p, size_t n, struct buf *out)
 {
 	uint8_t *o = buf_reserve(out, n);
+	size_t i = 0;
 
 	if (o == NULL)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		uint8_t c = p[i];
+	for (; i + 8 <= n; i += 8) {
+		uint64_t w, upper;
 
-		o[i] = (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 32 : 0));
+		memcpy(&w, p + i, 8);
+		/* The high bit of each byte: not below 'A', not above 'Z'. */
+		upper = (w + EIGHT(0x80 - 'A')) & ~(w + EIGHT(0x7f - 'Z')) &
+		    EIGHT(0x80);
+		w |= upper >> 2;
+		memcpy(o + i, &w, 8);
 	}
+	for (; i < n; i++)
+		o[i] = (uint8_t)(p[i] + (p[i] >= 'A' && p[i] <= 'Z' ? 32 : 0));
 	out->n += n;
 }
 
@@ -100,10 +128,14 @@ twin(uint32_t c)
 	switch (c) {
 	case 0x301c:
 		return 0xff5e;
+	case 0x207b: /* these decompose to the minus sign */
+	case 0x208b:
 	case 0x2212:
 		return 0xff0d;
 	case 0x2016:
 		return 0x2225;
+	case 0xfe31: /* and these to the dash */
+	case 0xfe58:
 	case 0x2014:
 		return 0x2015;
 	default:
@@ -184,8 +216,7 @@ fold_text(struct view text, struct buf *out)
 	while (p < e) {
 		const uint8_t *s = p;
 
-		while (p < e && *p < 0x80)
-			p++;
+		p += ascii_run(p, (size_t)(e - p));
 		put_ascii(s, (size_t)(p - s), out);
 		s = p;
 		while (p < e && *p >= 0x80)
