@@ -24,6 +24,7 @@
 #include "mail/header.h"
 #include "mail/mime.h"
 #include "mail/transfer.h"
+#include "search/may.h"
 
 /* What a charset lets us conclude without decoding. */
 enum charset_class {
@@ -34,6 +35,8 @@ enum charset_class {
 };
 
 #define CONVERTERS 8
+#define FILTERS 4
+#define FILTER_FROM 256 /* bytes of a text that is worth making a filter */
 #define PIECE ((size_t)64 << 10)
 
 struct converter {
@@ -46,6 +49,10 @@ struct matcher {
 	struct buf whole, decoded, utf8, folded;
 	struct converter converters[CONVERTERS];
 	unsigned next; /* converter to be replaced */
+	struct filter {
+		struct view needle;
+		struct may *may;
+	} filters[FILTERS]; /* of the needles met first */
 };
 
 struct matcher *
@@ -71,6 +78,8 @@ matcher_free(struct matcher **m)
 	buf_fini(&(*m)->folded);
 	for (size_t i = 0; i < CONVERTERS; i++)
 		charset_close(&(*m)->converters[i].charset);
+	for (size_t i = 0; i < FILTERS; i++)
+		may_free(&(*m)->filters[i].may);
 	mem_free(m);
 }
 
@@ -220,14 +229,40 @@ folded_has(const struct matcher *x, const struct match_needle *n)
 	return fold_find(buf_view(&x->folded), n->folded) <= x->folded.n;
 }
 
+/* The filter of the needle; NULL when there is none. */
+static const struct may *
+filter_of(struct matcher *x, size_t size, const struct match_needle *n)
+{
+	for (size_t i = 0; i < FILTERS; i++) {
+		struct filter *f = &x->filters[i];
+
+		if (f->may != NULL && f->needle.p == n->folded.p)
+			return f->may;
+		if (f->may != NULL)
+			continue;
+		if (size < FILTER_FROM)
+			return NULL;
+		f->needle = n->folded;
+		f->may = may_new(n->folded, n->ascii);
+		return f->may;
+	}
+	return NULL;
+}
+
 /* UTF-8, whole. */
 static bool
 utf8_has(struct matcher *x, struct view text, const struct match_needle *n)
 {
+	const struct may *may;
 	size_t at;
 
-	if (n->ascii && n->folded.n > 0 && scan_find(&n->scan, text, &at))
+	if (n->folded.n == 0)
 		return true;
+	if (n->ascii && scan_find(&n->scan, text, &at))
+		return true;
+	may = filter_of(x, text.n, n);
+	if (may != NULL && !may_hold(may, text))
+		return false;
 	buf_clear(&x->folded);
 	fold_text(text, &x->folded);
 	return !x->folded.failed && folded_has(x, n);
@@ -519,6 +554,26 @@ is_utf8(struct view charset)
 	    view_eq_ci(charset, VIEW_LIT("utf8"));
 }
 
+/* A text without transfer encoding, of at most MATCH_WHOLE_MAX bytes. */
+static bool
+text_has(struct matcher *x, struct view text, struct view charset,
+    struct charset *c, const struct match_needle *n)
+{
+	if (is_utf8(charset) && utf8_valid(text) &&
+	    (text.n == 0 || memchr(text.p, 0x1b, text.n) == NULL))
+		return utf8_has(x, text, n);
+	buf_clear(&x->utf8);
+	if (c != NULL) {
+		charset_end(c, &x->utf8); /* of a text before */
+		buf_clear(&x->utf8);
+		charset_put(c, text, &x->utf8);
+		charset_end(c, &x->utf8);
+	} else {
+		charset_put_guess(text, &x->utf8);
+	}
+	return !x->utf8.failed && utf8_has(x, buf_view(&x->utf8), n);
+}
+
 /* A text part: its octets as they are in the message. */
 static bool
 part_has(struct matcher *x, struct view raw, enum transfer encoding,
@@ -537,15 +592,12 @@ part_has(struct matcher *x, struct view raw, enum transfer encoding,
 		return part_has(
 		    x, buf_view(&x->whole), TRANSFER_BINARY, charset, n);
 	}
-	if (is_identity(encoding)) {
-		if ((r = in_place(raw, class, n)) >= 0)
-			return r;
-		if (raw.n <= MATCH_WHOLE_MAX && is_utf8(charset) &&
-		    utf8_valid(raw) && memchr(raw.p, 0x1b, raw.n) == NULL)
-			return utf8_has(x, raw, n);
-	}
+	if (is_identity(encoding) && (r = in_place(raw, class, n)) >= 0)
+		return r;
 	if (class != CLASS_GUESS)
 		s.charset = converter(x, charset);
+	if (raw.n <= MATCH_WHOLE_MAX)
+		return text_has(x, raw, charset, s.charset, n);
 	return stream_has(&s, raw, encoding);
 }
 
