@@ -56,7 +56,9 @@ result(int64_t r, bool *again)
 int
 io_create(int dirfd, const char *name, int flags)
 {
-	struct io_event e = { .op = IO_CREATE, .fd = dirfd, .name = name };
+	struct io_event e = {
+		.op = IO_CREATE, .fd = dirfd, .name = name, .flags = flags
+	};
 
 	return (int)CALL(&e,
 	    openat(

@@ -54,6 +54,7 @@ struct io_event {
 	enum io_site site;       /* IO_SYNC */
 	int fd;                  /* of the file, or of the directory */
 	const char *name, *to;   /* in the directory */
+	int flags;               /* IO_CREATE: of open() */
 	uint64_t offset;         /* IO_WRITE */
 	const struct iovec *iov; /* IO_WRITE */
 	int n_iov;
