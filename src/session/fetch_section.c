@@ -170,8 +170,9 @@ fetch_section(
 	const struct fetchitem *it = p->item;
 	struct view v = { 0 };
 
+	/* what is not there is empty, as the common servers have it */
 	if (!locate(f, it, m, &v))
-		buf_put_str(&f->s->out.b, "NIL");
+		buf_put_str(&f->s->out.b, "\"\"");
 	else if (it->n_fields > 0)
 		put_fields(f, p, m, v);
 	else
@@ -258,7 +259,7 @@ fetch_binary(
 
 	if (it->n_parts > 0) {
 		if (!find_part(f, it, m, &part)) {
-			buf_put_str(&f->s->out.b, size_only ? "0" : "NIL");
+			buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");
 			return;
 		}
 		v = view_sub(v, part.body, part.body_n);

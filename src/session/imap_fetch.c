@@ -313,6 +313,8 @@ fetch_set(
 		session_no(s, "[LIMIT] Too many items");
 		return;
 	}
+	if (f.has_flags || f.sets_seen)
+		updates_keywords(s);
 	buf_init(&f.scratch, OUTPUT_MAX);
 	buf_init(&f.made, SUMMARY_MAX);
 	r = put_all(&f, set);

@@ -112,6 +112,7 @@ run_command(struct session *s, const struct command *c)
 		s->tell = SESSION_TELL_ALL;
 	s->answered = s->vanished = false;
 	limit_cpu(s);
+	assert(table[c->kind].run != NULL);
 	table[c->kind].run(s, c);
 	s->cmd = NULL;
 	message_release(s->account);
@@ -126,6 +127,7 @@ round_trip(struct session *s)
 	buf_init(&b, STATE_MAX);
 	state_encode(&s->st, &b);
 	state_fini(&s->st);
+	s->own = s->polled = 0; /* these only save work */
 	if (b.failed || !state_decode(buf_view(&b), &s->st))
 		session_bye(s, SESSION_FAILED, "State does not round-trip");
 }
@@ -260,6 +262,41 @@ open_account(struct session *s)
 	return r;
 }
 
+static const char *
+end_name(enum session_end end)
+{
+	switch (end) {
+	case SESSION_LOGOUT:
+		return "logout";
+	case SESSION_GONE:
+		return "closed";
+	case SESSION_AUTOLOGOUT:
+		return "autologout";
+	case SESSION_SHUTDOWN:
+		return "shutdown";
+	case SESSION_REFUSED:
+		return "refused";
+	case SESSION_FAILED:
+		return "failed";
+	}
+	return "-";
+}
+
+static void
+log_end_of(struct session *s)
+{
+	struct log_line l;
+
+	log_begin(&l, s->log, LOG_MAJOR, "session-end");
+	log_view(&l, "user", s->env->user);
+	log_view(&l, "remote", s->env->remote);
+	log_str(&l, "why", end_name(s->end));
+	log_u64(&l, "sent", s->out.sent);
+	if (s->out.error != 0)
+		log_errno(&l, "error", s->out.error);
+	log_end(&l);
+}
+
 static bool
 begin(struct session *s)
 {
@@ -287,6 +324,7 @@ finish(struct session *s)
 {
 	append_forget(s);
 	(void)output_flush(&s->out);
+	log_end_of(s);
 	output_fini(&s->out);
 	frame_fini(&s->frame);
 	free(s->input_bytes);

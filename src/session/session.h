@@ -18,7 +18,7 @@
 #define SESSION_WRITE_MS (10 * 60 * 1000)      /* a client that does not read */
 #define SESSION_BADS_MAX 20                    /* BADs in a row before BYE */
 #define SESSION_CPU_S 120                      /* CPU seconds of one command */
-#define SESSION_REFUSED_MAX (1u << 20)         /* bytes swallowed before BYE */
+#define SESSION_REFUSED_MAX (64u << 20)        /* bytes swallowed before BYE */
 #define SESSION_UNREAD_MAX 8192 /* bytes that come with a hand-over */
 #define SESSION_INPUT 32768     /* bytes read at once */
 
