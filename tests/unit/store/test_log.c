@@ -144,7 +144,8 @@ segment_fd(uint64_t n)
 	char name[64];
 
 	snprintf(name, sizeof(name), "log/%016llx.seg", (unsigned long long)n);
-	fchmodat(b.dir, name, 0600, 0);
+	if (fchmodat(b.dir, name, 0600, 0) == -1)
+		return -1;
 	return openat(b.dir, name, O_RDWR | O_CLOEXEC);
 }
 
