@@ -153,10 +153,13 @@ all_blank(struct view v)
 static bool
 is_simple(struct view v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] < ' ' || v.p[i] > '~' ||
-		    (v.p[i] == '=' && i + 1 < v.n && v.p[i + 1] == '?'))
-			return v.p[i] == '\t';
+	for (size_t i = 0; i < v.n; i++) {
+		uint8_t c = v.p[i];
+
+		if ((c < ' ' && c != '\t') || c > '~' ||
+		    (c == '=' && i + 1 < v.n && v.p[i + 1] == '?'))
+			return false;
+	}
 	return true;
 }
 

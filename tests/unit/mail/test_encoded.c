@@ -61,6 +61,7 @@ test_words(void)
 		    "" },
 		{ "no words", "a = b =? c ?=", "a = b =? c ?=" },
 		{ "broken escape", "=?UTF-8?Q?a=zz=4?=", "a=zz=4" },
+		{ "tab and line end", "a\tb\r\n\tc", "a\tb\tc" },
 		{ "unfolded", " a\r\n b\r\n", "a b" },
 	};
 	AUTO_BUF struct buf b;
