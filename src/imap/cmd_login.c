@@ -3,11 +3,22 @@
 #include "imap/cmd.h"
 #include "imap/limits.h"
 
+/* Some clients divide the fields by commas (docs/violations.md). */
+static void
+skip_commas(struct lexer *lx)
+{
+	while (lexer_try(lx, ','))
+		continue;
+}
+
 /* string SP nstring; astrings are let in */
 static bool
 take_id_field(struct lexer *lx, struct command_id_field *f)
 {
-	if (!lexer_astring(lx, &f->name) || !lexer_sp(lx))
+	if (!lexer_astring(lx, &f->name))
+		return false;
+	skip_commas(lx);
+	if (!lexer_sp(lx))
 		return false;
 	if (!lexer_try_word(lx, VIEW_LIT("NIL")) &&
 	    !lexer_astring(lx, &f->value))
@@ -39,6 +50,7 @@ cmd_id(struct lexer *lx, struct command *out)
 		if (f == NULL || !take_id_field(lx, &f[n]))
 			return false;
 		n++;
+		skip_commas(lx);
 	} while (lexer_try(lx, ' '));
 	out->u.id = (struct command_id){ f, n };
 	return lexer_char(lx, ')');

@@ -48,6 +48,8 @@ cmd_store(struct lexer *lx, struct command *out)
 
 	if (!lexer_sp(lx) || !lexer_seqset(lx, &u->set) || !lexer_sp(lx))
 		return false;
+	while (lexer_try(lx, ' ')) /* servers take more (docs/violations.md) */
+		continue;
 	if (lexer_peek(lx) == '(' &&
 	    (!lexer_params(lx, &u->modifiers) || !lexer_sp(lx)))
 		return false;
