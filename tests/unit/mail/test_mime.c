@@ -73,6 +73,9 @@ static const struct {
 	    "Content-Type: text/html\r\n"
 	    "Content-Type: image/png\r\n\r\n",
 	    "text/html[0:0]" },
+	{ "encoded message",
+	    "Content-Transfer-Encoding: base64\r\n" RFC822 "A: b\r\n\r\nx",
+	    "message/rfc822[9:2](text/plain[1:0])" },
 	{ "line end of a close line stays",
 	    MULTI("x") "--x\r\n" RFC822 MULTI("y") "--y\r\n\r\na\r\n--y--\r\n"
 						   "--x--\r\n",
