@@ -1,0 +1,392 @@
+#include "proc/master.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "proc/settings.h"
+
+/*
+ * The server's first process. It opens what needs root, starts the others each
+ * under its own uid, and from then on only watches them: no byte from outside
+ * is parsed here.
+ *
+ *   fumi-master [-c FILE] [--daemon]
+ *
+ * Exit status: 0 stopped in order, 78 the configuration is wrong, 1 otherwise.
+ */
+#define EXIT_CONFIG 78
+
+static void stop(struct master *m);
+
+/* ---- being ready ---- */
+
+static void
+tell_ready(struct master *m)
+{
+	AUTO_BUF struct buf b;
+
+	buf_init(&b, 65536);
+	master_put_listeners(m, &b);
+	(void)sdnotify_ready();
+	log_say(
+	    &m->log, LOG_MAJOR, "ready", "%.*s", (int)b.n, (const char *)b.p);
+	if (m->told_fd >= 0) {
+		(void)!write(m->told_fd, "R", 1);
+		fd_close(&m->told_fd);
+		return;
+	}
+	(void)fprintf(stderr, "fumi: ready pid=%ld %.*s\n", (long)getpid(),
+	    (int)b.n, (const char *)b.p);
+}
+
+void
+master_child_ready(struct master *m)
+{
+	if (m->running)
+		return;
+	for (size_t i = 0; i < m->children; i++)
+		if (!m->child[i].ready)
+			return;
+	m->running = true;
+	tell_ready(m);
+}
+
+/* A process that ends before all were ready would end again. */
+void
+master_child_ended(struct master *m)
+{
+	size_t alive = 0, others = 0;
+
+	for (size_t i = 0; i < m->children; i++) {
+		alive += m->child[i].pid != 0;
+		others += m->child[i].pid != 0 &&
+		    m->child[i].process != MSG_PROCESS_FORKER;
+	}
+	if (!m->running && !m->stopping) {
+		log_say(
+		    &m->log, LOG_FAILURES, "start", "the server cannot start");
+		m->status = 1;
+		stop(m);
+	}
+	if (!m->stopping)
+		return;
+	/* the forker buries the sessions, so it goes last */
+	for (size_t i = 0; others == 0 && i < m->children; i++)
+		master_child_stop(&m->child[i]);
+	if (alive == 0)
+		loop_stop(m->loop);
+}
+
+/* ---- signals ---- */
+
+static void
+too_late(void *ctx)
+{
+	struct master *m = ctx;
+
+	log_say(&m->log, LOG_FAILURES, "stop", "not all ended in time");
+	m->status = 1;
+	master_child_kill(m);
+	loop_stop(m->loop);
+}
+
+static void
+stop(struct master *m)
+{
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	(void)sdnotify_stopping();
+	loop_timer_set(m->loop, &m->stop_timer,
+	    conf_num(m->conf, "server", NULL, "stop-timeout"), too_late, m);
+	for (size_t i = 0; i < m->children; i++)
+		if (m->child[i].process != MSG_PROCESS_FORKER)
+			master_child_stop(&m->child[i]);
+	master_child_ended(m);
+}
+
+static void
+on_stop(void *ctx, int signo)
+{
+	struct master *m = ctx;
+
+	log_say(&m->log, LOG_MAJOR, "stop", "signal %d", signo);
+	stop(m);
+}
+
+static void
+log_errors(struct master *m, const struct buf *errors)
+{
+	struct view rest = buf_view(errors);
+
+	while (rest.n > 0) {
+		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
+		size_t n = nl == NULL ? rest.n : (size_t)(nl - rest.p);
+
+		log_say(&m->log, LOG_FAILURES, "config", "%.*s", (int)n,
+		    (const char *)rest.p);
+		view_skip(&rest, nl == NULL ? n : n + 1);
+	}
+}
+
+/* A broken file changes nothing at all. */
+static void
+reload(struct master *m)
+{
+	AUTO_BUF struct buf errors;
+	struct conf *c, *old = m->conf;
+	struct why w = { "" };
+
+	buf_init(&errors, 65536);
+	if (master_open_conf(m->conf_path, &c, &errors) != 0) {
+		log_errors(m, &errors);
+		return;
+	}
+	m->conf = c;
+	if (master_open_certificates(m, &w) != 0) {
+		log_why(&m->log, LOG_FAILURES, "reload", &w);
+		m->conf = old;
+		conf_free(&c);
+		return;
+	}
+	conf_free(&old);
+	if (master_open_log(m, &w) != 0)
+		log_why(&m->log, LOG_FAILURES, "reload", &w);
+	master_child_reload(m);
+	log_say(&m->log, LOG_MAJOR, "reload", "done");
+}
+
+static void
+on_hup(void *ctx, int signo)
+{
+	struct master *m = ctx;
+
+	(void)signo;
+	if (m->stopping)
+		return;
+	(void)sdnotify_reloading();
+	reload(m);
+	(void)sdnotify_ready();
+}
+
+static void
+on_child(void *ctx, int signo)
+{
+	(void)signo;
+	master_child_reap(ctx);
+}
+
+static void
+on_watchdog(void *ctx)
+{
+	struct master *m = ctx;
+
+	(void)sdnotify_send(VIEW_LIT("WATCHDOG=1"));
+	loop_timer_set(m->loop, &m->watchdog, sdnotify_watchdog_ms() / 2 + 1,
+	    on_watchdog, m);
+}
+
+static int
+watch_signals(struct master *m)
+{
+	int r;
+
+	if ((r = loop_signal(m->loop, SIGTERM, on_stop, m)) != 0 ||
+	    (r = loop_signal(m->loop, SIGINT, on_stop, m)) != 0 ||
+	    (r = loop_signal(m->loop, SIGHUP, on_hup, m)) != 0)
+		return r;
+	signal(SIGPIPE, SIG_IGN);
+	return loop_signal(m->loop, SIGCHLD, on_child, m);
+}
+
+/* ---- the beginning ---- */
+
+static char *
+own_directory(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	const char *dir;
+	char *out;
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	dir = dirname(path);
+	out = xcalloc(1, strlen(dir) + 1);
+	memcpy(out, dir, strlen(dir));
+	return out;
+}
+
+static int
+open_all(struct master *m, struct why *w)
+{
+	int r;
+
+	m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (m->null_fd == -1)
+		return why(w, -errno, "open /dev/null");
+	if ((m->libexec = own_directory()) == NULL)
+		return why(w, -errno, "find our programs");
+	if ((r = master_open_log(m, w)) != 0 ||
+	    (r = master_open_users(m, w)) != 0 ||
+	    (r = master_open_dirs(m, w)) != 0 ||
+	    (r = master_open_pid(m, w)) != 0 ||
+	    (r = master_open_certificates(m, w)) != 0)
+		return r;
+	return master_open_listeners(m, w);
+}
+
+static int
+start_all(struct master *m, struct why *w)
+{
+	int r;
+
+	if ((r = loop_new(&m->loop)) != 0 || (r = watch_signals(m)) != 0)
+		return why(w, r, "event loop");
+	/* sessions that outlive their forker become ours */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	master_child_table(m);
+	for (size_t i = 0; i < m->children; i++)
+		if ((r = master_child_start(&m->child[i], w)) != 0)
+			return r;
+	if (sdnotify_watchdog_ms() > 0)
+		on_watchdog(m);
+	return 0;
+}
+
+/* Go into the background once all is ready: the parent waits for a byte. */
+static int
+detach(struct master *m, struct why *w)
+{
+	int fd[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC) != 0 || (pid = fork()) == -1)
+		return why(w, -errno, "detach");
+	if (pid > 0) {
+		close(fd[1]);
+		if (read(fd[0], &byte, 1) == 1)
+			_exit(0);
+		(void)fprintf(
+		    stderr, "fumi: the server could not start; see the log\n");
+		_exit(1);
+	}
+	close(fd[0]);
+	m->told_fd = fd[1];
+	(void)setsid();
+	return 0;
+}
+
+/* After the start: nothing may hold the terminal, or whatever it is, open. */
+static void
+let_go(struct master *m)
+{
+	(void)dup2(m->null_fd, 0);
+	(void)dup2(m->null_fd, 1);
+	if (*conf_str(m->conf, "server", NULL, "log") != '\0')
+		(void)dup2(m->null_fd, 2);
+}
+
+static int
+usage(void)
+{
+	(void)fprintf(stderr, "usage: fumi-master [-c FILE] [--daemon]\n");
+	return 2;
+}
+
+/* 0, or the status to exit with. */
+static int
+options(struct master *m, int argc, char **argv, bool *daemon)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "daemon", no_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:d", longs, NULL)) != -1) {
+		if (o == 'c')
+			m->conf_path = optarg;
+		else if (o == 'd')
+			*daemon = true;
+		else
+			return usage();
+	}
+	if (m->conf_path == NULL && access(SETTINGS_FILE, F_OK) == 0)
+		m->conf_path = SETTINGS_FILE;
+	return optind == argc ? 0 : usage();
+}
+
+static int
+fail(struct master *m, const struct why *w, int err)
+{
+	if (m->log_fd >= 0)
+		log_why(&m->log, LOG_FAILURES, "start", w);
+	(void)fprintf(stderr, "fumi: %s: %s\n", w->text, strerror(-err));
+	if (m->loop != NULL)
+		master_child_kill(m);
+	return 1;
+}
+
+static int
+serve(struct master *m, bool daemon)
+{
+	struct why w = { "" };
+	int r = 0;
+
+	if (daemon)
+		r = detach(m, &w);
+	if (r == 0)
+		r = open_all(m, &w);
+	if (r == 0)
+		r = start_all(m, &w);
+	if (r != 0)
+		return fail(m, &w, r);
+	if (daemon)
+		let_go(m);
+	if ((r = loop_run(m->loop)) != 0)
+		return fail(m, &w, r);
+	(void)unlinkat(m->run_dir, "fumi.pid", 0);
+	log_say(&m->log, LOG_MAJOR, "stopped", "status %d", m->status);
+	return m->status;
+}
+
+int
+main(int argc, char **argv)
+{
+	/* large, and lives as long as the process */
+	static struct master m = { .log_fd = -1,
+		.null_fd = -1,
+		.run_dir = -1,
+		.accounts_dir = -1,
+		.auth_dir = -1,
+		.told_fd = -1 };
+	AUTO_BUF struct buf errors;
+	bool daemon = false;
+	int r;
+
+	umask(022);
+	m.root = geteuid() == 0;
+	if ((r = options(&m, argc, argv, &daemon)) != 0)
+		return r;
+	buf_init(&errors, 65536);
+	if (master_open_conf(m.conf_path, &m.conf, &errors) != 0) {
+		(void)fprintf(
+		    stderr, "%.*s", (int)errors.n, (const char *)errors.p);
+		return EXIT_CONFIG;
+	}
+	return serve(&m, daemon);
+}
