@@ -624,10 +624,8 @@ leaf_has(const struct walk *w, const struct mime_part *p)
 static bool
 tree_has(const struct walk *w, const struct mime_part *p)
 {
-	bool header = p->parent != NULL &&
-	    (w->headers || p->parent->kind == MIME_MESSAGE);
-
-	if (header && section_has(w->x, mime_header(w->octets, p), w->n))
+	if (p->parent != NULL && w->headers &&
+	    section_has(w->x, mime_header(w->octets, p), w->n))
 		return true;
 	if (p->kind == MIME_LEAF)
 		return leaf_has(w, p);

@@ -72,9 +72,10 @@ bool match_header(struct matcher *x, const struct match_message *m,
     const struct match_field *f, const struct match_needle *n) A_MUST_USE;
 
 /*
- * BODY needle: is it in a text part (text/... and message/...), or in the header
- * of a message inside the message? With headers, TEXT: also in the header or in
- * the MIME header of any part; "name: value" of each field is one text.
+ * BODY needle: is it in a text part (text/... and message/...), also of a
+ * message inside the message? Header fields do not count, those of inner
+ * messages neither: so do Dovecot and Cyrus. With headers, TEXT: also in the
+ * header of the message or of any part; "name: value" of each field is one text.
  */
 bool match_text(struct matcher *x, const struct match_message *m, bool headers,
     const struct match_needle *n) A_MUST_USE;

@@ -110,9 +110,12 @@ static const struct {
 	    "Content-Disposition: attachment; filename=file.txt\r\n\r\nx\r\n"
 	    "--b--\r\n",
 	    true },
-	{ "header of a message inside", NULL, "inner",
+	{ "header of a message inside", "", "inner",
 	    "Content-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\nx",
 	    true },
+	{ "header of a message inside is no body", NULL, "inner",
+	    "Content-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\nx",
+	    false },
 	{ "body of a message inside", NULL, "innermost",
 	    "Content-Type: message/rfc822\r\n\r\nSubject: Inner\r\n\r\n"
 	    "innermost",
