@@ -196,8 +196,17 @@ take_keys(struct lexer *lx, struct searchkey *out)
 			return false;
 		out->n++;
 		out->keys = k;
-	} while (lx->in.n > 1 && lx->in.p[1] != ' ' && lexer_try(lx, ' '));
+	} while (lx->in.n > 1 && lx->in.p[1] != ' ' && lx->in.p[1] != ')' &&
+	    lexer_try(lx, ' '));
 	return true;
+}
+
+/* Other servers take spaces inside the parentheses (docs/violations.md). */
+static void
+skip_spaces(struct lexer *lx)
+{
+	while (lexer_try(lx, ' '))
+		continue;
 }
 
 static bool
@@ -234,9 +243,12 @@ take_key(struct lexer *lx, struct searchkey *out)
 		return lexer_too_many(
 		    lx, LIMITS_DEPTH, "search keys in each other");
 	lx->depth++;
-	if (lexer_try(lx, '('))
-		ok = take_keys(lx, out) && lexer_char(lx, ')');
-	else
+	if (lexer_try(lx, '(')) {
+		skip_spaces(lx);
+		ok = take_keys(lx, out);
+		skip_spaces(lx);
+		ok = ok && lexer_char(lx, ')');
+	} else
 		ok = take_named(lx, out);
 	lx->depth--;
 	return ok;
