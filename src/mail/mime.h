@@ -15,7 +15,7 @@
 #define MIME_BOUNDARY_MAX 250 /* bytes; a longer one is cut there */
 #define MIME_LANGUAGES_MAX 32
 
-/* Enough for any message within the limits. */
+/* Enough for any message within the limits but those made to fill it. */
 #define MIME_ARENA_MAX ((size_t)64 << 20)
 
 struct mime_param {
@@ -59,10 +59,11 @@ struct mime_part {
  * read them: see docs/violations.md). Nothing is refused.
  *
  * msg  borrowed as long as the result is used
- * a    owner of the tree; MIME_ARENA_MAX suffices always
+ * a    owner of the tree; MIME_ARENA_MAX is a good limit for it
  *
  * Returns the root, or NULL only when the arena is full at the start; when it
- * becomes full later the rest stays a leaf. O(msg.n).
+ * becomes full later the rest stays a leaf and further parameters are dropped.
+ * O(msg.n) time.
  */
 struct mime_part *mime_parse(struct view msg, struct arena *a) A_MUST_USE;
 

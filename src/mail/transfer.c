@@ -104,7 +104,7 @@ transfer_name(enum transfer t)
 	case TRANSFER_UUENCODE:
 		return "x-uuencode";
 	}
-	assert(!"transfer");
+	assert(false);
 	return "";
 }
 

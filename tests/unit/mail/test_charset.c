@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <sys/resource.h>
+
 #include "check.h"
 #include "mail/charset.h"
 
@@ -170,6 +173,24 @@ test_guess(void)
 	}
 }
 
+/* With no descriptor left no file can be opened, as in a sandbox: what was
+ * loaded before must still do. */
+static void
+test_without_files(void)
+{
+	struct rlimit none = { 3, 3 };
+	size_t lost = 0;
+
+	if (setrlimit(RLIMIT_NOFILE, &none) != 0 ||
+	    open("/dev/null", O_RDONLY | O_CLOEXEC) != -1) {
+		tap_ok(false, "no descriptor left");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		lost += !charset_is_known(view_str(cases[i].charset));
+	check_num("converters lost without files", lost, 0);
+}
+
 /* glibc must have every converter of the list. */
 static void
 test_preload(void)
@@ -181,6 +202,7 @@ test_preload(void)
 		listed++;
 	tap_ok(listed > 40, "%zu converters are listed", listed);
 	check_num("all could be opened", n, listed);
+	test_without_files();
 	charset_preload_free(&k);
 	tap_ok(k == NULL, "freed");
 	charset_preload_free(&k);
