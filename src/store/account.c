@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/compact_inside.h"
 #include "store/inside.h"
 #include "store/spool.h"
 #include "store/tx.h"
@@ -392,6 +393,7 @@ account_close(struct account **a)
 	if (*a == NULL)
 		return;
 	tx_abort(&(*a)->tx);
+	compact_free(&(*a)->compact);
 	vdb_close(&(*a)->vdb);
 	log_close(&(*a)->log);
 	free(*a);

@@ -12,6 +12,7 @@
 struct vdb;
 struct vdb_txn;
 struct tx;
+struct compact;
 
 struct account {
 	int dirfd; /* borrowed */
@@ -19,8 +20,10 @@ struct account {
 	char boot_id[CLOCK_BOOT_ID_SIZE];
 	struct store_log *log;
 	struct vdb *vdb;
-	struct tx *tx;                           /* the open change, or NULL */
-	struct why why;                          /* about the last failure */
+	struct tx *tx;           /* the open change, or NULL */
+	struct compact *compact; /* in the middle of a segment, or NULL */
+	uint64_t compact_after;  /* clock_mono_ms() before which not to look */
+	struct why why;          /* about the last failure */
 	uint8_t keyword_name[STORE_KEYWORD_MAX]; /* account_keyword_name() */
 };
 

@@ -152,6 +152,9 @@ typedef int log_fn(void *ctx, const struct log_record *r);
 int log_replay(struct store_log *l, const struct log_tail *from,
     const struct log_tail *to, log_fn *fn, void *ctx, size_t *damaged,
     struct why *w) A_MUST_USE;
+/* The same of one whole segment, for compaction. -ENOENT when it is gone. */
+int log_replay_segment(struct store_log *l, uint64_t segment, log_fn *fn,
+    void *ctx, size_t *damaged, struct why *w) A_MUST_USE;
 /* Behind *from (NULL: from the first) up to *to, is there a commit with that
  * id? Then where it ends. STORE_NOT_FOUND; O(commits). */
 int log_find(struct store_log *l, const struct log_tail *from,

@@ -392,6 +392,24 @@ log_replay(struct store_log *l, const struct log_tail *from,
 }
 
 int
+log_replay_segment(struct store_log *l, uint64_t segment, log_fn *fn, void *ctx,
+    size_t *damaged, struct why *w)
+{
+	AUTO_CHAIN struct log_chain c = { 0 };
+	struct replay p = { .l = l, .fn = fn, .ctx = ctx };
+	int r = log_chain_load(l, segment, &c, w);
+
+	if (r == 0 && (c.n == 0 || c.s[0].number != segment))
+		r = why(w, -ENOENT, "log/%016llx.seg",
+		    (unsigned long long)segment);
+	if (r == 0)
+		r = replay_segment(&p, &c.s[0], NULL, w);
+	if (damaged != NULL)
+		*damaged = p.damaged;
+	return r;
+}
+
+int
 log_find(struct store_log *l, const struct log_tail *from,
     const struct log_tail *to, const uint8_t commit_id[16],
     struct log_tail *out, struct why *w)

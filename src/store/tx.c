@@ -346,7 +346,7 @@ place_files(struct tx *t)
 	for (size_t i = 0; i < t->n_bodies; i++) {
 		struct tx_new_body *b = &t->body[i];
 
-		if (b->slot.in_file &&
+		if (b->spool != NULL && b->slot.in_file &&
 		    (r = spool_place(b->spool, b->number, &t->a->why)) != 0)
 			return r;
 	}
@@ -432,7 +432,8 @@ commit(struct tx *t, bool *keep)
 		return r;
 	r = append(t, &first, &is_found);
 	for (size_t i = 0; i < t->n_bodies; i++)
-		if (r == 0 || r == -ENOTRECOVERABLE)
+		if (t->body[i].spool != NULL &&
+		    (r == 0 || r == -ENOTRECOVERABLE))
 			spool_kept(t->body[i].spool);
 	if (r != 0)
 		return r;

@@ -66,6 +66,9 @@ struct tx {
 int tx_failed(struct tx *t, int r);
 /* The entry of that mailbox, made when missing. */
 struct tx_mailbox *tx_touch(struct tx *t, uint32_t id);
+/* Put a BODY record; s: where its file comes from, or NULL. The octets must
+ * stay until the end. */
+void tx_put_body(struct tx *t, const struct record_body *r, struct spool *s);
 /* A record was put into t->records. */
 void tx_counted(struct tx *t);
 /* One more message of a batch; row->uid must be the next UID. */

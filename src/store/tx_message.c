@@ -32,6 +32,24 @@ splice(struct tx *t, struct view octets)
 	t->spliced += octets.n;
 }
 
+void
+tx_put_body(struct tx *t, const struct record_body *r, struct spool *s)
+{
+	t->body = xrealloc(t->body, t->n_bodies + 1, sizeof *t->body);
+	t->body[t->n_bodies++] = (struct tx_new_body){
+		.number = r->number,
+		.at = t->records.n + t->spliced + RECORD_FRAME,
+		.spool = s,
+		.slot = { .summary = (uint32_t)r->summary.n,
+		    .size = (uint32_t)r->size,
+		    .in_file = r->in_file },
+	};
+	record_body_head_put(&t->records, r);
+	tx_counted(t);
+	if (r->octets.n > 0)
+		splice(t, r->octets);
+}
+
 int
 tx_body(struct tx *t, struct spool *s, uint64_t *body)
 {
@@ -42,28 +60,13 @@ tx_body(struct tx *t, struct spool *s, uint64_t *body)
 		.summary = spool_summary(s),
 		.in_file = spool_in_file(s),
 	};
-	struct tx_new_body *b;
 
 	if (t->failed != 0)
 		return t->failed;
 	memcpy(r.digest, spool_digest(s), sizeof r.digest);
 	if (!r.in_file)
 		r.octets = spool_view(s);
-	t->body = xrealloc(t->body, t->n_bodies + 1, sizeof *t->body);
-	b = &t->body[t->n_bodies++];
-	*b = (struct tx_new_body){
-		.number = r.number,
-		.at = t->records.n + t->spliced + RECORD_FRAME,
-		.spool = s,
-		.slot = { .summary = (uint32_t)r.summary.n,
-		    .size = (uint32_t)r.size,
-		    .in_file = r.in_file },
-	};
-	record_body_head_put(&t->records, &r);
-	tx_counted(t);
-	if (r.octets.n > 0)
-		splice(t, r.octets);
-	t->batch.r.n = 0;
+	tx_put_body(t, &r, s);
 	t->grows = true;
 	*body = state->next_body++;
 	return t->records.failed ? tx_failed(t, -EFBIG) : 0;

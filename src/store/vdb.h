@@ -255,6 +255,8 @@ _Static_assert(sizeof(struct vdb_body) == 24, "64 of them fit half a page");
 /* Where it is now; an earlier place than the one known is left out. */
 int vdb_body_place(struct vdb_txn *t, uint64_t number, const struct vdb_body *b)
     A_MUST_USE;
+/* Forget the places of bodies in a segment that is dropped. */
+int vdb_drop_segment(struct vdb_txn *t, uint64_t segment) A_MUST_USE;
 /* n bodies at once; segment 0 for those that are not there. */
 int vdb_bodies(struct vdb_txn *t, const uint64_t *body, size_t n,
     struct vdb_body *out) A_MUST_USE;

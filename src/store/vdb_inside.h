@@ -110,6 +110,5 @@ int vdb_gone_body(struct vdb_txn *t, uint32_t mailbox, uint32_t uid,
     uint64_t body) A_MUST_USE;
 int vdb_child_put(struct vdb_txn *t, const struct vdb_mailbox *m) A_MUST_USE;
 int vdb_child_del(struct vdb_txn *t, const struct vdb_mailbox *m) A_MUST_USE;
-int vdb_drop_segment(struct vdb_txn *t, uint64_t segment) A_MUST_USE;
 
 #endif
