@@ -96,7 +96,8 @@ const struct mime_part *mime_find(
 const struct mime_param *mime_param_find(
     const struct mime_param *list, struct view name) A_MUST_USE;
 
-/* True when type and subtype are these, ASCII case ignored; subtype NULL: any. */
+/* True when type and subtype are these, ASCII case ignored; a NULL subtype
+ * stands for any. */
 bool mime_is(const struct mime_part *p, const char *type, const char *subtype)
     A_MUST_USE;
 

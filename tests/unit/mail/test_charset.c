@@ -178,9 +178,12 @@ test_guess(void)
 static void
 test_without_files(void)
 {
-	struct rlimit none = { 3, 3 };
+	struct rlimit none, usual;
 	size_t lost = 0;
 
+	if (getrlimit(RLIMIT_NOFILE, &usual) != 0)
+		return;
+	none = (struct rlimit){ 3, usual.rlim_max };
 	if (setrlimit(RLIMIT_NOFILE, &none) != 0 ||
 	    open("/dev/null", O_RDONLY | O_CLOEXEC) != -1) {
 		tap_ok(false, "no descriptor left");
@@ -188,6 +191,7 @@ test_without_files(void)
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		lost += !charset_is_known(view_str(cases[i].charset));
+	(void)setrlimit(RLIMIT_NOFILE, &usual);
 	check_num("converters lost without files", lost, 0);
 }
 
