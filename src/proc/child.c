@@ -1,5 +1,6 @@
 #include "proc/child.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

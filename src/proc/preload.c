@@ -1,5 +1,6 @@
 #include "proc/preload.h"
 
+#include <iconv.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -42,8 +43,14 @@ use_charsets(const struct preload *p)
 	const char *name;
 	size_t n = 0;
 
-	for (size_t i = 0; (name = charset_preload_name(i)) != NULL; i++)
-		n += charset_is_known(view_str(name));
+	for (size_t i = 0; (name = charset_preload_name(i)) != NULL; i++) {
+		iconv_t cd = iconv_open("UTF-8", name);
+
+		if (cd == (iconv_t)-1)
+			continue;
+		iconv_close(cd);
+		n++;
+	}
 	return n >= p->charset_count;
 }
 

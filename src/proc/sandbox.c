@@ -160,12 +160,12 @@ static const int group_loop[] = { CALL(epoll_create1), CALL(epoll_ctl),
 static const int group_files[] = { CALL(openat), CALL(open), CALL(stat),
 	CALL(lstat), CALL(statx), CALL(fstatfs), CALL(statfs), CALL(access),
 	CALL(faccessat), CALL(faccessat2), CALL(readlink), CALL(readlinkat),
-	CALL(getcwd), CALL(getdents64), CALL(preadv), CALL(pwritev),
-	CALL(fdatasync), CALL(fsync), CALL(syncfs), CALL(sync_file_range),
-	CALL(msync), CALL(unlink), CALL(unlinkat), CALL(rename), CALL(renameat),
-	CALL(renameat2), CALL(link), CALL(linkat), CALL(mkdir), CALL(mkdirat),
-	CALL(rmdir), CALL(flock), CALL(fadvise64), CALL(readahead),
-	CALL(mincore), CALL(umask), END };
+	CALL(getcwd), CALL(fchdir), CALL(getdents64), CALL(preadv),
+	CALL(pwritev), CALL(fdatasync), CALL(fsync), CALL(syncfs),
+	CALL(sync_file_range), CALL(msync), CALL(unlink), CALL(unlinkat),
+	CALL(rename), CALL(renameat), CALL(renameat2), CALL(link), CALL(linkat),
+	CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(flock), CALL(fadvise64),
+	CALL(readahead), CALL(mincore), CALL(umask), END };
 
 /* A session's timers. */
 static const int group_timers[] = { CALL(setitimer), CALL(getitimer),
