@@ -154,7 +154,7 @@ static const int group_base[] = { CALL(read), CALL(write), CALL(readv),
 static const int group_loop[] = { CALL(epoll_create1), CALL(epoll_ctl),
 	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2),
 	CALL(timerfd_create), CALL(timerfd_settime), CALL(signalfd4),
-	CALL(eventfd2), CALL(dup3), CALL(fcntl), CALL(memfd_create), END };
+	CALL(eventfd2), CALL(dup3), CALL(memfd_create), END };
 
 /* Files of a store or a database. */
 static const int group_files[] = { CALL(openat), CALL(open), CALL(stat),
@@ -291,21 +291,44 @@ allow_own_limits(struct build *b)
 		b->ctx, SCMP_ACT_ALLOW, CALL(prlimit64), 2, a));
 }
 
+/* A session gives each of its commands a share of processor time. */
+static void
+allow_own_cpu(struct build *b)
+{
+	struct scmp_arg_cmp a[] = { SCMP_CMP64(0, SCMP_CMP_EQ, 0),
+		arg_is(1, RLIMIT_CPU) };
+
+	keep(b,
+	    seccomp_rule_add_array(
+		b->ctx, SCMP_ACT_ALLOW, CALL(prlimit64), 2, a));
+}
+
+/* What fcntl() is good for; not F_SETOWN, which sends signals. */
+static const int fcntl_commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
+	F_DUPFD_CLOEXEC, F_DUPFD, F_SETLK, F_SETLKW, F_GETLK, F_OFD_SETLK,
+	F_OFD_SETLKW, F_OFD_GETLK, F_ADD_SEALS, F_GET_SEALS };
+#define FCNTL_COMMANDS (sizeof(fcntl_commands) / sizeof(fcntl_commands[0]))
+
+static void
+allow_fcntl(struct build *b)
+{
+	for (size_t i = 0; i < FCNTL_COMMANDS; i++)
+		allow_if(
+		    b, CALL(fcntl), arg_is(1, (uint32_t)fcntl_commands[i]));
+}
+
 /* The same calls on all descriptors but the log's. */
 static void
 allow_not_log(struct build *b)
 {
 	static const int calls[] = { CALL(ftruncate), CALL(fallocate),
 		CALL(pwrite64), CALL(dup) };
-	static const int commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-		F_DUPFD_CLOEXEC, F_SETLK, F_SETLKW, F_GETLK, F_OFD_SETLK,
-		F_OFD_SETLKW, F_OFD_GETLK, F_ADD_SEALS };
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		allow_if(b, calls[i], arg_without(0, SANDBOX_LOG_FD));
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (size_t i = 0; i < FCNTL_COMMANDS; i++) {
 		struct scmp_arg_cmp a[] = { arg_without(0, SANDBOX_LOG_FD),
-			arg_is(1, (uint32_t)commands[i]) };
+			arg_is(1, (uint32_t)fcntl_commands[i]) };
 
 		keep(b,
 		    seccomp_rule_add_array(
@@ -403,6 +426,7 @@ sandbox_gate(enum sandbox_mode mode, unsigned *up, struct why *w)
 	if ((r = build_new(&b)) != 0)
 		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
+	allow_fcntl(&b);
 	keep(&b, seccomp_rule_add(b.ctx, SCMP_ACT_ALLOW, CALL(accept4), 0));
 	allow_pairs(&b);
 	forbid(&b, more, NULL);
@@ -428,6 +452,7 @@ sandbox_auth(enum sandbox_mode mode, int dirfd, bool workers, unsigned *up,
 	if ((r = build_new(&b)) != 0)
 		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
+	allow_fcntl(&b);
 	allow(&b, group_files);
 	allow(&b, more);
 	if (workers)
@@ -464,6 +489,7 @@ sandbox_hub(enum sandbox_mode mode, unsigned *up, struct why *w)
 	if ((r = build_new(&b)) != 0)
 		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
+	allow_fcntl(&b);
 	allow(&b, more);
 	forbid(&b, NULL, NULL);
 	return finish(&b, mode, up, w);
@@ -483,6 +509,7 @@ sandbox_forker(
 	if ((r = build_new(&b)) != 0)
 		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
+	allow_fcntl(&b);
 	allow(&b, group_files);
 	allow(&b, group_timers);
 	allow(&b, group_fork);
@@ -525,6 +552,7 @@ build_session(struct build *b)
 	allow(b, group_files);
 	allow(b, group_timers);
 	allow_own_limits(b);
+	allow_own_cpu(b);
 	allow_not_log(b);
 	forbid(b, NULL, NULL);
 	return b->err;
