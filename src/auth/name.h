@@ -37,7 +37,8 @@ void name_path(const struct name *n, char out[NAME_PATH_MAX + 1]);
 
 #define NAME_PASSWORD_MAX 511 /* bytes; what crypt(3) takes */
 /*
- * A password as it is stored and compared: SASLprep as a stored string, and
+ * A password as it is stored and compared: SASLprep (unassigned code points let
+ * through, as SCRAM clients do), and
  * when that refuses it (or it is no UTF-8), the bytes as they are; so every
  * password typed in some old charset works too, with PLAIN and LOGIN.
  *

@@ -1,0 +1,94 @@
+#include "proc/auth_conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/num.h"
+#include "proc/settings.h"
+
+const char *
+auth_conf_dir(const struct conf *c, struct buf *out)
+{
+	const char *dir = conf_str(c, "auth", NULL, "directory");
+
+	buf_clear(out);
+	if (*dir != '\0') {
+		buf_put_str(out, dir);
+	} else {
+		buf_put_str(out, conf_str(c, "server", NULL, "state-dir"));
+		buf_put_str(out, "/auth");
+	}
+	buf_put_byte(out, '\0');
+	return out->failed ? "" : (const char *)out->p;
+}
+
+bool
+auth_conf_user(const char *text, uint32_t *uid, uint32_t *gid)
+{
+	const struct passwd *pw;
+	uint64_t n;
+
+	if (num_parse(view_str(text), UINT32_MAX - 1, &n)) {
+		*uid = *gid = (uint32_t)n;
+		if ((pw = getpwuid((uid_t)n)) != NULL)
+			*gid = pw->pw_gid;
+		return true;
+	}
+	if ((pw = getpwnam(text)) == NULL)
+		return false;
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return true;
+}
+
+bool
+auth_conf_local(
+    const struct conf *c, const struct name *name, uint32_t *uid, uint32_t *gid)
+{
+	const struct passwd *pw;
+
+	if (conf_enum(c, "store", NULL, "uid") != SETTINGS_UID_LOCAL ||
+	    name->domain || (pw = getpwnam(name->text)) == NULL)
+		return false;
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return true;
+}
+
+static int
+make(const char *path, mode_t mode, bool *made, struct why *w)
+{
+	*made = mkdir(path, mode) == 0;
+	if (!*made && errno != EEXIST)
+		return why(w, -errno, "make %s", path);
+	/* whatever the umask has left */
+	if (*made && chmod(path, mode) != 0)
+		return why(w, -errno, "mode of %s", path);
+	return 0;
+}
+
+int
+auth_conf_make_dir(const struct conf *c, struct why *w)
+{
+	const char *user = conf_str(c, "server", NULL, "auth-user");
+	AUTO_BUF struct buf b = BUF_INIT(CONF_LINE_MAX);
+	const char *dir = auth_conf_dir(c, &b);
+	uint32_t uid, gid;
+	bool made;
+	int r;
+
+	r = make(conf_str(c, "server", NULL, "state-dir"), 0755, &made, w);
+	if (r != 0 || (r = make(dir, 0700, &made, w)) != 0)
+		return r;
+	if (!made || geteuid() != 0)
+		return 0;
+	if (!auth_conf_user(user, &uid, &gid))
+		return why(w, -ENOENT, "there is no user %s", user);
+	if (chown(dir, uid, gid) != 0)
+		return why(w, -errno, "owner of %s", dir);
+	return 0;
+}
