@@ -77,7 +77,8 @@ enum command_state {
  *       command_opts.utf8; always valid UTF-8 and free of NUL, 0..LIMITS_MAILBOX
  *       bytes. A first level equal to INBOX in any case is spelt "INBOX".
  *       Control characters, empty levels and the like are the caller's matter.
- *       A pattern or reference of LIST that is no modified UTF-7 stays as is.
+ *       A pattern or reference of LIST that is no modified UTF-7 stays as is;
+ *       another name that is none comes as empty, which no mailbox is called.
  * inbox name is exactly "INBOX"
  */
 struct command_mailbox {

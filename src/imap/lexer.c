@@ -360,8 +360,7 @@ name_decode(struct lexer *lx, bool keep, struct command_mailbox *m)
 			return lexer_fail(
 			    lx, COMMAND_BAD, "mailbox name is not UTF-8");
 	} else if (!utf7_decode(m->raw, lx->arena, &m->name) && !keep) {
-		return lexer_fail(
-		    lx, COMMAND_BAD, "mailbox name is not modified UTF-7");
+		m->name = VIEW_LIT(""); /* no mailbox: NO, not BAD */
 	}
 	return m->name.n <= LIMITS_MAILBOX
 	    ? name_inbox(lx, m)

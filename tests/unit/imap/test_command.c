@@ -183,8 +183,6 @@ static const struct {
 	{ NONE, "a ID (\"x\")", COMMAND_BAD, "space", 1 },
 	{ NONE, "a ID x", COMMAND_BAD, "'('", 1 },
 	{ AUTH, "a ENABLE", COMMAND_BAD, "missing", 1 },
-	{ AUTH, "a SELECT &AO", COMMAND_BAD, "UTF-7", 1 },
-	{ AUTH, "a SELECT &AGE-", COMMAND_BAD, "UTF-7", 1 },
 	{ AUTH, "a SELECT \"\377\"", COMMAND_BAD, "UTF-8", 1 },
 	{ AUTH, "a SELECT x ()", COMMAND_BAD, "parameter", 1 },
 	{ AUTH, "a SELECT x (A", COMMAND_BAD, "')'", 1 },
