@@ -40,8 +40,8 @@ def unescape(text):
 
 
 def escape(data):
-    """Bytes on one line: what unescape() undoes, UTF-8 as it is."""
-    text = data.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
+    """Bytes on one line, UTF-8 as it is."""
+    text = data.decode("utf-8", "surrogateescape")
     text = text.replace("\r", "\\r").replace("\n", "\\n").replace("\0", "\\0")
     return re.sub(r"[\x01-\x1f\x7f\udc80-\udcff]", lambda m: "\\x%02x" % (ord(m[0]) & 0xff), text)
 
@@ -59,9 +59,14 @@ def show(reply):
 
 
 def sort_lists(text):
-    """Flags and attributes come in any order: the lists of both sides are sorted."""
+    """Flags, attributes and STATUS items come in any order: the lists of both sides are sorted."""
     def one(m):
         return m[1] + "(" + " ".join(sorted(m[2].split(), key=str.lower)) + ")"
+
+    def pairs(m):
+        words = m[2].split()
+        return m[1] + "(" + " ".join(" ".join(p) for p in sorted(zip(words[::2], words[1::2]), key=lambda p: p[0].lower())) + ")"
+    text = re.sub(r"(STATUS .*)\(([^()]*)\)$", pairs, text, flags=re.I)
     return re.sub(r"((?:FLAGS|PERMANENTFLAGS|LIST|LSUB) )\(([^()]*)\)", one, text, flags=re.I)
 
 
@@ -353,13 +358,12 @@ class Run:
 
     def send_command(self, c, step, tag):
         """Send it, waiting for "+" at each synchronising literal; False when the server refused one."""
-        text = Pattern(step.text).expand(self.values)
         early = []
-        parts = re.split(r"(~?\{\d+\+?\}\r\n[^\0]*\0)", text)
+        parts = re.split(r"(~?\{\d+\+?\}\r\n[^\0]*\0)", step.text)
         data = tag.encode() + b" "
         for part in parts:
             if not part.endswith("\0"):
-                data += unescape(part)
+                data += unescape(Pattern(part).expand(self.values))
                 continue
             head, body = part[:-1].split("\r\n", 1)
             body = body.encode("utf-8", "surrogateescape")
