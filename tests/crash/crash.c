@@ -118,6 +118,14 @@ crash_mark(unsigned kind, uint64_t value)
 	trace->n_events++;
 }
 
+static size_t marks_until(size_t n_events, struct crash_mark **out);
+
+size_t
+crash_marks(struct crash_mark **out)
+{
+	return marks_until(trace->n_events, out);
+}
+
 static void
 copy_name(char *out, const char *name)
 {

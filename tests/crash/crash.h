@@ -48,6 +48,8 @@ struct crash_case {
 
 /* For scripts: something worth checking has happened. */
 void crash_mark(unsigned kind, uint64_t value);
+/* All that the script, also of the round before, has said so far; malloc'd. */
+size_t crash_marks(struct crash_mark **out) A_MUST_USE;
 
 /* argv: --long, --seed N. */
 void crash_init(int argc, char **argv);

@@ -1,0 +1,738 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/mem.h"
+#include "crash.h"
+#include "store/account.h"
+#include "store/compact.h"
+#include "store/inside.h"
+#include "store/mailbox.h"
+#include "store/message.h"
+#include "store/spool.h"
+#include "store/tx.h"
+
+/*
+ * Whole accounts. A script is a list of steps, each one transaction. A model of
+ * an account, a few arrays, does the same steps; what the store acknowledged the
+ * model has done, what the store reported as failed it has not, and of a step
+ * that nobody heard the end of both are right. The account must be one of the
+ * models that remain: names, UIDs, flags, octets and digests.
+ */
+
+#define SEGMENT_BOUND 20000
+#define NOW 1800000000
+
+/* --- steps --- */
+
+enum op {
+	APPEND,  /* message a into box */
+	MULTI,   /* messages a..b into box, one transaction */
+	COPY,    /* UIDs a..b from box into to */
+	MOVE,    /* likewise */
+	EXPUNGE, /* UIDs a..b */
+	FLAGS,   /* UIDs a..b get exactly these flags */
+	CREATE,  /* box */
+	RENAME,  /* box into to */
+	DELETE,  /* box */
+	COMPACT,
+};
+struct step {
+	enum op op;
+	const char *box, *to;
+	uint32_t a, b;
+	uint16_t flags;
+};
+#define STEPS_MAX 12
+#define BIG 1000 /* messages from this number on have files of their own */
+
+struct script {
+	struct step steps[2][STEPS_MAX]; /* by round; ends with box NULL */
+};
+
+/* --- the model --- */
+
+#define BOXES_MAX 12
+#define MESSAGES_MAX 64
+
+struct model_message {
+	uint32_t uid, number;
+	uint16_t flags;
+};
+struct model_box {
+	const char *name;
+	uint32_t uidnext, n;
+	struct model_message m[MESSAGES_MAX];
+};
+struct model {
+	size_t n;
+	struct model_box box[BOXES_MAX];
+};
+
+static struct model_box *
+model_find(struct model *m, const char *name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->box[i].name, name) == 0)
+			return &m->box[i];
+	return NULL;
+}
+
+static void
+model_put(struct model_box *b, uint32_t number, uint16_t flags)
+{
+	if (b->n == MESSAGES_MAX)
+		abort();
+	b->m[b->n++] = (struct model_message){ b->uidnext++, number, flags };
+}
+
+static void
+model_expunge(struct model_box *b, uint32_t lo, uint32_t hi)
+{
+	uint32_t k = 0;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		if (b->m[i].uid < lo || b->m[i].uid > hi)
+			b->m[k++] = b->m[i];
+	b->n = k;
+}
+
+static void
+model_copy(struct model_box *from, struct model_box *to, const struct step *s)
+{
+	uint32_t n = from->n;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (from->m[i].uid >= s->a && from->m[i].uid <= s->b)
+			model_put(to, from->m[i].number, from->m[i].flags);
+	if (s->op == MOVE)
+		model_expunge(from, s->a, s->b);
+}
+
+/* False when it cannot be done. */
+static bool
+model_do(struct model *m, const struct step *s)
+{
+	struct model_box *b = model_find(m, s->box),
+			 *to = s->to == NULL ? NULL : model_find(m, s->to);
+
+	if (s->op == CREATE) {
+		if (b != NULL)
+			return false;
+		m->box[m->n++] =
+		    (struct model_box){ .name = s->box, .uidnext = 1 };
+		return true;
+	}
+	if (b == NULL)
+		return false;
+	switch (s->op) {
+	case APPEND:
+		model_put(b, s->a, s->flags);
+		break;
+	case MULTI:
+		for (uint32_t i = s->a; i <= s->b; i++)
+			model_put(b, i, s->flags);
+		break;
+	case COPY:
+	case MOVE:
+		if (to == NULL)
+			return false;
+		model_copy(b, to, s);
+		break;
+	case EXPUNGE:
+		model_expunge(b, s->a, s->b);
+		break;
+	case FLAGS:
+		for (uint32_t i = 0; i < b->n; i++)
+			if (b->m[i].uid >= s->a && b->m[i].uid <= s->b)
+				b->m[i].flags = s->flags;
+		break;
+	case RENAME:
+		if (to != NULL)
+			return false;
+		b->name = s->to;
+		break;
+	case DELETE:
+		*b = m->box[--m->n];
+		break;
+	case CREATE:
+	case COMPACT:
+		break;
+	}
+	return true;
+}
+
+/* --- the messages --- */
+
+static size_t
+size_of(uint32_t number)
+{
+	return number >= BIG ? SPOOL_MEMORY + number
+			     : 100 + number * 337 % 3000;
+}
+
+static struct view
+octets_of(uint32_t number)
+{
+	static uint8_t b[SPOOL_MEMORY + 2 * BIG];
+	size_t n = size_of(number), k;
+
+	k = (size_t)sprintf((char *)b, "Subject: %u\r\n\r\n", number);
+	for (; k < n; k++)
+		b[k] = (uint8_t)('a' + (number + k / 61) % 26);
+	return (struct view){ b, n };
+}
+
+/* --- doing a step --- */
+
+static struct why w;
+
+static struct view
+str(const char *s)
+{
+	return view_str(s);
+}
+
+static int
+do_append(struct account *a, struct tx *t, const struct step *s,
+    struct spool **spools)
+{
+	struct store_flags flags = { .system = s->flags };
+	uint32_t hi = s->op == MULTI ? s->b : s->a, uid;
+	struct mailbox_row row;
+	int r = mailbox_find(a, str(s->box), &row);
+
+	for (uint32_t i = s->a; i <= hi && r == 0; i++) {
+		uint64_t body;
+
+		r = tx_body(t, spools[i - s->a], &body);
+		if (r == 0)
+			r = tx_message(
+			    t, row.id, body, &flags, NOW + i, 60, &uid);
+	}
+	return r;
+}
+
+static int
+do_runs(struct account *a, struct tx *t, const struct step *s)
+{
+	struct uid_run run = { s->a, s->b }, *out = NULL, *more = NULL;
+	struct store_flags flags = { .system = s->flags };
+	struct mailbox_row row, to = { 0 };
+	size_t n, n_more;
+	uint32_t first;
+	int r = mailbox_find(a, str(s->box), &row);
+
+	if (r == 0 && s->to != NULL)
+		r = mailbox_find(a, str(s->to), &to);
+	if (r != 0)
+		return r;
+	if (s->op == EXPUNGE)
+		r = tx_expunge(t, row.id, &run, 1, false, &out, &n);
+	else if (s->op == FLAGS)
+		r = tx_flags(t, row.id, &run, 1, TX_FLAGS_SET, &flags, 0, &out,
+		    &n, &more, &n_more);
+	else
+		r = tx_copy(
+		    t, row.id, &run, 1, to.id, s->op == MOVE, &out, &n, &first);
+	free(out);
+	free(more);
+	return r;
+}
+
+static int
+do_in_tx(struct account *a, struct tx *t, const struct step *s,
+    struct spool **spools)
+{
+	uint32_t id;
+
+	switch (s->op) {
+	case APPEND:
+	case MULTI:
+		return do_append(a, t, s, spools);
+	case COPY:
+	case MOVE:
+	case EXPUNGE:
+	case FLAGS:
+		return do_runs(a, t, s);
+	case CREATE:
+		return tx_mailbox_create(t, str(s->box), 0, &id);
+	case RENAME:
+		return tx_mailbox_rename(t, str(s->box), str(s->to));
+	case DELETE:
+		return tx_mailbox_delete(t, str(s->box));
+	case COMPACT:
+		break;
+	}
+	return 0;
+}
+
+static int
+spool_all(struct account *a, const struct step *s, struct spool **out)
+{
+	uint32_t hi = s->op == MULTI ? s->b : s->a;
+	int r = 0;
+
+	if (s->op != APPEND && s->op != MULTI)
+		return 0;
+	for (uint32_t i = s->a; i <= hi && r == 0; i++) {
+		struct spool **p = &out[i - s->a];
+
+		if ((r = spool_open(a, size_of(i), p)) == 0 &&
+		    (r = spool_write(*p, octets_of(i))) == 0)
+			r = spool_finish(*p);
+	}
+	return r;
+}
+
+/* 0: it took place; else it did not, except for -ENOTRECOVERABLE. */
+static int
+do_step(struct account *a, const struct step *s)
+{
+	struct spool *spools[STEPS_MAX] = { 0 };
+	struct tx *t = NULL;
+	uint64_t modseq;
+	int r;
+
+	if (s->op == COMPACT)
+		return compact_run(a, 1000, true, NULL) < 0 ? -EIO : 0;
+	r = spool_all(a, s, spools);
+	if (r == 0 && (r = tx_begin(a, &t)) == 0) {
+		if ((r = do_in_tx(a, t, s, spools)) == 0)
+			r = tx_commit(&t, &modseq);
+		else
+			tx_abort(&t);
+	}
+	for (size_t i = 0; i < STEPS_MAX; i++)
+		spool_free(&spools[i]);
+	return r;
+}
+
+/* --- the account as a model --- */
+
+static const char *
+name_kept(struct view v)
+{
+	static char *kept[64];
+	static size_t n;
+
+	for (size_t i = 0; i < n; i++)
+		if (view_eq(v, view_str(kept[i])))
+			return kept[i];
+	if (n == sizeof(kept) / sizeof(kept[0]))
+		abort();
+	return kept[n++] = strndup((const char *)v.p, v.n);
+}
+
+static const char *
+load_message(
+    struct account *a, const struct message_row *row, struct model_message *out)
+{
+	struct message_body body;
+	uint8_t want[32], got[32];
+	unsigned number;
+
+	if (message_bodies(a, &row->body, 1, &body) != 0 ||
+	    body.octets.p == NULL)
+		return "a message has no octets";
+	if (sscanf((const char *)body.octets.p, "Subject: %u", &number) != 1 ||
+	    number >= 2 * BIG || !view_eq(body.octets, octets_of(number)) ||
+	    row->size != body.octets.n)
+		return "a message has other octets";
+	digest_sha256(body.octets, want);
+	if (message_digest(a, row->body, got) != 0 ||
+	    memcmp(want, got, sizeof(got)) != 0)
+		return "a message has another digest";
+	*out = (struct model_message){ row->uid, number, row->flags.system };
+	return NULL;
+}
+
+static const char *
+load_box(
+    struct account *a, const struct mailbox_entry *e, struct model_box *out)
+{
+	struct message_row rows[MESSAGES_MAX];
+	uint32_t unseen = 0;
+	size_t n;
+
+	if (message_rows(a, e->row.id, 1, UINT32_MAX, rows, MESSAGES_MAX, &n) !=
+	    0)
+		return "a mailbox cannot be read";
+	*out = (struct model_box){ .name = name_kept(e->name),
+		.uidnext = e->row.uidnext,
+		.n = (uint32_t)n };
+	for (size_t i = 0; i < n; i++) {
+		const char *text = load_message(a, &rows[i], &out->m[i]);
+
+		if (text != NULL)
+			return text;
+		unseen += (rows[i].flags.system & STORE_SEEN) == 0;
+	}
+	if (e->row.messages != n || e->row.unseen != unseen)
+		return "the counters of a mailbox are wrong";
+	return NULL;
+}
+
+static const char *
+load(struct account *a, struct model *out)
+{
+	AUTO_ARENA struct arena *arena = arena_new(1 << 20);
+	struct mailbox_entry *e;
+	size_t n;
+
+	out->n = 0;
+	if (mailbox_list(a, arena, &e, &n) != 0 || n > BOXES_MAX)
+		return "the mailboxes cannot be listed";
+	for (size_t i = 0; i < n; i++) {
+		const char *text = load_box(a, &e[i], &out->box[out->n++]);
+
+		if (text != NULL)
+			return text;
+	}
+	message_release(a);
+	return NULL;
+}
+
+static bool
+box_eq(const struct model_box *a, const struct model_box *b)
+{
+	if (a->n != b->n || a->uidnext != b->uidnext)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++)
+		if (a->m[i].uid != b->m[i].uid ||
+		    a->m[i].number != b->m[i].number ||
+		    a->m[i].flags != b->m[i].flags)
+			return false;
+	return true;
+}
+
+static bool
+model_eq(struct model *a, struct model *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		struct model_box *other = model_find(b, a->box[i].name);
+
+		if (other == NULL || !box_eq(&a->box[i], other))
+			return false;
+	}
+	return true;
+}
+
+/* --- what it may be --- */
+
+enum {
+	TRIED, /* value: round * STEPS_MAX + step */
+	ACKED,
+	FAILED,
+	WRONG, /* the process itself saw something that cannot be */
+};
+
+#define MODELS_MAX 16
+struct models {
+	struct model *m; /* MODELS_MAX of them */
+	size_t n;
+	bool is_open; /* the last step tried may have taken place or not */
+	struct step open;
+};
+
+static const struct script *script; /* of the case that runs */
+static const struct step base_steps[];
+
+static void
+models_base(struct models *all)
+{
+	all->m = xcalloc(MODELS_MAX, sizeof(*all->m));
+	all->n = 1;
+	all->is_open = false;
+	all->m[0].box[0] = (struct model_box){ .name = "INBOX", .uidnext = 1 };
+	all->m[0].n = 1;
+	for (const struct step *s = base_steps; s->box != NULL; s++)
+		if (!model_do(&all->m[0], s))
+			abort();
+}
+
+/* Nobody heard the end of a step: both are right. */
+static void
+models_fork(struct models *all)
+{
+	size_t n = all->n;
+
+	for (size_t i = 0; i < n && all->is_open; i++) {
+		if (all->n == MODELS_MAX)
+			abort();
+		all->m[all->n] = all->m[i];
+		all->n += model_do(&all->m[all->n], &all->open);
+	}
+	all->is_open = false;
+}
+
+static const char *
+models_load(struct models *all, const struct crash_mark *m, size_t n)
+{
+	models_base(all);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v = m[i].value;
+
+		switch (m[i].kind) {
+		case TRIED:
+			models_fork(all);
+			all->open = script->steps[v / STEPS_MAX][v % STEPS_MAX];
+			all->is_open = true;
+			break;
+		case ACKED:
+			for (size_t k = 0; k < all->n; k++)
+				if (!model_do(&all->m[k], &all->open))
+					return "an impossible step passed";
+			A_FALLTHROUGH;
+		case FAILED:
+			all->is_open = false;
+			break;
+		default:
+			return "a process found something impossible";
+		}
+	}
+	return NULL;
+}
+
+/* --- scripts --- */
+
+static const struct step base_steps[] = {
+	{ CREATE, "A", NULL, 0, 0, 0 },
+	{ CREATE, "B", NULL, 0, 0, 0 },
+	{ MULTI, "INBOX", NULL, 1, 6, 0 },
+	{ APPEND, "A", NULL, 7, 0, STORE_SEEN },
+	{ APPEND, "A", NULL, 8, 0, STORE_FLAGGED },
+	{ MULTI, "B", NULL, 9, 12, STORE_DELETED },
+	{ FLAGS, "INBOX", NULL, 2, 3, STORE_SEEN | STORE_ANSWERED },
+	{ EXPUNGE, "B", NULL, 2, 3, 0 },
+	{ COPY, "INBOX", "B", 5, 6, 0 },
+	{ 0 },
+};
+
+static struct account *
+open_account(int dirfd)
+{
+	struct account_options o = { .keep_expunged = 1 };
+	struct account *a;
+
+	if (account_open(dirfd, true, &o, &a, &w) != 0)
+		return NULL;
+	log_set_bound(a->log, SEGMENT_BOUND);
+	return a;
+}
+
+static void
+setup(int dirfd)
+{
+	struct account *a;
+
+	clock_fake_set((int64_t)NOW * 1000000, 1000000);
+	if ((a = open_account(dirfd)) == NULL)
+		abort();
+	for (const struct step *s = base_steps; s->box != NULL; s++)
+		if (do_step(a, s) != 0)
+			abort();
+	account_close(&a);
+}
+
+/* What became of the step in which the process before died? */
+static void
+settle_open(struct account *a)
+{
+	AUTO_FREE struct crash_mark *m = NULL;
+	size_t n = crash_marks(&m);
+	struct models all;
+	static struct model now;
+	const char *text = models_load(&all, m, n);
+
+	if (text == NULL && all.is_open && (text = load(a, &now)) == NULL) {
+		size_t before = all.n, i = 0;
+
+		models_fork(&all);
+		while (i < all.n && !model_eq(&all.m[i], &now))
+			i++;
+		if (i == all.n)
+			text = "neither done nor not done";
+		crash_mark(i < before ? FAILED : ACKED, 0);
+	}
+	if (text != NULL)
+		crash_mark(WRONG, 0);
+	free(all.m);
+}
+
+static void
+run(int dirfd, int round)
+{
+	struct account *a;
+
+	clock_fake_set((int64_t)(NOW + 100000) * 1000000, 1000000);
+	if ((a = open_account(dirfd)) == NULL)
+		return;
+	if (round == 1)
+		settle_open(a);
+	for (unsigned i = 0; script->steps[round][i].box != NULL; i++) {
+		int r;
+
+		crash_mark(TRIED, (unsigned)round * STEPS_MAX + i);
+		r = do_step(a, &script->steps[round][i]);
+		if (r != -ENOTRECOVERABLE)
+			crash_mark(r == 0 ? ACKED : FAILED, 0);
+	}
+	account_close(&a);
+}
+
+/* --- the check --- */
+
+static int
+on_damage(void *ctx, const struct log_damage *d)
+{
+	*(const char **)ctx = d->text;
+	return 0;
+}
+
+static const char *
+check_models(struct account *a, struct models *all)
+{
+	static struct model now;
+	const char *text = load(a, &now), *damage = NULL;
+
+	if (text != NULL)
+		return text;
+	for (size_t i = 0; i < all->n; i++)
+		if (model_eq(&all->m[i], &now)) {
+			all->m[0] = all->m[i];
+			all->n = 1;
+			if (log_check(a->log, on_damage, &damage, &w) != 0)
+				return "the log cannot be checked";
+			return damage;
+		}
+	return "it is not what was acknowledged";
+}
+
+static const char *
+check_twice(int dirfd, struct models *all)
+{
+	static const struct step more = { APPEND, "INBOX", NULL, 50, 0,
+		STORE_DRAFT };
+	struct account *a = open_account(dirfd);
+	const char *text;
+
+	if (a == NULL)
+		return "it does not open";
+	text = check_models(a, all);
+	if (text == NULL &&
+	    (do_step(a, &more) != 0 || !model_do(&all->m[0], &more)))
+		text = "nothing can be added";
+	account_close(&a);
+	if (text != NULL)
+		return text;
+	if ((a = open_account(dirfd)) == NULL)
+		return "it does not open again";
+	text = check_models(a, all);
+	account_close(&a);
+	return text;
+}
+
+static const char *
+check(int dirfd, const struct crash_mark *m, size_t n, bool power)
+{
+	struct models all;
+	const char *text;
+
+	(void)power;
+	clock_fake_set((int64_t)(NOW + 200000) * 1000000, 1000000);
+	text = models_load(&all, m, n);
+	models_fork(&all);
+	if (text == NULL)
+		text = check_twice(dirfd, &all);
+	free(all.m);
+	return text;
+}
+
+/* --- cases --- */
+
+#define NEXT                                                                   \
+	{                                                                      \
+		{ APPEND, "INBOX", NULL, 40, 0, 0 },                           \
+		    { COPY, "INBOX", "A", 1, 1, 0 }, { 0 },                    \
+	}
+
+static const struct {
+	const char *name;
+	unsigned images;
+	struct script s;
+} scripts[] = {
+	{ "append", 1000,
+	    { { { { APPEND, "INBOX", NULL, 20, 0, 0 },
+		    { APPEND, "A", NULL, 21, 0, STORE_SEEN },
+		    { APPEND, "INBOX", NULL, 22, 0, 0 } },
+		NEXT } } },
+	{ "append-big", 1000,
+	    { { { { APPEND, "INBOX", NULL, 1001, 0, 0 },
+		    { MULTI, "A", NULL, 1002, 1003, 0 } },
+		{ { APPEND, "INBOX", NULL, 1004, 0, 0 }, { 0 } } } } },
+	{ "multiappend", 1000,
+	    { { { { MULTI, "INBOX", NULL, 20, 29, 0 },
+		    { MULTI, "A", NULL, 30, 34, STORE_SEEN } },
+		NEXT } } },
+	{ "copy", 1000,
+	    { { { { COPY, "INBOX", "A", 1, 6, 0 }, { COPY, "A", "A", 1, 3, 0 },
+		    { COPY, "B", "INBOX", 1, 9, 0 } },
+		NEXT } } },
+	{ "move", 1000,
+	    { { { { MOVE, "INBOX", "A", 2, 4, 0 }, { MOVE, "A", "B", 1, 3, 0 },
+		    { MOVE, "B", "INBOX", 1, 9, 0 } },
+		NEXT } } },
+	{ "expunge", 1000,
+	    { { { { EXPUNGE, "INBOX", NULL, 2, 4, 0 },
+		    { EXPUNGE, "A", NULL, 1, 9, 0 },
+		    { EXPUNGE, "B", NULL, 1, 1, 0 } },
+		NEXT } } },
+	{ "store", 1000,
+	    { { { { FLAGS, "INBOX", NULL, 1, 6, STORE_SEEN },
+		    { FLAGS, "A", NULL, 1, 1, STORE_FLAGGED },
+		    { FLAGS, "INBOX", NULL, 2, 3, 0 } },
+		NEXT } } },
+	{ "mailboxes", 1000,
+	    { { { { CREATE, "New", NULL, 0, 0, 0 },
+		    { RENAME, "A", "Old", 0, 0, 0 },
+		    { APPEND, "Old", NULL, 20, 0, 0 },
+		    { DELETE, "B", NULL, 0, 0, 0 },
+		    { RENAME, "Old", "A", 0, 0, 0 } },
+		NEXT } } },
+	{ "compact", 1500,
+	    { { { { EXPUNGE, "INBOX", NULL, 1, 4, 0 },
+		    { COMPACT, "INBOX", NULL, 0, 0, 0 },
+		    { APPEND, "A", NULL, 20, 0, 0 },
+		    { MOVE, "A", "B", 1, 9, 0 },
+		    { COMPACT, "INBOX", NULL, 0, 0, 0 } },
+		{ { APPEND, "INBOX", NULL, 40, 0, 0 },
+		    { COMPACT, "INBOX", NULL, 0, 0, 0 },
+		    { APPEND, "INBOX", NULL, 41, 0, 0 }, { 0 } } } } },
+};
+
+static const enum io_site sites[] = { IO_SYNC_COMMIT, IO_SYNC_BODY,
+	IO_SYNC_BODY_DIR, IO_SYNC_SEGMENT, IO_SYNC_SEGMENT_DIR };
+
+int
+main(int argc, char **argv)
+{
+	crash_init(argc, argv);
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		struct crash_case c = { .name = scripts[i].name,
+			.setup = setup,
+			.run = run,
+			.check = check,
+			.cache_prefix = "view",
+			.images = scripts[i].images };
+
+		script = &scripts[i].s;
+		crash_run(&c);
+	}
+	crash_sites(sites, sizeof(sites) / sizeof(sites[0]));
+	return crash_done();
+}
