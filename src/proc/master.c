@@ -257,9 +257,8 @@ start_all(struct master *m, struct why *w)
 	/* sessions that outlive their forker become ours */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	master_child_table(m);
-	for (size_t i = 0; i < m->children; i++)
-		if ((r = master_child_start(&m->child[i], w)) != 0)
-			return r;
+	if ((r = master_child_start_all(m, w)) != 0)
+		return r;
 	if (sdnotify_watchdog_ms() > 0)
 		on_watchdog(m);
 	return 0;
@@ -335,7 +334,8 @@ fail(struct master *m, const struct why *w, int err)
 {
 	if (m->log_fd >= 0)
 		log_why(&m->log, LOG_FAILURES, "start", w);
-	(void)fprintf(stderr, "fumi: %s: %s\n", w->text, strerror(-err));
+	(void)fprintf(stderr, "fumi: %s\n",
+	    w->text[0] != '\0' ? w->text : strerror(-err));
 	if (m->loop != NULL)
 		master_child_kill(m);
 	return 1;

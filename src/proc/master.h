@@ -16,6 +16,7 @@
 #define MASTER_LISTENERS_MAX SDNOTIFY_FDS_MAX
 #define MASTER_BACKOFF_MS 100       /* before a process is started again */
 #define MASTER_BACKOFF_MAX_MS 10000 /* after doubling each time */
+#define MASTER_LINGER_MS 2000       /* from the end of its socket to its exit */
 #define MASTER_STEADY_MS 60000      /* so long alive, and all is forgiven */
 
 struct master_user {
@@ -87,8 +88,8 @@ void master_put_listeners(const struct master *m, struct buf *out);
 
 /* Fill the table: auth, hub, forker, gates. */
 void master_child_table(struct master *m);
-/* Start it, connect it with all that run, say GO. */
-int master_child_start(struct master_child *c, struct why *w) A_MUST_USE;
+/* Start all, connect them, say GO. */
+int master_child_start_all(struct master *m, struct why *w) A_MUST_USE;
 /* SIGCHLD. */
 void master_child_reap(struct master *m);
 /* RELOAD with the configuration, then the certificates and the log. */

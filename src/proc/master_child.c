@@ -64,7 +64,16 @@ static const struct peer_rule rules[] = {
 	{ MSG_MASTER_SETTLED, 1, 0, PEER_NO_FD, on_settled },
 };
 
-/* It has ended, or will be made to. */
+static void
+kill_child(void *ctx)
+{
+	struct master_child *c = ctx;
+
+	if (c->pid > 0)
+		(void)kill(c->pid, SIGKILL);
+}
+
+/* It is ending, or will be made to. */
 static void
 child_lost(void *ctx, const char *why)
 {
@@ -73,8 +82,7 @@ child_lost(void *ctx, const char *why)
 	if (strcmp(why, "closed") != 0)
 		log_say(&c->m->log, LOG_FAILURES, "child", "%s: %s",
 		    msg_process_name(c->process), why);
-	if (c->pid > 0)
-		(void)kill(c->pid, SIGKILL);
+	loop_timer_set(c->m->loop, &c->timer, MASTER_LINGER_MS, kill_child, c);
 }
 
 /* ---- in the child, before exec ---- */
@@ -312,13 +320,16 @@ connect_two(struct master_child *x, struct master_child *y)
 	return r;
 }
 
+/* With all those that run and stand before it in the table, or with all. */
 static int
-connect_all(struct master_child *c)
+connect_all(struct master_child *c, bool before)
 {
 	for (size_t i = 0; i < c->m->children; i++) {
 		struct master_child *other = &c->m->child[i];
 		int r;
 
+		if (before && other == c)
+			break;
 		if (!is_pair(c, other) || !peer_is_open(&other->peer))
 			continue;
 		if ((r = connect_two(c, other)) != 0)
@@ -415,14 +426,14 @@ set_going(struct master_child *c)
 {
 	int r;
 
-	if ((r = connect_all(c)) != 0 || (r = send_listeners(c)) != 0 ||
-	    (r = send_directory(c)) != 0 || (r = send_certificates(c)) != 0)
+	if ((r = send_listeners(c)) != 0 || (r = send_directory(c)) != 0 ||
+	    (r = send_certificates(c)) != 0)
 		return r;
 	return send_plain(c, MSG_MASTER_GO, -1);
 }
 
 static int
-spawn(struct master_child *c, int *sock)
+spawn(struct master_child *c)
 {
 	int fd[2];
 	AUTO_CLOSE int conf = master_conf_memfd(c->m);
@@ -430,32 +441,42 @@ spawn(struct master_child *c, int *sock)
 	if (conf == -1 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) != 0)
 		return -errno;
+	c->ready = c->stopped = false;
+	c->began_ms = clock_mono_ms();
 	c->lives++;
 	if ((c->pid = fork()) == 0)
 		run(c, fd[1], conf);
 	close(fd[1]);
-	*sock = fd[0];
 	if (c->pid > 0)
-		return 0;
+		return peer_open(&c->peer, c->m->loop, fd[0], 1);
 	c->pid = 0;
-	fd_close(sock);
+	close(fd[0]);
 	return -EAGAIN;
 }
 
+/* All are there before the first hears of another. */
 int
-master_child_start(struct master_child *c, struct why *w)
+master_child_start_all(struct master *m, struct why *w)
 {
-	const char *name = msg_process_name(c->process);
-	int sock = -1, r;
+	int r = 0;
 
-	c->ready = c->stopped = false;
-	c->began_ms = clock_mono_ms();
-	if ((r = spawn(c, &sock)) != 0)
-		return why(w, r, "start %s", name);
-	if ((r = peer_open(&c->peer, c->m->loop, sock, 1)) != 0 ||
-	    (r = set_going(c)) != 0)
-		return why(w, r, "connect %s", name);
-	return 0;
+	for (size_t i = 0; i < m->children && r == 0; i++)
+		r = spawn(&m->child[i]);
+	for (size_t i = 0; i < m->children && r == 0; i++)
+		r = connect_all(&m->child[i], true);
+	for (size_t i = 0; i < m->children && r == 0; i++)
+		r = set_going(&m->child[i]);
+	return r == 0 ? 0 : why(w, r, "start the processes");
+}
+
+static int
+start_one(struct master_child *c)
+{
+	int r;
+
+	if ((r = spawn(c)) != 0 || (r = connect_all(c, false)) != 0)
+		return r;
+	return set_going(c);
 }
 
 /* ---- ending ---- */
@@ -477,15 +498,14 @@ static void
 start_again(void *ctx)
 {
 	struct master_child *c = ctx;
-	struct why w = { "" };
+	int r;
 
-	if (c->m->stopping || c->pid != 0)
+	if (c->m->stopping || c->pid != 0 || (r = start_one(c)) == 0)
 		return;
-	if (master_child_start(c, &w) == 0)
-		return;
-	log_why(&c->m->log, LOG_FAILURES, "start", &w);
+	log_say(&c->m->log, LOG_FAILURES, "start", "%s: %s",
+	    msg_process_name(c->process), strerror(-r));
 	if (c->pid > 0)
-		(void)kill(c->pid, SIGKILL); /* comes back by SIGCHLD */
+		kill_child(c); /* comes back by SIGCHLD */
 	else
 		schedule(c);
 }
@@ -519,6 +539,7 @@ ended(struct master_child *c, int status)
 	c->pid = 0;
 	c->ready = false;
 	peer_close(&c->peer);
+	loop_timer_del(c->m->loop, &c->timer);
 	if (c->m->running && !c->m->stopping)
 		schedule(c);
 	master_child_ended(c->m);
