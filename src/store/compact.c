@@ -123,14 +123,14 @@ cost(const struct compact *c, const struct weight *w)
 }
 
 static struct weight *
-emptiest(struct weighing *x, bool force)
+emptiest(struct weighing *x, uint64_t limit, bool force)
 {
 	struct weight *best = NULL;
 
 	for (size_t i = 0; i + 1 < x->n; i++) {
 		struct weight *w = &x->w[i];
 
-		if (w->refused ||
+		if (w->refused || w->s.segment >= limit ||
 		    (!force &&
 			w->wanted * 100 > w->s.size * COMPACT_FULL_PERCENT))
 			continue;
@@ -149,7 +149,7 @@ choose_segment(struct compact *c, struct weighing *x, bool force)
 	size_t damaged;
 	int r;
 
-	while ((w = emptiest(x, force)) != NULL) {
+	while ((w = emptiest(x, c->a->compact_limit, force)) != NULL) {
 		w->refused = true;
 		c->n = 0;
 		r = log_replay_segment(
@@ -227,6 +227,8 @@ choose(struct compact *c, bool force)
 		return r;
 	if (n < 2)
 		return STORE_NOT_FOUND;
+	if (c->a->compact_limit == 0)
+		c->a->compact_limit = s[n - 1].segment;
 	if ((r = account_read(c->a, &t)) != 0)
 		return r;
 	r = choose_among(c, s, n, t, force);
@@ -338,6 +340,7 @@ run_add(
 	if (o->r.n == 0) {
 		o->r = *m;
 		o->r.first = m->first + i;
+		o->r.n = 0;
 		o->at = record_message_open(&t->records, &o->r);
 	}
 	o->r.n++;
@@ -657,6 +660,7 @@ start(struct account *a, bool force)
 	c->young_since = clock_wall_s() - (int64_t)a->options.keep_expunged;
 	if ((r = choose(c, force)) != 0) {
 		compact_free(&c);
+		a->compact_limit = 0;
 		a->compact_after = clock_mono_ms() + COMPACT_PAUSE_MS;
 	}
 	a->compact = c;
@@ -699,7 +703,7 @@ compact_run(struct account *a, unsigned budget_ms, bool force,
 		}
 		r = go_on(a, &d);
 	} while (r == 0 && clock_mono_ms() < until);
-	d.more = r == 0 && a->compact != NULL;
+	d.more = r == 0 && a->compact_limit != 0;
 	if (done != NULL)
 		*done = d;
 	return r == STORE_NOT_FOUND ? 0 : r;

@@ -22,6 +22,7 @@ struct account {
 	struct vdb *vdb;
 	struct tx *tx;           /* the open change, or NULL */
 	struct compact *compact; /* in the middle of a segment, or NULL */
+	uint64_t compact_limit;  /* segments from here on are too new for it */
 	uint64_t compact_after;  /* clock_mono_ms() before which not to look */
 	struct why why;          /* about the last failure */
 	uint8_t keyword_name[STORE_KEYWORD_MAX]; /* account_keyword_name() */

@@ -39,7 +39,7 @@ vdb_mailbox_flush(struct vdb_txn *t, struct vdb_cached_mailbox *c)
 		return 0;
 	if ((r = vdb_mailbox_settle(t, &c->m)) != 0)
 		return r;
-	c->is_dirty = false;
+	/* It stays dirty: whoever got it to change may not be done yet. */
 	vdb_key_u32(&k, c->m.row.id);
 	return vdb_put(t, &k,
 	    (struct view){ (uint8_t *)&c->m, MAILBOX_HEAD + c->m.name_n });
