@@ -21,7 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 FUMI = os.path.join(HERE, "..", "..", "build", "src", "cli", "fumi")
 LITERAL = re.compile(rb"~?\{(\d+)(\+?)\}\r\n")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MARK = "\ue000"  # ends the octets of a literal in the text of a step
 
 
 class Fail(Exception):
@@ -298,7 +298,7 @@ def read_literal(lines, n, text):
             n += 1
         data = unescape("\r\n".join(body)).decode("utf-8", "surrogateescape")
         size = len(data.encode("utf-8", "surrogateescape"))
-        text = "%s%s{%d%s}\r\n%s\0%s" % (text[:m.start()], m[1], size, m[2], data, lines[n][3:])
+        text = "%s%s{%d%s}\r\n%s%s%s" % (text[:m.start()], m[1], size, m[2], data, MARK, lines[n][3:])
         n += 1
 
 
@@ -359,10 +359,10 @@ class Run:
     def send_command(self, c, step, tag):
         """Send it, waiting for "+" at each synchronising literal; False when the server refused one."""
         early = []
-        parts = re.split(r"(~?\{\d+\+?\}\r\n[^\0]*\0)", step.text)
+        parts = re.split(r"(~?\{\d+\+?\}\r\n[^%s]*%s)" % (MARK, MARK), step.text)
         data = tag.encode() + b" "
         for part in parts:
-            if not part.endswith("\0"):
+            if not part.endswith(MARK):
                 data += unescape(Pattern(part).expand(self.values))
                 continue
             head, body = part[:-1].split("\r\n", 1)
@@ -444,7 +444,7 @@ class Run:
             c = self.connection(step.connection)
             text = Pattern(step.text).expand(self.values)
             self.note(step.connection, ">", text)
-            c.send(unescape(text.replace("\0", "")) + (b"\r\n" if step.verb == ">" else b""))
+            c.send(unescape(text.replace(MARK, "")) + (b"\r\n" if step.verb == ">" else b""))
         elif step.verb in ("<", "<*"):
             self.expect(step)
         elif step.verb == "closed":
