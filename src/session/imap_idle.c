@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "imap/response.h"
 #include "session/internal.h"
 
@@ -17,8 +19,13 @@ void
 imap_idle(struct session *s, const struct command *c)
 {
 	enum frame_result r = FRAME_MORE;
+	struct command kept = *c;
+	char *tag = arena_strdup(s->arena, c->tag);
 
-	(void)c;
+	/* The tag stands in the framer's text, which the line after will take. */
+	assert(tag != NULL);
+	kept.tag.p = (const uint8_t *)tag;
+	s->cmd = &kept;
 	response_continue(&s->out.b, VIEW_LIT("idling"));
 	while (r == FRAME_MORE) {
 		updates_tell(s, SESSION_TELL_ALL);
