@@ -2,8 +2,8 @@
 """Runs all protocol tests against what was built in BUILD: run_all.py BUILD [-v]
 
 The conversations here over a pipe, then again with the session's state encoded and decoded after every
-command, then the scripts of imaptest and of Apache James over TCP: against tests/serve when there is
-one, else against the session's own listener.
+command, then over TCP together with the scripts of imaptest and of Apache James: against the real
+server (tests/serve) when there is one, else against the session's own listener.
 """
 import json
 import os
@@ -16,19 +16,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 VECTORS = os.path.join(ROOT, "tests", "vectors")
 PASSWORD = "password"
+CASE_USER = "case%d@example.org"
+IMAPTEST_USER = "imaptest@example.org"
 
 # Groups of imaptest's scripts, and attested checks of James's, that must pass; more is fine.
 IMAPTEST_FAILURES = 0
 MPT_LEAST = int(open(os.path.join(VECTORS, "mpt", "LEAST")).read())
 
 
-def fumi(build):
+def server_program(build):
+    for path in ("fumi", "src/cli/fumi"):
+        if os.path.exists(os.path.join(build, path)):
+            return os.path.join(build, path)
+    return None
+
+
+def session_program(build):
     """The program whose "session --stdio" is tested."""
-    for path in ("src/cli/fumi", "tests/protocol/tcp_session"):
-        path = os.path.join(build, path)
-        if os.path.exists(path):
-            return path
-    raise SystemExit("nothing to test in %s" % build)
+    path = os.path.join(build, "tests", "protocol", "tcp_session")
+    path = path if os.path.exists(path) else server_program(build)
+    if path is None:
+        raise SystemExit("nothing to test in %s" % build)
+    return path
 
 
 def conversations(program, *options):
@@ -38,6 +47,24 @@ def conversations(program, *options):
         if not line.startswith("ok "):
             print(line, flush=True)
     return r.returncode == 0
+
+
+class Server:
+    """tests/serve with all the accounts that the scripts want."""
+
+    def __init__(self, build, directory, users):
+        argv = [sys.executable, os.path.join(ROOT, "tests", "serve"), directory, "--build", build, "--with-parent"]
+        for user in users:
+            argv += ["--account", user + ":" + PASSWORD]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("tests/serve has ended with %d" % self.process.wait())
+        self.port = json.loads(line)["ports"]["imap"]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 class Listener:
@@ -61,7 +88,7 @@ def run(name, argv):
 
 def imaptest(port):
     folder = os.path.join(VECTORS, "imaptest")
-    out = run("imaptest", [os.path.join(folder, "run.py"), "--port", str(port), "--user", "imaptest@example.org",
+    out = run("imaptest", [os.path.join(folder, "run.py"), "--port", str(port), "--user", IMAPTEST_USER,
                            "--password", PASSWORD, os.path.join(folder, "scripts")])
     m = re.search(r"scripts (\d+) ok, (\d+) failed", out)
     ok = m and int(m[1]) > 20 and int(m[2]) <= IMAPTEST_FAILURES
@@ -70,11 +97,26 @@ def imaptest(port):
     return ok
 
 
+def case_users():
+    r = subprocess.run([sys.executable, os.path.join(HERE, "runner.py"), "--count"], stdout=subprocess.PIPE, text=True,
+                       check=True)
+    return [CASE_USER.replace("%d", str(n)) for n in range(1, int(r.stdout) + 1)]
+
+
+def mpt_command(port):
+    return [os.path.join(VECTORS, "mpt", "run.py"), "--port", str(port), "--prefix", "mpt", "--domain", "@example.org",
+            "--delim", "/", "--other-prefix", "~", "--password", PASSWORD]
+
+
+def mpt_users():
+    r = subprocess.run([sys.executable, *mpt_command(1), "--list-users"], stdout=subprocess.PIPE, text=True,
+                       check=True)
+    return r.stdout.split()
+
+
 def mpt(port):
     folder = os.path.join(VECTORS, "mpt")
-    out = run("mpt", [os.path.join(folder, "run.py"), "--port", str(port), "--prefix", "mpt", "--delim", "/",
-                      "--other-prefix", "~", "--password", PASSWORD,
-                      "--attested", os.path.join(folder, "attested.json")])
+    out = run("mpt", mpt_command(port) + ["--attested", os.path.join(folder, "attested.json")])
     m = re.search(r"attested: .*checks (\d+)/", out)
     ok = m and int(m[1]) >= MPT_LEAST
     if not ok:
@@ -82,18 +124,29 @@ def mpt(port):
     return ok
 
 
+def over_tcp(build, directory, results, options):
+    if server_program(build):
+        server = Server(build, directory, [IMAPTEST_USER, *case_users(), *mpt_users()])
+    else:
+        server = Listener(build, directory)
+    try:
+        results["conversations over TCP"] = conversations(
+            "-", "--tcp", "127.0.0.1:%d" % server.port, "--user", CASE_USER, "--password", PASSWORD, *options)
+        results["imaptest"] = imaptest(server.port)
+        results["mpt"] = mpt(server.port)
+    finally:
+        server.close()
+
+
 def main():
     build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build"))
     options = ["-v"] if "-v" in sys.argv else []
-    results = {"conversations": conversations(fumi(build), *options),
-               "conversations with round trips": conversations(fumi(build), "--round-trip", *options)}
+    program = session_program(build)
+    results = {"conversations": conversations(program, *options),
+               "conversations with round trips": conversations(program, "--round-trip", *options)}
     with tempfile.TemporaryDirectory(prefix="fumi-protocol-") as directory:
-        server = Listener(build, directory)
-        try:
-            results["imaptest"] = imaptest(server.port)
-            results["mpt"] = mpt(server.port)
-        finally:
-            server.close()
+        os.chmod(directory, 0o711)
+        over_tcp(build, directory, results, options)
     print(json.dumps(results))
     sys.exit(0 if all(results.values()) else 1)
 

@@ -2,10 +2,11 @@
 """Runs the conversations of *.imap against fumi (README.md here has the language).
 
     runner.py [--fumi build/src/cli/fumi] [--round-trip] [--only TEXT] [-v] [FILE...]
-    runner.py --tcp HOST:PORT --user U --password P [FILE...]
+    runner.py --tcp HOST:PORT --user case%d@example.org --password P [FILE...]
+    runner.py --count [FILE...]
 
 Without --tcp every connection is a process "fumi session --stdio" on an account of its own for each
-case. With --tcp the account is emptied before each case: DESTRUCTIVE. Prints TAP.
+case. With --tcp case N logs in as the user with the number N, whose account must be new. Prints TAP.
 """
 import argparse
 import os
@@ -191,12 +192,16 @@ class Pipe(Connection):
 
 
 class Tcp(Connection):
-    def __init__(self, options):
+    def __init__(self, options, user):
         super().__init__(options.timeout)
         host, port = options.tcp.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), options.timeout)
         self.reply()
-        self.command('LOGIN "%s" "%s"' % (options.user, options.password))
+        self.send(b'login LOGIN "%s" "%s"\r\n' % (user.encode(), options.password.encode()))
+        while not (line := self.reply()).startswith(b"login "):
+            pass
+        if not line.startswith(b"login OK"):
+            raise Fail("LOGIN: %s" % show(line))
 
     def wait(self, seconds):
         return select.select([self.socket], [], [], seconds)[0]
@@ -215,40 +220,6 @@ class Tcp(Connection):
 
     def close(self):
         self.socket.close()
-
-    def command(self, text):
-        """For setting up: the untagged replies; must be OK."""
-        self.send(b"set " + text.encode() + b"\r\n")
-        out = []
-        while True:
-            line = self.reply()
-            if line.startswith(b"set "):
-                if not line.startswith(b"set OK"):
-                    raise Fail("%s: %r" % (text, line))
-                return out
-            out.append(line)
-
-
-def empty_account(options):
-    """Nothing but an empty INBOX."""
-    c = Tcp(options)
-    names = []
-    for line in c.command('LIST "" "*"') + c.command('LSUB "" "*"'):
-        m = re.match(rb'\* (LIST|LSUB) \([^)]*\) "." (.*)', line)
-        if m:
-            names.append((m[1] == b"LSUB", m[2].decode()))
-    for lsub, name in sorted(set(names), key=lambda x: -len(x[1])):
-        if lsub:
-            c.command("UNSUBSCRIBE " + name)
-        elif name.upper() != "INBOX":
-            try:
-                c.command("DELETE " + name)
-            except Fail:
-                pass
-    c.command("SELECT INBOX")
-    c.command("STORE 1:* +FLAGS.SILENT (\\Deleted)") if c.command("SEARCH ALL") != [b"* SEARCH"] else None
-    c.command("CLOSE")
-    c.close()
 
 
 # ---- messages to begin with ----
@@ -337,15 +308,16 @@ def parse(path):
 # ---- running ----
 
 class Run:
-    def __init__(self, options, case):
+    def __init__(self, options, case, number):
         self.options, self.case = options, case
+        self.user = options.user.replace("%d", str(number))
         self.values, self.connections = {}, {}
         self.log = []
         self.directory = None
 
     def connection(self, number):
         if number not in self.connections:
-            self.connections[number] = Tcp(self.options) if self.options.tcp else Pipe(self.options, self.directory)
+            self.connections[number] = Tcp(self.options, self.user) if self.options.tcp else Pipe(self.options, self.directory)
         return self.connections[number]
 
     def note(self, number, arrow, text):
@@ -463,8 +435,6 @@ class Run:
         at = 0
         self.directory = None if self.options.tcp else tempfile.mkdtemp(prefix="fumi-protocol-")
         try:
-            if self.options.tcp:
-                empty_account(self.options)
             for step in self.case.steps:
                 at = step.line
                 self.step(step)
@@ -488,8 +458,9 @@ def main():
     ap.add_argument("--fumi", default=FUMI)
     ap.add_argument("--round-trip", action="store_true", help="set FUMI_ROUNDTRIP: state encoded after each command")
     ap.add_argument("--tcp", metavar="HOST:PORT")
-    ap.add_argument("--user")
+    ap.add_argument("--user", default="case%d", help="of case N: %%d stands for N")
     ap.add_argument("--password")
+    ap.add_argument("--count", action="store_true", help="only say how many cases there are")
     ap.add_argument("--only", default="", help="cases whose name contains this")
     ap.add_argument("--timeout", type=float, default=10)
     ap.add_argument("-v", action="store_true", help="show the conversation of a case that fails")
@@ -497,11 +468,15 @@ def main():
     options = ap.parse_args()
     options.fumi = os.path.abspath(options.fumi)
     files = options.files or [os.path.join(HERE, f) for f in sorted(os.listdir(HERE)) if f.endswith(".imap")]
+    cases = [c for f in files for c in parse(f) if options.only in c.name]
     failed = n = 0
-    for case in [c for f in files for c in parse(f) if options.only in c.name]:
-        run = Run(options, case)
-        problem = run.run()
+    if options.count:
+        print(len(cases))
+        return
+    for case in cases:
         n += 1
+        run = Run(options, case, n)
+        problem = run.run()
         failed += problem is not None
         print("%s %d - %s" % ("ok" if problem is None else "not ok", n, case.name), flush=True)
         if problem:
