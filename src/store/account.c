@@ -96,8 +96,8 @@ heed_facts(struct account *a, struct vdb_state *s)
 
 /* Under the lock (or for oneself): everything the log says into an empty view.
  */
-static int
-build(struct account *a, struct vdb *v)
+int
+account_build(struct account *a, struct vdb *v)
 {
 	struct build b = { .w = &a->why, .left = BUILD_STEP };
 	struct log_tail tail;
@@ -122,15 +122,16 @@ build(struct account *a, struct vdb *v)
 	return vdb_commit(b.t, &a->why);
 }
 
-static int
-rebuild(struct account *a)
+int
+account_rebuild(struct account *a)
 {
 	struct vdb *v;
 	int r;
 
 	if ((r = vdb_create(a->dirfd, a->boot_id, &v, &a->why)) != 0)
 		return r;
-	if ((r = build(a, v)) != 0 || (r = vdb_publish(v, &a->why)) != 0) {
+	if ((r = account_build(a, v)) != 0 ||
+	    (r = vdb_publish(v, &a->why)) != 0) {
 		vdb_close(&v);
 		return r;
 	}
@@ -198,7 +199,7 @@ write_begin(struct account *a, struct vdb_txn **t)
 	else
 		r = 0;
 	for (int turn = 0; turn < 2; turn++) {
-		if (r == -ESTALE && (r = rebuild(a)) != 0)
+		if (r == -ESTALE && (r = account_rebuild(a)) != 0)
 			return r;
 		if (r != 0)
 			return r;
@@ -304,7 +305,7 @@ open_private(struct account *a)
 {
 	int r = vdb_create_private(&a->vdb, &a->why);
 
-	return r != 0 ? r : build(a, a->vdb);
+	return r != 0 ? r : account_build(a, a->vdb);
 }
 
 static int

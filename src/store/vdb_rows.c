@@ -1088,16 +1088,17 @@ row_out(const uint8_t *p, struct message_row *out)
 	struct vdb_row row;
 
 	memcpy(&row, p, sizeof row);
-	*out = (struct message_row){
-		.uid = row.uid,
-		.size = row.size,
-		.modseq = row.modseq,
-		.body = row.body,
-		.date = row.date,
-		.saved = row.saved,
-		.zone = row.zone,
-		.flags = { { row.keywords[0], row.keywords[1] }, row.system },
-	};
+	/* One by one: a struct's padding stays as the caller has it. */
+	out->uid = row.uid;
+	out->size = row.size;
+	out->modseq = row.modseq;
+	out->body = row.body;
+	out->date = row.date;
+	out->saved = row.saved;
+	out->zone = row.zone;
+	out->flags.keywords[0] = row.keywords[0];
+	out->flags.keywords[1] = row.keywords[1];
+	out->flags.system = row.system;
 }
 
 static int

@@ -1,0 +1,32 @@
+#ifndef STORE_EXPORT_H
+#define STORE_EXPORT_H
+
+#include "store/account.h"
+
+/*
+ * Get every readable message out of an account, damaged or not: what cannot be
+ * read is told and passed over. Open the account with read_only.
+ */
+enum export_format {
+	EXPORT_EML,     /* <mailbox>/<uid>.eml, as they went over the wire */
+	EXPORT_MAILDIR, /* <mailbox>/{cur,new,tmp}, line ends LF, flags in names */
+	EXPORT_MBOX,    /* <mailbox>.mbox, RFC 4155, mboxrd quoting, LF */
+};
+
+/* Called for each message; text NULL: written, else why it was not. Nonzero
+ * stops. */
+typedef int export_fn(
+    void *ctx, struct view mailbox, uint32_t uid, const char *text);
+
+/*
+ * dirfd  an empty or new directory to write in; borrowed
+ * fn     may be NULL
+ *
+ * Levels of a mailbox become directories; octets a file name cannot have, and a
+ * leading dot, are written as %XX. Existing files are not overwritten: -EEXIST.
+ * Returns 0, what fn returned, or a negative errno about writing.
+ */
+int export_run(struct account *a, int dirfd, enum export_format format,
+    export_fn *fn, void *ctx) A_MUST_USE;
+
+#endif

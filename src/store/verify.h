@@ -1,0 +1,46 @@
+#ifndef STORE_VERIFY_H
+#define STORE_VERIFY_H
+
+#include "store/account.h"
+
+/*
+ * Check an account: every CRC of the log, every digest, every message's body,
+ * and the view against a fresh replay of the log.
+ */
+enum verify_kind {
+	VERIFY_LOG,      /* bytes of the log cannot be read or do not check */
+	VERIFY_BODY,     /* a body's octets are not what was delivered */
+	VERIFY_MESSAGE,  /* a message without its body */
+	VERIFY_VIEW,     /* the view differs from the log */
+	VERIFY_LEFTOVER, /* a file that nothing refers to */
+};
+
+struct verify_finding {
+	enum verify_kind kind;
+	bool is_repaired;
+	char text[300]; /* what, where; one line */
+};
+
+/* Nonzero stops. */
+typedef int verify_fn(void *ctx, const struct verify_finding *f);
+
+struct verify_totals {
+	uint64_t mailboxes, messages, bodies, octets;
+	uint64_t findings, repaired;
+};
+
+/*
+ * a       opened as always (then the lock is held while it works, and others
+ *         wait or get STORE_LOCKED) or with read_only
+ * repair  build a differing view anew, remove leftovers; needs a writable one.
+ *         Damage of the log is not repaired: what it held is gone, and the rest
+ *         works on without it
+ * totals  out; may be NULL
+ *
+ * Returns 0 when it could look everywhere (whatever it found), what fn
+ * returned, STORE_LOCKED, or a negative errno.
+ */
+int verify_run(struct account *a, bool repair, verify_fn *fn, void *ctx,
+    struct verify_totals *totals) A_MUST_USE;
+
+#endif

@@ -1,0 +1,192 @@
+#include "account_help.h"
+
+#include "base/mem.h"
+#include "store/export.h"
+#include "store/inside.h"
+#include "store/vdb.h"
+#include "store/verify.h"
+
+/* Verify and export, on a good account and on damaged ones. */
+
+#define QUOTED                                                                 \
+	"Subject: q\r\n\r\nFrom here\r\n>From there\r\n>>Fro\r\nlone \r "      \
+	"cr\r\n"                                                               \
+	"no end"
+
+struct tally {
+	unsigned n[VERIFY_LEFTOVER + 1];
+	char last[300];
+};
+
+static int
+tally(void *ctx, const struct verify_finding *f)
+{
+	struct tally *t = ctx;
+
+	t->n[f->kind]++;
+	snprintf(t->last, sizeof t->last, "%s", f->text);
+	return 0;
+}
+
+static void
+fill(struct account *a)
+{
+	struct store_flags f = { .system = STORE_SEEN | STORE_FLAGGED };
+	struct tx *t;
+	uint64_t modseq;
+	uint32_t id;
+
+	MUST(tx_begin(a, &t));
+	MUST(tx_mailbox_create(t, VIEW_LIT("a/.b%"), 0, &id));
+	MUST(tx_commit(&t, &modseq));
+	append_text(a, id, VIEW_LIT(QUOTED), &f);
+	append_text(a, id, VIEW_LIT("Subject: two\r\n\r\nMARK two\r\n"), NULL);
+	append_text(a, 1, VIEW_LIT("Subject: three\r\n\r\nthree\r\n"), NULL);
+}
+
+static void
+test_good(struct account *a)
+{
+	struct verify_totals s;
+	struct tally t = { .last = "" };
+
+	MUST(verify_run(a, false, tally, &t, &s));
+	tap_ok(s.findings == 0, "a good account verifies (%s)", t.last);
+	tap_ok(s.mailboxes == 3 && s.messages == 3 && s.bodies == 3,
+	    "all of it was looked at");
+}
+
+static void
+test_view(struct account *a)
+{
+	struct vdb_mailbox *m;
+	struct vdb_txn *t;
+	struct verify_totals s;
+	struct tally y = { .last = "" };
+	struct mailbox_row row;
+
+	MUST(account_write(a, 0, &t));
+	MUST(vdb_mailbox_change(t, 1, &m));
+	m->row.messages = 77;
+	MUST(account_write_end(a, t, true));
+	MUST(verify_run(a, false, tally, &y, &s));
+	tap_ok(y.n[VERIFY_VIEW] == 1 && s.repaired == 0,
+	    "a wrong count in the view is found: %s", y.last);
+	MUST(verify_run(a, true, tally, &y, &s));
+	tap_ok(s.repaired == 1, "and repaired");
+	MUST(mailbox_get(a, 1, &row));
+	tap_ok(row.messages == 1, "by building the view anew");
+	MUST(verify_run(a, false, tally, &y, &s));
+	tap_ok(s.findings == 0, "after which there is nothing to find");
+}
+
+static struct view
+read_file(int dir, const char *path, char *buf, size_t size)
+{
+	int fd = openat(dir, path, O_RDONLY);
+	ssize_t n = fd == -1 ? 0 : read(fd, buf, size);
+
+	if (fd != -1)
+		close(fd);
+	return (struct view){ (uint8_t *)buf, n > 0 ? (size_t)n : 0 };
+}
+
+static int
+count_export(void *ctx, struct view mailbox A_UNUSED, uint32_t uid A_UNUSED,
+    const char *text)
+{
+	unsigned *n = ctx;
+
+	n[text != NULL]++;
+	return 0;
+}
+
+static void
+test_export(int dirfd)
+{
+	struct account_options o = { .read_only = true };
+	struct account *a = account_must(dirfd, false, &o);
+	char path[64], buf[2000];
+	int out = account_dir_make(path);
+	unsigned n[2] = { 0 };
+	struct view v;
+
+	MUST(export_run(a, out, EXPORT_MBOX, count_export, n));
+	tap_ok(n[0] == 3 && n[1] == 0, "export to mbox");
+	v = read_file(out, "a/%2Eb%25.mbox", buf, sizeof buf);
+	tap_ok(view_eq(v,
+		   VIEW_LIT("From MAILER-DAEMON Tue Nov 14 22:13:20 2023\n"
+			    "Subject: q\n\n>From here\n>>From there\n>>Fro\n"
+			    "lone \r cr\nno end\n\n"
+			    "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\n"
+			    "Subject: two\n\nMARK two\n\n")),
+	    "quoted as mboxrd");
+	MUST(export_run(a, out, EXPORT_EML, count_export, n));
+	v = read_file(out, "a/%2Eb%25/1.eml", buf, sizeof buf);
+	tap_ok(view_eq(v, VIEW_LIT(QUOTED)), "export to eml keeps every octet");
+	account_dir_remove(path);
+	close(out);
+	out = account_dir_make(path);
+	MUST(export_run(a, out, EXPORT_MAILDIR, count_export, n));
+	snprintf(buf, sizeof buf,
+	    "a/%%2Eb%%25/cur/1700000000.M000001P%d_1.fumi,S=%zu:2,FS",
+	    (int)getpid(), sizeof QUOTED - 1);
+	tap_ok(faccessat(out, buf, F_OK, 0) == 0,
+	    "export to maildir has flags in names");
+	account_dir_remove(path);
+	close(out);
+	account_close(&a);
+}
+
+/* Change one byte of the message that says MARK. */
+static void
+damage(const char *path)
+{
+	char command[200];
+
+	snprintf(command, sizeof command,
+	    "cd '%s/log' && for f in *.seg; do sed -i 's/MARK/mARK/' $f; done",
+	    path);
+	if (system(command) != 0)
+		abort();
+}
+
+static void
+test_damage(int dirfd, const char *path)
+{
+	struct account_options o = { .read_only = true };
+	struct account *a;
+	struct verify_totals s;
+	struct tally t = { .last = "" };
+	char dir[64];
+	unsigned n[2] = { 0 };
+	int out = account_dir_make(dir);
+
+	damage(path);
+	a = account_must(dirfd, false, &o);
+	MUST(verify_run(a, false, tally, &t, &s));
+	tap_ok(t.n[VERIFY_LOG] > 0, "a changed byte is found: %s", t.last);
+	MUST(export_run(a, out, EXPORT_EML, count_export, n));
+	tap_ok(n[0] >= 2, "and the rest can still be exported");
+	account_dir_remove(dir);
+	close(out);
+	account_close(&a);
+}
+
+int
+main(void)
+{
+	char path[64];
+	int dirfd = account_dir_make(path);
+	struct account *a = account_must(dirfd, true, NULL);
+
+	fill(a);
+	test_good(a);
+	test_view(a);
+	account_close(&a);
+	test_export(dirfd);
+	test_damage(dirfd, path);
+	close(dirfd);
+	account_dir_remove(path);
+	return tap_done();
+}
