@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 #include "base/mem.h"
@@ -40,10 +41,13 @@ enum trouble {
 	SHORT_FULL, /* a part is written, then ENOSPC */
 	DONE_IO,    /* done, but EIO is reported */
 	TROUBLES,
+	/* killed at a stop of a tracer: before or after any system call, the
+	 * data base's too */
+	KILL_TRACED = TROUBLES,
 };
-static const char *const trouble_names[TROUBLES] = { "none", "killed before",
-	"killed after", "killed in", "EIO at", "ENOSPC at", "cut short at",
-	"EIO after" };
+static const char *const trouble_names[TROUBLES + 1] = { "none",
+	"killed before", "killed after", "killed in", "EIO at", "ENOSPC at",
+	"cut short at", "EIO after", "killed at system" };
 
 struct trace {
 	uint64_t calls; /* in this process so far */
@@ -887,8 +891,48 @@ child_check(struct plan *p, int arg)
 	(void)arg;
 	if (text != NULL)
 		wrong(p, "%s", text);
+	if (p->trouble == KILL_TRACED)
+		return; /* the last call may be done and not recorded */
 	check_images(p);
 	check_mutants(p);
+}
+
+/* Run it stop by stop, up to p->at (0: to the end); how many there were. -1:
+ * not allowed here. */
+static int64_t
+run_traced(struct plan *p, void (*fn)(struct plan *, int))
+{
+	int64_t stops = 0;
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	if ((pid = fork()) == -1)
+		abort();
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
+			_exit(77);
+		raise(SIGSTOP);
+		fn(p, 0);
+		_exit(0);
+	}
+	for (;;) {
+		int sig = 0;
+
+		if (waitpid(pid, &status, 0) != pid)
+			abort();
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			break;
+		if (WSTOPSIG(status) == SIGTRAP)
+			stops++;
+		else if (WSTOPSIG(status) != SIGSTOP)
+			sig = WSTOPSIG(status);
+		if (p->at > 0 && (uint64_t)stops == p->at)
+			kill(pid, SIGKILL);
+		else if (ptrace(PTRACE_SYSCALL, pid, NULL, sig) == -1)
+			kill(pid, SIGKILL);
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 77 ? -1 : stops;
 }
 
 static void
@@ -896,7 +940,8 @@ child_run(struct plan *p, int round)
 {
 	trace->calls = 0;
 	trace->at = round == 0 ? p->at : 0;
-	trace->trouble = round == 0 ? p->trouble : NONE;
+	trace->trouble =
+	    round == 0 && p->trouble != KILL_TRACED ? p->trouble : NONE;
 	trace->now = trace->fail_next = false;
 	io_hooks = &hooks;
 	p->c->run(p->real, round);
@@ -916,11 +961,14 @@ plan_run(struct plan *p, uint64_t *calls)
 	trace->n_events = trace->n_data = 0;
 	trace->fits = false;
 	rng_state = seed * 1000003 + p->at * 31 + p->trouble + 1;
-	if (!in_child(p, child_run, 0, &status) &&
+	if (p->trouble == KILL_TRACED)
+		*calls = (uint64_t)run_traced(p, child_run);
+	else if (!in_child(p, child_run, 0, &status) &&
 	    !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		wrong(p, "the script died: status %x", status);
-	*calls = trace->calls;
-	if (p->trouble == NONE || trace->fits) {
+	if (p->trouble != KILL_TRACED)
+		*calls = trace->calls;
+	if (p->trouble == NONE || p->trouble == KILL_TRACED || trace->fits) {
 		if (!in_child(p, child_run, 1, &status))
 			wrong(p, "the process after it died: %x", status);
 		if (!in_child(p, child_check, 0, &status))
@@ -957,13 +1005,38 @@ show(void)
 	trace->text[0] = '\0';
 }
 
+#define KILLS 40 /* at system calls, unless --long: then at all */
+
+/* Kill it at its system calls; how often. */
+static unsigned
+kill_everywhere(struct plan *p)
+{
+	uint64_t stops, ignored, step = 1;
+	unsigned n = 0;
+
+	p->trouble = KILL_TRACED;
+	p->at = 0;
+	plan_run(p, &stops);
+	if (stops == UINT64_MAX) {
+		printf("# %s: no tracing here\n", p->c->name);
+		return 0;
+	}
+	if (long_factor == 1 && stops > KILLS)
+		step = stops / KILLS;
+	for (p->at = 1 + seed % step; p->at <= stops; p->at += step, n++) {
+		plan_run(p, &ignored);
+		show();
+	}
+	return n;
+}
+
 void
 crash_run(const struct crash_case *c)
 {
 	struct plan p = { .c = c };
 	char *real_path, *image_path;
 	unsigned want = (c->images == 0 ? 1000 : c->images) * long_factor;
-	unsigned plans = 0, n_wrong = 0, n_images = 0;
+	unsigned plans = 0, n_wrong = 0, n_images = 0, kills;
 	uint64_t n, ignored, step;
 
 	p.real = scratch_make(&real_path);
@@ -983,12 +1056,13 @@ crash_run(const struct crash_case *c)
 			show();
 			caught |= trace->caught;
 		}
+	kills = kill_everywhere(&p);
 	n_wrong = trace->n_wrong;
 	n_images = trace->n_images;
 	caught |= trace->caught;
 	tap_ok(n_wrong == 0 && n_images >= want,
-	    "%s: %d calls, %u troubles, %u power cuts (want %u), %u wrong",
-	    c->name, (int)n, plans, n_images, want, n_wrong);
+	    "%s: %d calls, %u troubles, %u kills, %u power cuts, %u wrong",
+	    c->name, (int)n, plans, kills, n_images, n_wrong);
 	scratch_end(&p.real, &real_path);
 	scratch_end(&p.image, &image_path);
 }
@@ -1000,6 +1074,18 @@ crash_sites(const enum io_site *sites, size_t n)
 		tap_ok((caught >> sites[i] & 1) != 0,
 		    "without the sync \"%s\" something is lost",
 		    io_site_name(sites[i]));
+}
+
+void
+crash_say(bool ok, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	tap_ok(ok, "%s", text);
 }
 
 int

@@ -57,6 +57,8 @@ void crash_init(int argc, char **argv);
 void crash_run(const struct crash_case *c);
 /* One TAP line for each: was a case without it found to be wrong? */
 void crash_sites(const enum io_site *sites, size_t n);
+/* A TAP line of one's own. */
+void crash_say(bool ok, const char *fmt, ...) A_PRINTF(2, 3);
 /* The TAP plan, and what main() returns. */
 int crash_done(void) A_MUST_USE;
 

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "crash.h"
+#include "scratch.h"
 #include "store/account.h"
 #include "store/compact.h"
 #include "store/inside.h"
@@ -13,6 +14,7 @@
 #include "store/message.h"
 #include "store/spool.h"
 #include "store/tx.h"
+#include "store/vdb.h"
 
 /*
  * Whole accounts. A script is a list of steps, each one transaction. A model of
@@ -718,6 +720,193 @@ static const struct {
 static const enum io_site sites[] = { IO_SYNC_COMMIT, IO_SYNC_BODY,
 	IO_SYNC_BODY_DIR, IO_SYNC_SEGMENT, IO_SYNC_SEGMENT_DIR };
 
+/* --- replay in any order --- */
+
+/* All records of a log, to be applied as often and in what order one likes. */
+struct records {
+	struct log_record *r;
+	uint8_t (*id)[16];
+	size_t n, cap;
+};
+
+static int
+on_record(void *ctx, const struct log_record *r)
+{
+	struct records *all = ctx;
+	uint8_t *p = xmalloc(r->payload.n + 16);
+
+	if (all->n == all->cap) {
+		all->cap = all->cap == 0 ? 64 : all->cap * 2;
+		all->r = xrealloc(all->r, all->cap, sizeof(*all->r));
+	}
+	memcpy(p, r->commit_id, 16);
+	if (r->payload.n > 0)
+		memcpy(p + 16, r->payload.p, r->payload.n);
+	all->r[all->n] = *r;
+	all->r[all->n].commit_id = p;
+	all->r[all->n++].payload = (struct view){ p + 16, r->payload.n };
+	return 0;
+}
+
+static void
+records_fini(struct records *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		free((void *)(uintptr_t)all->r[i].commit_id);
+	free(all->r);
+}
+
+static void
+shuffle(struct records *all, uint64_t *rng)
+{
+	for (size_t i = all->n; i > 1; i--) {
+		struct log_record was = all->r[i - 1];
+		size_t k;
+
+		*rng = *rng * 6364136223846793005u + 1442695040888963407u;
+		k = (size_t)((*rng >> 33) % i);
+		all->r[i - 1] = all->r[k];
+		all->r[k] = was;
+	}
+}
+
+static void
+dump_rows(struct account *a, uint32_t id, struct buf *out)
+{
+	struct message_row row[MESSAGES_MAX];
+	size_t n;
+
+	if (message_rows(a, id, 1, UINT32_MAX, row, MESSAGES_MAX, &n) != 0)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, " %u %u %ju %ju %jd %u %d %u %jx %jx\n",
+		    row[i].uid, row[i].size, (uintmax_t)row[i].modseq,
+		    (uintmax_t)row[i].body, (intmax_t)row[i].date, row[i].saved,
+		    row[i].zone, row[i].flags.system,
+		    (uintmax_t)row[i].flags.keywords[0],
+		    (uintmax_t)row[i].flags.keywords[1]);
+}
+
+static void
+dump_runs(const char *what, const struct uid_run *r, size_t n, struct buf *out)
+{
+	buf_put_str(out, what);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, " %u:%u", r[i].lo, r[i].hi);
+	buf_put_byte(out, '\n');
+}
+
+/* All that a client could ever see of an account, \Recent left out. */
+static void
+dump(struct account *a, struct buf *out)
+{
+	AUTO_ARENA struct arena *arena = arena_new(1 << 20);
+	struct mailbox_entry *e;
+	uint64_t modseq;
+	size_t n;
+
+	if (mailbox_list(a, arena, &e, &n) != 0 ||
+	    account_modseq(a, &modseq) != 0)
+		abort();
+	buf_printf(out, "%ju\n", (uintmax_t)modseq);
+	for (size_t i = 0; i < n; i++) {
+		const struct mailbox_row *r = &e[i].row;
+		struct mailbox_changes c;
+
+		buf_put(out, e[i].name);
+		buf_printf(out, " %u %u %u %u %ju %u %u %u %u %u %ju %d\n",
+		    r->id, r->parent, r->uidvalidity, r->uidnext,
+		    (uintmax_t)r->highestmodseq, r->messages, r->unseen,
+		    r->deleted, r->first_unseen, r->uses, (uintmax_t)r->size,
+		    r->noselect);
+		dump_rows(a, r->id, out);
+		if (mailbox_changes(a, r->id, r->highestmodseq / 2, 1, &c) != 0)
+			abort();
+		dump_runs("expunged", c.expunged, c.n_expunged, out);
+		mailbox_changes_fini(&c);
+	}
+}
+
+/* Build the view of all the records, in that order and then in another. */
+static int
+replay_shuffled(int dirfd, struct records *all, uint64_t *rng)
+{
+	struct account *a = open_account(dirfd);
+	struct vdb_state was;
+	struct vdb_txn *t;
+	struct vdb *v;
+	int r;
+
+	if (a == NULL || account_write(a, 0, &t) != 0)
+		return -1;
+	was = *vdb_state(t);
+	vdb_abort(t);
+	if (vdb_create(dirfd, a->boot_id, &v, &w) != 0 ||
+	    vdb_begin(v, true, &t, &w) != 0)
+		return -1;
+	for (int turn = 0; turn < 2; turn++) {
+		shuffle(all, rng);
+		for (size_t i = 0; i < all->n; i++)
+			if ((r = vdb_apply(t, &all->r[i])) != 0)
+				return r;
+	}
+	vdb_state(t)->tail = was.tail;
+	if (vdb_commit(t, &w) != 0 || vdb_publish(v, &w) != 0)
+		return -1;
+	vdb_close(&v);
+	log_unlock(a->log);
+	account_close(&a);
+	return 0;
+}
+
+#define SHUFFLES 60
+
+static void
+test_any_order(const char *name)
+{
+	struct records all = { 0 };
+	struct buf want, got;
+	struct log_tail tail;
+	struct account *a;
+	char *path;
+	int dir = scratch_make(&path);
+	unsigned wrong = 0;
+	uint64_t rng = 1;
+
+	setup(dir);
+	buf_init(&want, 1 << 20);
+	buf_init(&got, 1 << 20);
+	a = open_account(dir);
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; script->steps[round][i].box != NULL; i++)
+			if (do_step(a, &script->steps[round][i]) < 0)
+				wrong++;
+	dump(a, &want);
+	if (log_lock(a->log, 0, &w) != 0 ||
+	    log_recover(a->log, NULL, &tail, &w) != 0 ||
+	    log_replay(a->log, NULL, &tail, on_record, &all, NULL, &w) != 0)
+		abort();
+	account_close(&a);
+	for (int i = 0; i < SHUFFLES; i++) {
+		if (replay_shuffled(dir, &all, &rng) != 0)
+			abort();
+		a = open_account(dir);
+		buf_clear(&got);
+		dump(a, &got);
+		account_close(&a);
+		if (!view_eq(buf_view(&want), buf_view(&got)) && wrong++ == 0)
+			printf("# want\n%.*s# got\n%.*s", (int)want.n,
+			    (const char *)want.p, (int)got.n,
+			    (const char *)got.p);
+	}
+	crash_say(wrong == 0, "%s: %zu records in any order, twice: %u wrong",
+	    name, all.n, wrong);
+	records_fini(&all);
+	buf_fini(&want);
+	buf_fini(&got);
+	scratch_end(&dir, &path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -732,6 +921,7 @@ main(int argc, char **argv)
 
 		script = &scripts[i].s;
 		crash_run(&c);
+		test_any_order(scripts[i].name);
 	}
 	crash_sites(sites, sizeof(sites) / sizeof(sites[0]));
 	return crash_done();
