@@ -345,10 +345,10 @@ vdb_entry_put(
 	uint8_t kind;
 	int r;
 
+	buf_init(&b, RECORD_FRAME + 32 + RECORD_KEY_MAX + RECORD_VALUE_MAX);
 	r = vdb_entry(t, type, e->key, &old);
 	if (r < 0 || (r == 0 && old.version > e->version))
 		return r;
-	buf_init(&b, RECORD_FRAME + 32 + RECORD_KEY_MAX + RECORD_VALUE_MAX);
 	record_kv_put(&b, type, e);
 	frame = buf_view(&b);
 	if (!record_take(&frame, &kind, &v))
