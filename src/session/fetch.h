@@ -30,6 +30,9 @@ struct fetch {
 	bool has_uid;     /* UID was asked for */
 	bool unknown_cte; /* a BINARY item could not be decoded */
 	struct buf scratch; /* for one item */
+	struct buf date;    /* the last INTERNALDATE, of that day and zone */
+	int64_t day;
+	int16_t zone;
 	struct buf made;    /* a summary made anew */
 	struct arena *tree; /* of a message parsed anew, or NULL */
 };

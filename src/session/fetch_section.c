@@ -144,6 +144,86 @@ put_octets(struct fetch *f, const struct fetch_message *m, struct view v)
 		output_lend(o, v);
 }
 
+/* Does a field of that name begin at p? Blanks before the colon are allowed, as
+ * header_next() allows them. */
+static bool
+is_field(const uint8_t *p, const uint8_t *end, struct view name)
+{
+	if ((size_t)(end - p) <= name.n || (p[0] ^ name.p[0]) & 0x1f ||
+	    !view_eq_ci((struct view){ p, name.n }, name))
+		return false;
+	p += name.n;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	return p < end && *p == ':';
+}
+
+/* The end of the field that begins at p: behind its line end and those of its
+ * folded lines. */
+static const uint8_t *
+field_end(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end) {
+		const uint8_t *nl = memchr(p, '\n', (size_t)(end - p));
+
+		if (nl == NULL)
+			return end;
+		p = nl + 1;
+		if (p < end && *p != ' ' && *p != '\t')
+			return p;
+	}
+	return end;
+}
+
+/* What header_filter() does, for a header that has only fields in it and
+ * without copying: adjacent fields become one piece. Pieces found; more than
+ * there is room for is 0. */
+#define PIECES 32
+static size_t
+common_pieces(
+    const struct fetchitem *it, struct view common, struct view out[PIECES])
+{
+	const uint8_t *p = common.p, *end = p + common.n;
+	size_t n = 0;
+
+	while (p < end && *p != '\r' && *p != '\n') {
+		const uint8_t *next = field_end(p, end);
+		bool hit = false;
+
+		for (size_t i = 0; i < it->n_fields && !hit; i++)
+			hit = is_field(p, next, it->fields[i]);
+		if (hit && n > 0 && out[n - 1].p + out[n - 1].n == p) {
+			out[n - 1].n += (size_t)(next - p);
+		} else if (hit) {
+			if (n == PIECES)
+				return 0;
+			out[n++] = (struct view){ p, (size_t)(next - p) };
+		}
+		p = next;
+	}
+	return n;
+}
+
+/* The usual case, HEADER.FIELDS of common fields. False: nothing was put. */
+static bool
+put_common(
+    struct fetch *f, const struct fetchitem *it, const struct fetch_message *m)
+{
+	struct buf *b = &f->s->out.b;
+	struct view piece[PIECES];
+	size_t n = common_pieces(it, m->sum.common, piece), size = 2;
+
+	if (n == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		size += piece[i].n;
+	response_literal_head(b, size);
+	for (size_t i = 0; i < n; i++)
+		buf_put(b, piece[i]);
+	buf_put(b, VIEW_LIT("\r\n"));
+	return true;
+}
+
 static void
 put_fields(struct fetch *f, const struct fetch_plan *p,
     const struct fetch_message *m, struct view header)
@@ -151,6 +231,9 @@ put_fields(struct fetch *f, const struct fetch_plan *p,
 	const struct fetchitem *it = p->item;
 	struct view v;
 
+	if (p->common && !it->partial &&
+	    (m->sum.flags & SUMMARY_HAS_NUL) == 0 && put_common(f, it, m))
+		return;
 	buf_clear(&f->scratch);
 	header_filter(p->common ? m->sum.common : header, it->fields,
 	    it->n_fields, it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT,
