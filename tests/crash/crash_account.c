@@ -15,6 +15,7 @@
 #include "store/spool.h"
 #include "store/tx.h"
 #include "store/vdb.h"
+#include "store/verify.h"
 
 /*
  * Whole accounts. A script is a list of steps, each one transaction. A model of
@@ -589,10 +590,17 @@ run(int dirfd, int round)
 
 /* --- the check --- */
 
+/* A body that was put into place for a commit that did not happen is no
+ * mistake; all else is. */
 static int
-on_damage(void *ctx, const struct log_damage *d)
+on_finding(void *ctx, const struct verify_finding *f)
 {
-	*(const char **)ctx = d->text;
+	static char text[sizeof(f->text)];
+
+	if (f->kind != VERIFY_LEFTOVER) {
+		memcpy(text, f->text, sizeof(text));
+		*(const char **)ctx = text;
+	}
 	return 0;
 }
 
@@ -608,8 +616,9 @@ check_models(struct account *a, struct models *all)
 		if (model_eq(&all->m[i], &now)) {
 			all->m[0] = all->m[i];
 			all->n = 1;
-			if (log_check(a->log, on_damage, &damage, &w) != 0)
-				return "the log cannot be checked";
+			if (verify_run(a, false, on_finding, &damage, NULL) !=
+			    0)
+				return "it cannot be verified";
 			return damage;
 		}
 	return "it is not what was acknowledged";
