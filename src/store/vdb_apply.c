@@ -153,6 +153,8 @@ apply_state(struct vdb_txn *t, struct view payload)
 		}
 	}
 	uidruns_normalise(&changed);
+	if (rs.version > s.box->row.highestmodseq)
+		s.box->row.highestmodseq = rs.version;
 	if (r == 0)
 		r = vdb_changes_add(t, s.box, rs.version, changed.p, changed.n);
 	uidruns_fini(&changed);
@@ -176,6 +178,8 @@ apply_expunge(struct vdb_txn *t, struct view payload)
 
 		uidruns_add(&runs, run.lo, run.hi);
 	}
+	if (e.version > box->row.highestmodseq)
+		box->row.highestmodseq = e.version;
 	r = vdb_rows_remove(t, box, runs.p, runs.n, e.version, e.time, NULL);
 	uidruns_fini(&runs);
 	return r;
