@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -809,6 +810,61 @@ test_facts(void)
 	end();
 }
 
+/* --- many at once --- */
+
+#define WRITERS 8
+#define EACH 40
+
+static void
+writer(uint32_t me)
+{
+	struct log_tail known = { 0 };
+
+	if (log_open(b.dir, 0, &b.l, &w) != 0)
+		_exit(1);
+	log_set_bound(b.l, 30000);
+	for (uint32_t i = 0; i < EACH; i++) {
+		if (log_lock(b.l, 10000, &w) != 0 ||
+		    log_recover(b.l, known.at.segment == 0 ? NULL : &known,
+			&b.tail, &w) != 0)
+			_exit(2);
+		b.next = me * EACH + i + 1;
+		if (put(1, 500) != 0)
+			_exit(3);
+		known = b.tail;
+		log_unlock(b.l);
+	}
+	_exit(0);
+}
+
+static void
+test_writers(void)
+{
+	bool seen[WRITERS * EACH + 1] = { false };
+	size_t bad = 0;
+	int status;
+
+	begin();
+	tap_ok(start() == 0, "a log");
+	log_close(&b.l);
+	fflush(stdout);
+	for (uint32_t i = 0; i < WRITERS; i++)
+		if (fork() == 0)
+			writer(i);
+	for (uint32_t i = 0; i < WRITERS; i++)
+		bad += wait(&status) == -1 || status != 0;
+	tap_ok(bad == 0, "many writers at once");
+	tap_ok(start() == 0 && replay_from(NULL) == (size_t)WRITERS * EACH &&
+		b.damaged == 0,
+	    "all that they wrote is there: %zu", b.n_seen);
+	for (size_t i = 0; i < b.n_seen; i++) {
+		bad += seen[b.seen[i]];
+		seen[b.seen[i]] = true;
+	}
+	tap_ok(bad == 0 && damages() == 0, "once each");
+	end();
+}
+
 int
 main(void)
 {
@@ -828,5 +884,6 @@ main(void)
 	test_drop_after_seal();
 	test_maps();
 	test_facts();
+	test_writers();
 	return tap_done();
 }
