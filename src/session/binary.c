@@ -66,9 +66,8 @@ put_body(struct rewrite *r, const struct mime_part *p)
 	copy_to(r, p->body);
 	while (body.n > 0 && r->store == 0) {
 		struct view v = view_sub(body, 0, PIECE);
-		AUTO_BUF struct buf b;
+		AUTO_BUF struct buf b = BUF_INIT(2 * PIECE);
 
-		buf_init(&b, 2 * PIECE);
 		transfer_put_base64(v, &b);
 		put(r, buf_view(&b));
 		view_skip(&body, v.n);

@@ -20,9 +20,8 @@ send_message(int fd, const struct buf *b)
 void
 hub_ready(int fd)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(MESSAGE_MAX);
 
-	buf_init(&b, MESSAGE_MAX);
 	wire_put_u32(&b, HUB_READY);
 	send_message(fd, &b);
 }
@@ -30,9 +29,8 @@ hub_ready(int fd)
 void
 hub_committed(int fd, uint64_t modseq)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(MESSAGE_MAX);
 
-	buf_init(&b, MESSAGE_MAX);
 	wire_put_u32(&b, HUB_COMMITTED);
 	wire_put_u64(&b, modseq);
 	send_message(fd, &b);

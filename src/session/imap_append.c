@@ -228,7 +228,7 @@ append_to(struct session *s, const struct mailbox_row *row,
 {
 	AUTO_FREE struct spool **spool = xcalloc(a->n, sizeof(*spool));
 	AUTO_FREE uint32_t *uid = xcalloc(a->n, sizeof(*uid));
-	AUTO_BUF struct buf code;
+	AUTO_BUF struct buf code = BUF_INIT(LIMITS_LINE);
 	int r;
 
 	for (size_t i = 0; i < a->n; i++) {
@@ -247,7 +247,6 @@ append_to(struct session *s, const struct mailbox_row *row,
 	} else if (r != 0) {
 		session_store_result(s, r);
 	} else {
-		buf_init(&code, LIMITS_LINE);
 		buf_put_str(&code, "APPENDUID ");
 		buf_put_dec(&code, row->uidvalidity);
 		buf_put_byte(&code, ' ');

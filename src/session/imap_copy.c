@@ -58,13 +58,12 @@ copy(struct session *s, const struct uidset *set, uint32_t target, bool move,
 static void
 answer_copied(struct session *s, const struct copied *c, bool move)
 {
-	AUTO_BUF struct buf code;
+	AUTO_BUF struct buf code = BUF_INIT(OUTPUT_MAX);
 
 	if (c->n == 0) {
 		session_ok(s, "No matching messages");
 		return;
 	}
-	buf_init(&code, OUTPUT_MAX);
 	put_copyuid(&code, c);
 	if (!move) {
 		session_ok_code(s, buf_view(&code), NULL);

@@ -122,9 +122,8 @@ run_command(struct session *s, const struct command *c)
 static void
 round_trip(struct session *s)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(STATE_MAX);
 
-	buf_init(&b, STATE_MAX);
 	state_encode(&s->st, &b);
 	state_fini(&s->st);
 	s->own = s->polled = 0; /* these only save work */

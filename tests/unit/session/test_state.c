@@ -46,9 +46,8 @@ test_round_trip(const char *name, struct session_state st)
 {
 	struct session_state back = { 0 };
 	bool cut = true, longer;
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(STATE_MAX);
 
-	buf_init(&b, STATE_MAX);
 	state_encode(&st, &b);
 	tap_ok(state_decode(buf_view(&b), &back) && equal(&st, &back),
 	    "%s: the same again", name);
@@ -67,10 +66,9 @@ static bool
 accepts(struct session_state *st)
 {
 	struct session_state back = { 0 };
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(STATE_MAX);
 	bool ok;
 
-	buf_init(&b, STATE_MAX);
 	state_encode(st, &b);
 	ok = state_decode(buf_view(&b), &back);
 	state_fini(&back);

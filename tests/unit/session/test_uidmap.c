@@ -46,12 +46,11 @@ model_remove(struct model *m, const struct uid_run *r, size_t n)
 static bool
 round_trip(const struct uidmap *m, const struct model *want)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(1 << 20);
 	struct uidmap back;
 	struct wire w;
 	bool ok;
 
-	buf_init(&b, 1 << 20);
 	uidmap_encode(m, &b);
 	w = wire_read(buf_view(&b));
 	ok = uidmap_decode(&w, &back) && wire_end(&w) && same(&back, want);
@@ -169,12 +168,11 @@ test_set(void)
 static bool
 decodes(const uint32_t *v, size_t n)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(1000);
 	struct uidset s;
 	struct wire w;
 	bool ok;
 
-	buf_init(&b, 1000);
 	for (size_t i = 0; i < n; i++)
 		wire_put_u32(&b, v[i]);
 	w = wire_read(buf_view(&b));
