@@ -1,11 +1,13 @@
 #include "auth/directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/random.h"
@@ -29,6 +31,7 @@ enum statement {
 	LIST,
 	GET,
 	PUT,
+	PUT_SECRET,
 	UID_TAKEN,
 	BEGIN,
 	COMMIT,
@@ -62,6 +65,8 @@ static const char *const sql[STATEMENTS] = {
 		 "ORDER BY name LIMIT ?2",
 	[GET] = "SELECT value FROM setting WHERE key = ?1",
 	[PUT] = "INSERT OR REPLACE INTO setting VALUES (?1, ?2)",
+	/* not randomblob(): in a sandbox SQLite finds no random numbers */
+	[PUT_SECRET] = "INSERT OR IGNORE INTO setting VALUES ('secret', ?1)",
 	[UID_TAKEN] = "SELECT 1 FROM account WHERE uid = ?1",
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
@@ -85,11 +90,11 @@ static const char schema[] =
     " REFERENCES account ON DELETE CASCADE) WITHOUT ROWID;"
     "CREATE INDEX alias_account ON alias (account);"
     "CREATE TABLE setting (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "INSERT INTO setting VALUES ('secret', randomblob(32));"
     "PRAGMA user_version = 1;"
     "COMMIT;";
 
 struct directory {
+	int dir; /* kept open: the database's names go through it */
 	sqlite3 *db;
 	sqlite3_stmt *st[STATEMENTS];
 	uint8_t secret[DIRECTORY_SECRET_SIZE];
@@ -260,9 +265,17 @@ static int
 read_secret(struct directory *d, struct why *w)
 {
 	sqlite3_stmt *st = d->st[GET];
+	uint8_t fresh[DIRECTORY_SECRET_SIZE];
 	int r = -EIO;
 
 	bind_text(st, 1, "secret");
+	if (has_row(d, GET) == 0) {
+		random_bytes(fresh, sizeof(fresh));
+		(void)sqlite3_bind_blob(d->st[PUT_SECRET], 1, fresh,
+		    sizeof(fresh), SQLITE_TRANSIENT);
+		if (run(d, PUT_SECRET, NULL, w) != DIRECTORY_OK)
+			return r;
+	}
 	if (sqlite3_step(st) == SQLITE_ROW &&
 	    sqlite3_column_bytes(st, 0) == DIRECTORY_SECRET_SIZE) {
 		memcpy(d->secret, sqlite3_column_blob(st, 0),
@@ -292,21 +305,50 @@ set_up(struct directory *d, struct why *w)
 	return read_secret(d, w);
 }
 
+/*
+ * SQLite's own file system, but for names: it would resolve them to one that
+ * begins at the root, where the owner of the directory may not be let through.
+ */
+static int
+keep_name(sqlite3_vfs *vfs, const char *name, int max, char *out)
+{
+	(void)vfs;
+	return snprintf(out, (size_t)max, "%s", name) < max ? SQLITE_OK
+							    : SQLITE_CANTOPEN;
+}
+
+static const char *
+file_system(void)
+{
+	static sqlite3_vfs vfs; /* SQLite keeps it */
+
+	if (vfs.zName == NULL) {
+		vfs = *sqlite3_vfs_find(NULL);
+		vfs.zName = "fumi";
+		vfs.xFullPathname = keep_name;
+		(void)sqlite3_vfs_register(&vfs, 0);
+	}
+	return vfs.zName;
+}
+
 int
-directory_open(struct directory **out, const char *dir, struct why *w)
+directory_open_at(struct directory **out, int dir, struct why *w)
 {
 	struct directory *d = xcalloc(1, sizeof(*d));
-	size_t size = strlen(dir) + sizeof("/" DIRECTORY_FILE);
-	AUTO_FREE char *path = xmalloc(size);
+	char path[64];
 	int r;
 
 	*out = NULL;
-	(void)snprintf(path, size, "%s/%s", dir, DIRECTORY_FILE);
-	r = sqlite3_open_v2(path, &d->db,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-	    NULL);
-	if (r != SQLITE_OK)
-		r = why(w, -EIO, "%s: %s", path,
+	d->dir = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	(void)snprintf(
+	    path, sizeof(path), "/proc/self/fd/%d/" DIRECTORY_FILE, d->dir);
+	if (d->dir == -1)
+		r = why(w, -errno, "descriptor of " DIRECTORY_FILE);
+	else if (sqlite3_open_v2(path, &d->db,
+		     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			 SQLITE_OPEN_NOMUTEX,
+		     file_system()) != SQLITE_OK)
+		r = why(w, -EIO, DIRECTORY_FILE ": %s",
 		    d->db != NULL ? sqlite3_errmsg(d->db) : "no memory");
 	else
 		r = set_up(d, w);
@@ -314,6 +356,17 @@ directory_open(struct directory **out, const char *dir, struct why *w)
 		directory_close(&d);
 	*out = d;
 	return r;
+}
+
+int
+directory_open(struct directory **out, const char *dir, struct why *w)
+{
+	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*out = NULL;
+	if (fd == -1)
+		return why(w, -errno, "open %s", dir);
+	return directory_open_at(out, fd, w);
 }
 
 void
@@ -327,6 +380,7 @@ directory_close(struct directory **dp)
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(d->st[i]);
 	sqlite3_close(d->db);
+	fd_close(&d->dir);
 	explicit_bzero(d, sizeof(*d));
 	free(d);
 }

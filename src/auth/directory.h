@@ -61,9 +61,12 @@ struct directory;
 
 /*
  * Open the database in dir, make it when it is not there, bring an older schema
- * up. dir must be reachable by its path (SQLite goes by names).
+ * up. The descriptor (copied) needs /proc, and nothing of the path that leads to
+ * it: a caller opens it before it gives up the right to.
  * 0 or negative errno; *w says why.
  */
+int directory_open_at(struct directory **out, int dir, struct why *w)
+    A_MUST_USE;
 int directory_open(struct directory **out, const char *dir, struct why *w)
     A_MUST_USE;
 void directory_close(struct directory **d);

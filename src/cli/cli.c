@@ -107,6 +107,7 @@ find(const struct conf *conf, const char *command, const char *name,
 	const char *path = conf_str(conf, "auth", NULL, "directory");
 	char own[PATH_BYTES];
 	struct directory *d = NULL;
+	AUTO_CLOSE int fd = -1;
 	struct stat st;
 	struct why w = { "" };
 	enum directory_result r = DIRECTORY_FAILED;
@@ -118,14 +119,15 @@ find(const struct conf *conf, const char *command, const char *name,
 		    conf_str(conf, "server", NULL, "state-dir"));
 		path = own;
 	}
-	if (stat(path, &st) != 0)
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) != 0)
 		return cli_fail(errno == ENOENT ? EX_NOUSER : EX_NOPERM,
 		    command, "%s: %s", path, strerror(errno));
 	/* what SQLite leaves beside the database must be its owner's */
 	if (was == 0 && (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0))
 		return cli_fail(EX_OSERR, command, "cannot become uid %u: %s",
 		    (unsigned)st.st_uid, strerror(errno));
-	if (directory_open(&d, path, &w) == 0)
+	if (directory_open_at(&d, fd, &w) == 0)
 		r = directory_find(d, view_str(name), out, &w);
 	directory_close(&d);
 	if (was == 0 && (seteuid(was) != 0 || setegid(was_gid) != 0))

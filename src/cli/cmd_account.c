@@ -254,6 +254,7 @@ open_directory(struct account *a)
 {
 	AUTO_BUF struct buf path = BUF_INIT(CONF_LINE_MAX);
 	const char *dir = auth_conf_dir(a->conf, &path);
+	AUTO_CLOSE int fd = -1;
 	struct why w = { "" };
 	int status, r;
 
@@ -261,14 +262,15 @@ open_directory(struct account *a)
 		return complain(
 		    r == -EACCES || r == -EPERM ? EX_NOPERM : EX_CANTCREAT,
 		    "%s: %s", w.text, strerror(-r));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if ((status = become_auth(a)) != EX_OK)
 		return status;
-	if (access(dir, R_OK | W_OK | X_OK) != 0)
+	if (fd == -1 || faccessat(fd, ".", R_OK | W_OK | X_OK, 0) != 0)
 		return complain(EX_NOPERM,
 		    "%s: %s (the server does not run, so its files must be "
 		    "opened; try as root)",
 		    dir, strerror(errno));
-	if (directory_open(&a->dir, dir, &w) != 0)
+	if (directory_open_at(&a->dir, fd, &w) != 0)
 		return complain(EX_IOERR, "%s", w.text);
 	return EX_OK;
 }
