@@ -26,6 +26,13 @@ auth_conf_dir(const struct conf *c, struct buf *out)
 	return out->failed ? "" : (const char *)out->p;
 }
 
+/* As master has it (master_open.c): where the package's users do not exist,
+ * numbers that Debian gives to nobody. */
+static const struct {
+	const char *name;
+	uint32_t id;
+} fallbacks[] = { { "fumi-auth", 64801 }, { "fumi-forker", 64804 } };
+
 bool
 auth_conf_user(const char *text, uint32_t *uid, uint32_t *gid)
 {
@@ -34,15 +41,19 @@ auth_conf_user(const char *text, uint32_t *uid, uint32_t *gid)
 
 	if (num_parse(view_str(text), UINT32_MAX - 1, &n)) {
 		*uid = *gid = (uint32_t)n;
-		if ((pw = getpwuid((uid_t)n)) != NULL)
-			*gid = pw->pw_gid;
 		return true;
 	}
-	if ((pw = getpwnam(text)) == NULL)
-		return false;
-	*uid = pw->pw_uid;
-	*gid = pw->pw_gid;
-	return true;
+	if ((pw = getpwnam(text)) != NULL) {
+		*uid = pw->pw_uid;
+		*gid = pw->pw_gid;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(fallbacks) / sizeof(fallbacks[0]); i++)
+		if (strcmp(text, fallbacks[i].name) == 0) {
+			*uid = *gid = fallbacks[i].id;
+			return true;
+		}
+	return false;
 }
 
 bool
