@@ -261,6 +261,13 @@ arg_is(unsigned arg, uint32_t v)
 	return SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, v);
 }
 
+/* All 64 bits: of a pointer, or a pid. */
+static struct scmp_arg_cmp
+arg_zero(unsigned arg)
+{
+	return SCMP_CMP64(arg, SCMP_CMP_EQ, 0, 0);
+}
+
 static struct scmp_arg_cmp
 arg_without(unsigned arg, uint32_t bits)
 {
@@ -283,8 +290,7 @@ allow_memory(struct build *b)
 static void
 allow_own_limits(struct build *b)
 {
-	struct scmp_arg_cmp a[] = { SCMP_CMP64(0, SCMP_CMP_EQ, 0),
-		SCMP_CMP64(2, SCMP_CMP_EQ, 0) };
+	struct scmp_arg_cmp a[] = { arg_zero(0), arg_zero(2) };
 
 	keep(b,
 	    seccomp_rule_add_array(
@@ -295,8 +301,7 @@ allow_own_limits(struct build *b)
 static void
 allow_own_cpu(struct build *b)
 {
-	struct scmp_arg_cmp a[] = { SCMP_CMP64(0, SCMP_CMP_EQ, 0),
-		arg_is(1, RLIMIT_CPU) };
+	struct scmp_arg_cmp a[] = { arg_zero(0), arg_is(1, RLIMIT_CPU) };
 
 	keep(b,
 	    seccomp_rule_add_array(

@@ -9,8 +9,6 @@ import pytest
 from procs import *
 
 MESSAGE = b"From: a@example.org\r\nSubject: hello\r\n\r\nHello.\r\n"
-ROOT_USER = os.geteuid() == 0
-UID = 64804  # of hub and forker where the test is root
 
 
 @pytest.fixture
@@ -235,13 +233,13 @@ def test_list(backend):
 def session_pids(backend):
     control = backend.control()
     send(control, C_LIST)
-    pids = []
+    pids = {}
     while True:
         w, _ = recv(control)
         if w.type == C_END:
-            return pids
-        w.u64()
-        pids.append(w.u32())
+            return [pids[n] for n in sorted(pids)]
+        number = w.u64()
+        pids[number] = w.u32()
 
 
 def test_killed_session_hurts_nobody(backend):

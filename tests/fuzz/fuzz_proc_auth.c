@@ -1,0 +1,2 @@
+#define PAIR "auth"
+#include "fuzz_proc.h"

@@ -1,0 +1,2 @@
+#define PAIR "control"
+#include "fuzz_proc.h"

@@ -1,0 +1,2 @@
+#define PAIR "fork"
+#include "fuzz_proc.h"

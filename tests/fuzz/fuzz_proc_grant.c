@@ -1,0 +1,2 @@
+#define PAIR "grant"
+#include "fuzz_proc.h"

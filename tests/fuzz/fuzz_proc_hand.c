@@ -1,0 +1,2 @@
+#define PAIR "hand"
+#include "fuzz_proc.h"

@@ -1,0 +1,2 @@
+#define PAIR "master"
+#include "fuzz_proc.h"

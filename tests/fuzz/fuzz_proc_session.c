@@ -1,0 +1,2 @@
+#define PAIR "session"
+#include "fuzz_proc.h"
