@@ -58,7 +58,13 @@ reset_signals(void)
 static int
 make_one(int at, const char *name, mode_t mode, struct why *w)
 {
-	if (mkdirat(at, name, mode) == 0)
+	const mode_t mask = umask(0); /* the domain's is for others too */
+	const bool made = mkdirat(at, name, mode) == 0;
+	const int e = errno;
+
+	(void)umask(mask);
+	errno = e;
+	if (made)
 		return fsync(at) == 0
 		    ? 0
 		    : why(w, -errno, "sync above accounts/%s", name);
