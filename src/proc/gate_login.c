@@ -132,7 +132,7 @@ gate_login_greet(const struct gate_login *l, struct buf *out)
 void
 gate_login_bye(struct buf *out, const char *text)
 {
-	response_status(out, VIEW_LIT(""), RESPONSE_BYE, NULL, text);
+	response_statusf(out, VIEW_LIT(""), RESPONSE_BYE, "%s", text);
 }
 
 static enum gate_login_result
