@@ -197,7 +197,8 @@ write_begin(struct account *a, struct vdb_txn **t)
 	if (a->vdb == NULL || !vdb_is_current(a->vdb))
 		r = open_view(a);
 	else
-		r = 0;
+		r = a->is_suspect ? -ESTALE : 0;
+	a->is_suspect = false;
 	for (int turn = 0; turn < 2; turn++) {
 		if (r == -ESTALE && (r = account_rebuild(a)) != 0)
 			return r;
@@ -275,7 +276,7 @@ account_read(struct account *a, struct vdb_txn **t)
 		r = vdb_begin(a->vdb, false, t, &a->why);
 	if (r == 0) {
 		s = vdb_state(*t);
-		if (s->is_superseded)
+		if (s->is_superseded || a->is_suspect)
 			r = -ESTALE;
 		late = !a->options.read_only &&
 		    log_may_have_grown(a->log, &s->tail);
@@ -294,8 +295,14 @@ account_read(struct account *a, struct vdb_txn **t)
 void
 account_read_end(struct account *a, struct vdb_txn *t)
 {
-	if (t != NULL && a->tx == NULL)
-		vdb_abort(t);
+	if (t == NULL || a->tx != NULL)
+		return;
+	/* A reading fails only on a view that contradicts itself. */
+	if (vdb_error(t)[0] != '\0') {
+		why(&a->why, -EIO, "%s", vdb_error(t));
+		a->is_suspect = true;
+	}
+	vdb_abort(t);
 }
 
 /* --- opening --- */

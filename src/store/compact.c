@@ -206,6 +206,7 @@ sweep(struct account *a)
 	if ((r = account_write(a, ACCOUNT_LOCK_MS, &t)) != 0)
 		return r;
 	r = log_sweep(a->log, &vdb_state(t)->tail, &a->why);
+	spool_sweep(a->log);
 	return account_write_end(a, t, true) != 0 || r != 0 ? -EIO : 0;
 }
 
@@ -219,7 +220,10 @@ choose(struct compact *c, bool force)
 
 	if ((r = account_read(c->a, &t)) != 0)
 		return r;
-	r = force || is_worth(vdb_state(t)) ? 0 : STORE_NOT_FOUND;
+	/* once begun, down to the last segment that is worth it */
+	r = force || c->a->compact_limit != 0 || is_worth(vdb_state(t))
+	    ? 0
+	    : STORE_NOT_FOUND;
 	account_read_end(c->a, t);
 	if (r != 0 || (r = sweep(c->a)) != 0)
 		return r;

@@ -20,7 +20,8 @@ struct account {
 	char boot_id[CLOCK_BOOT_ID_SIZE];
 	struct store_log *log;
 	struct vdb *vdb;
-	struct tx *tx;           /* the open change, or NULL */
+	struct tx *tx;   /* the open change, or NULL */
+	bool is_suspect; /* the view contradicted itself: build it anew */
 	struct compact *compact; /* in the middle of a segment, or NULL */
 	uint64_t compact_limit;  /* segments from here on are too new for it */
 	uint64_t compact_after;  /* clock_mono_ms() before which not to look */

@@ -20,6 +20,8 @@
 int
 tx_failed(struct tx *t, int r)
 {
+	if (r == -ESTALE)
+		t->a->is_suspect = true;
 	if (r < 0 && t->failed == 0) {
 		t->failed = r == -ESTALE ? -EIO : r;
 		if (vdb_error(t->t)[0] != '\0')

@@ -80,6 +80,34 @@ test_view(struct account *a)
 	tap_ok(s.findings == 0, "after which there is nothing to find");
 }
 
+/* A view that contradicts itself is noticed by the reader who meets it. */
+static void
+test_suspect(struct account *a)
+{
+	struct message_row row;
+	struct mailbox_row box;
+	struct vdb_chunk *c;
+	struct vdb_txn *t;
+	struct uid_run run = { 1, 1 }, *out;
+	struct tx *x;
+	uint32_t first;
+	size_t n;
+	int r;
+
+	MUST(account_write(a, 0, &t));
+	MUST(vdb_chunk(t, 1, 0, &c));
+	c->n = 0;
+	c->is_dirty = true;
+	MUST(account_write_end(a, t, true));
+	MUST(tx_begin(a, &x));
+	r = tx_copy(x, 1, &run, 1, 1, false, &out, &n, &first);
+	tap_ok(r < 0, "a contradiction fails the change");
+	tx_abort(&x);
+	MUST(mailbox_get(a, 1, &box));
+	MUST(message_rows(a, 1, 1, 9, &row, 1, &n));
+	tap_ok(n == 1 && box.messages == 1, "and the view is built anew");
+}
+
 static struct view
 read_file(int dir, const char *path, char *buf, size_t size)
 {
@@ -183,6 +211,7 @@ main(void)
 	fill(a);
 	test_good(a);
 	test_view(a);
+	test_suspect(a);
 	account_close(&a);
 	test_export(dirfd);
 	test_damage(dirfd, path);
