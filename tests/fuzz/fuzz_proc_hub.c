@@ -281,6 +281,63 @@ say_looked(struct script *s)
 	arrive(&s->hub.auth, &b, -1);
 }
 
+/* Run ops on bytes of our own, so that what needs many steps is one. */
+static void
+steps(struct script *s, const uint8_t *p, size_t n,
+    void (*const *fn)(struct script *))
+{
+	struct view rest = s->v;
+
+	s->v = (struct view){ p, n };
+	for (; *fn != NULL; fn++)
+		(*fn)(s);
+	s->v = rest;
+}
+
+/* A login as it should be; the session's number is the next. */
+static void
+whole_session(struct script *s)
+{
+	static void (*const fn[])(struct script *) = { say_grant, say_handover,
+		say_forked, session_says, NULL };
+	uint8_t x = byte(s), n = (uint8_t)(s->hub.next_session - 1) & 7;
+	const uint8_t p[] = { x, x & 7, x, x & 3, n, n };
+
+	steps(s, p, sizeof(p), fn);
+}
+
+static void
+whole_delivery(struct script *s)
+{
+	static void (*const fn[])(struct script *) = { new_one_calls,
+		caller_says, say_grant, say_looked, say_forked, session_says,
+		NULL };
+	uint8_t x = byte(s), n = (uint8_t)(s->hub.next_session - 1) & 7,
+		d = (uint8_t)(s->hub.next_delivery - 1) & 7;
+	const uint8_t p[] = { x & 1, x, 8 | (x & 4), d, 0, x, n, n };
+
+	steps(s, p, sizeof(p), fn);
+}
+
+static void
+look(struct script *s)
+{
+	if ((byte(s) & 1) != 0)
+		(void)!loop_turn(s->start.loop, 0);
+	hub_account_look(&s->hub);
+}
+
+static void
+disconnect(struct script *s)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	struct msg_grant_disconnect m = { view_str(names[byte(s) & 1]),
+		VIEW_LIT("x") };
+
+	msg_grant_disconnect_put(&b, &m);
+	arrive(&s->hub.auth, &b, -1);
+}
+
 static void
 restart(struct script *s)
 {
@@ -388,7 +445,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const ops[])(struct script *) = { raw, say_grant,
 		say_handover, say_forked, say_exited, say_failed, say_gone,
-		session_says, new_one_calls, caller_says, say_looked, restart };
+		session_says, new_one_calls, caller_says, say_looked, restart,
+		whole_session, whole_delivery, look, disconnect };
 	static struct script s;
 
 	memset(&s, 0, sizeof(s));
