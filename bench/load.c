@@ -49,7 +49,6 @@
  * == 11 has "zebrafish" in its Subject, == 13 is From needleman@example.org.
  * Dates: one message every 10 minutes from 2024-01-01 on, in index order.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
