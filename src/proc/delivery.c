@@ -159,6 +159,17 @@ spool_return_path(struct item *it)
 	return spool_write(it->spool, buf_view(&b));
 }
 
+/* Octets of the line that only an mbox has, at the start of v. */
+static size_t
+from_line(struct view v)
+{
+	const uint8_t *lf = v.n > 0 ? memchr(v.p, '\n', v.n) : NULL;
+
+	return lf != NULL && view_starts(v, VIEW_LIT("From "))
+	    ? (size_t)(lf + 1 - v.p)
+	    : 0;
+}
+
 static int
 spool_octets(struct item *it, uint64_t size)
 {
@@ -169,11 +180,13 @@ spool_octets(struct item *it, uint64_t size)
 	for (uint64_t at = 0; at < size;) {
 		size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
 		int r = fd_pread(it->fd, in, n, at);
+		struct view v = { in, n };
 
+		if (r == 0 && at == 0)
+			view_skip(&v, from_line(v));
 		if (r == 0)
 			r = spool_write(it->spool,
-			    (struct view){ out,
-				to_crlf((struct view){ in, n }, out, &cr) });
+			    (struct view){ out, to_crlf(v, out, &cr) });
 		if (r != 0)
 			return r;
 		at += n;
