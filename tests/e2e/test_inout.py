@@ -1,0 +1,153 @@
+"""Mail in by deliver and import, out by export, with and without the server."""
+import mailbox
+import os
+import subprocess
+
+import pytest
+from serving import VECTORS, message
+
+
+def bodies(c, box="INBOX"):
+    c.select(box, readonly=True)
+    return [p[1] for p in c.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(p, tuple)]
+
+
+def test_deliver_through_the_server(server, account):
+    """An idling client hears of it."""
+    watcher = server.raw(account)
+    watcher.ok(b"SELECT INBOX")
+    tag = watcher.begin(b"IDLE")
+    assert watcher.reply().startswith(b"+")
+    server.fumi("deliver", "-d", account.name, input=message("lf").replace(b"\r\n", b"\n"))
+    while watcher.reply() != b"* 1 EXISTS":
+        pass
+    server.fumi("deliver", "-d", account.name, "-f", "a@example.org", input=b"From a@b Sun Jan  6 07:08:41 2002\n" +
+                message("from line"))
+    while watcher.reply() != b"* 2 EXISTS":
+        pass
+    watcher.send(b"DONE\r\n")
+    watcher.end(tag)
+    c = server.imaplib(account)
+    got = bodies(c)
+    assert got[0].endswith(message("lf")) and got[1].endswith(message("from line"))
+    assert not any(g.startswith(b"From ") or b"\nFrom a@b" in g for g in got)
+    c.logout()
+    watcher.close()
+
+
+def test_deliver_says_what_is_wrong(server):
+    assert b"nobody@example.org" in server.fumi("deliver", "-d", "nobody@example.org", input=message("x"), status=67)
+    server.fumi("deliver", input=message("x"), status=64)
+
+
+def test_deliver_without_a_server(own_server):
+    s = own_server()
+    a = s.account()
+    s.fumi("deliver", "-d", a.name, input=message("with"))
+    s.close()
+    s.fumi("deliver", "-d", a.name, input=message("without"))
+    s.fumi("verify", "-u", a.name)
+    s.fumi("export", "-u", a.name, "--format", "eml", s.dir + "/out")
+    files = [os.path.join(d, f) for d, _, fs in os.walk(s.dir + "/out") for f in fs if f.endswith(".eml")]
+    texts = sorted(open(f, "rb").read() for f in files)
+    assert len(texts) == 2 and b"Subject: with\r\n" in texts[0] and b"Subject: without\r\n" in texts[1]
+
+
+@pytest.fixture
+def maildir(tmp_path):
+    """With folders, flags, and every message of a corpus."""
+    box = mailbox.Maildir(tmp_path / "Maildir", create=True)
+    work = box.add_folder("Work.2026")
+    sent = []
+    folder = os.path.join(VECTORS, "mime", "python-email")
+    for i, name in enumerate(sorted(n for n in os.listdir(folder) if n.endswith((".txt", ".eml", ".msg")))):
+        with open(os.path.join(folder, name), "rb") as f:
+            text = f.read().replace(b"\r\n", b"\n")
+        if text.startswith(b"From ") or b"\0" in text or b"\r" in text:
+            continue
+        m = mailbox.MaildirMessage()
+        key = (work if i % 2 else box).add(text)
+        m = (work if i % 2 else box)[key]
+        m.set_flags(["", "S", "FS", "RS"][i % 4])
+        m.set_date(1600000000 + i)
+        sent.append(text.replace(b"\n", b"\r\n"))
+    for b in (box, work):
+        for key in list(b.keys()):
+            path = os.path.join(b._path, b._lookup(key))
+            target = os.path.join(b._path, "cur", os.path.basename(path).split(":")[0] + ":2,S")
+            os.rename(path, target)
+    return tmp_path / "Maildir", sent
+
+
+def test_import_maildir_twice(server, account, maildir):
+    path, sent = maildir
+    assert f"{len(sent)} added, 0 skipped".encode() in server.fumi("import", "-u", account.name, "maildir", str(path))
+    c = server.imaplib(account)
+    folder = [box for box in c.list()[1] if b"2026" in box]
+    assert len(folder) == 1 and b"Work/2026" in folder[0]
+    got = bodies(c) + bodies(c, "Work/2026")
+    assert sorted(got) == sorted(sent)
+    c.select("INBOX", readonly=True)
+    assert len(c.search(None, "SEEN")[1][0].split()) == len(bodies(c))
+    assert f"0 added, {len(sent)} skipped".encode() in server.fumi("import", "-u", account.name, "maildir", str(path))
+    assert sorted(bodies(c) + bodies(c, "Work/2026")) == sorted(sent)
+    c.logout()
+    server.fumi("verify", "-u", account.name)
+
+
+@pytest.mark.parametrize("form", ["mbox", "maildir"])
+def test_round_trip(server, account, maildir, tmp_path, form):
+    """Out, and into another account: the same octets and dates, and flags where the format has them."""
+    path, sent = maildir
+    server.fumi("import", "-u", account.name, "maildir", str(path))
+    c = server.imaplib(account)
+    c.select("INBOX")
+    c.store("1", "+FLAGS", "(\\Flagged Keyword)")
+    c.store("2", "-FLAGS", "(\\Seen)")
+    out = tmp_path / "out"
+    server.fumi("export", "-u", account.name, "--format", form, str(out))
+    other = server.account()
+    for box in ("INBOX", "Work/2026"):
+        where = out / (box + (".mbox" if form == "mbox" else ""))
+        server.fumi("import", "-u", other.name, "-m", box, form, str(where))
+    d = server.imaplib(other)
+    for box in ("INBOX", "Work/2026"):
+        both = []
+        for x in (c, d):
+            x.select(box, readonly=True)
+            rows = x.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+            both.append(sorted((ended(p[1]), p[0].split(b"INTERNALDATE ")[1][:28],
+                                form == "maildir" and sorted(set(p[0].split(b"FLAGS (")[1].split(b")")[0].split()) - {b"\\Recent", b"Keyword"}))
+                               for p in rows if isinstance(p, tuple)))
+        assert both[0] == both[1]
+    c.logout()
+    d.logout()
+
+
+def ended(text):
+    """An mbox cannot say that the last line has no end."""
+    return text if text.endswith(b"\r\n") else text + b"\r\n"
+
+
+def test_import_broken_off(own_server, tmp_path):
+    """Killed in the middle, it goes on where it was, and nothing is there twice."""
+    s = own_server()
+    a = s.account()
+    box = mailbox.Maildir(tmp_path / "big", create=True)
+    for i in range(1500):
+        box.add(message(f"m {i}", "x" * 2000).replace(b"\r\n", b"\n"))
+    command = [s.info["fumi"], "-c", s.info["conf"], "import", "-u", a.name, "maildir", str(tmp_path / "big")]
+    for seconds in (0.05, 0.15, 0.3):
+        p = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            p.wait(seconds)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+    s.fumi(*command[3:])
+    c = s.imaplib(a)
+    c.select("INBOX")
+    subjects = [p[1].strip() for p in c.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1] if isinstance(p, tuple)]
+    assert sorted(subjects) == sorted(b"Subject: m %d" % i for i in range(1500))
+    c.logout()
+    s.fumi("verify", "-u", a.name)
