@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -261,6 +262,10 @@ child_run(const struct child *c)
 
 	reset_signals();
 	umask(077);
+	(void)prctl(PR_SET_NAME,
+	    c->grant->m.service == MSG_SERVICE_DELIVERY ? "fumi-delivery"
+							: "fumi-session",
+	    0, 0, 0);
 	log_init(&log, c->log,
 	    (enum log_style)conf_enum(c->conf, "server", NULL, "log-style"),
 	    (enum log_level)conf_enum(c->conf, "server", NULL, "log-level"),

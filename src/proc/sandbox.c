@@ -125,7 +125,9 @@ landlock(int dir, unsigned *up, struct why *w)
 		return why(w, r, "Landlock: allow a directory");
 	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
 		return why(w, -errno, "Landlock: restrict");
-	*up |= SANDBOX_LANDLOCK | (a.net != 0 ? SANDBOX_NET : 0u) |
+	/* behind the walls nobody can ask any more */
+	*up |= SANDBOX_ABI_PUT(abi) | SANDBOX_LANDLOCK |
+	    (a.net != 0 ? SANDBOX_NET : 0u) |
 	    (a.scoped != 0 ? SANDBOX_SCOPE : 0u);
 	return 0;
 }
@@ -668,8 +670,7 @@ sandbox_walls(unsigned up, char out[64])
 {
 	char abi[16];
 
-	(void)snprintf(
-	    abi, sizeof(abi), " landlock(%d)", sandbox_landlock_abi());
+	(void)snprintf(abi, sizeof(abi), " landlock(%u)", SANDBOX_ABI(up));
 	(void)snprintf(out, 64, "%s%s%s%s%s",
 	    (up & SANDBOX_UID) != 0 ? " uid" : "",
 	    (up & SANDBOX_LANDLOCK) != 0 ? abi : "",

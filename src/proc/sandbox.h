@@ -28,7 +28,11 @@ enum sandbox_wall {
 	                     * ABI 6 */
 };
 
-/* The kernel's Landlock ABI; 0: none. */
+/* With SANDBOX_LANDLOCK, its ABI stands beside the bits. */
+#define SANDBOX_ABI_PUT(abi) ((unsigned)(abi) << 8)
+#define SANDBOX_ABI(up) (((up) >> 8) & 0xffu)
+
+/* The kernel's Landlock ABI; 0: none. Ask before the walls are up. */
 int sandbox_landlock_abi(void);
 
 /*

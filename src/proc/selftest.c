@@ -161,7 +161,7 @@ parts_work(const struct sandbox_filter *filter, enum sandbox_mode mode, int dir,
 		for (size_t i = 0; i < preload_part_count; i++)
 			if (!preload_parts[i].use(p))
 				_exit(100 + (int)i);
-		_exit((int)up);
+		_exit((int)(up & 0x1f)); /* eight bits get through */
 	}
 	return status_of(pid);
 }
@@ -179,7 +179,7 @@ check_parts(int status, struct log *log, unsigned *up)
 	}
 	code = WEXITSTATUS(status);
 	if (code < 99) {
-		*up = (unsigned)code;
+		*up = (unsigned)code | SANDBOX_ABI_PUT(sandbox_landlock_abi());
 		return 0;
 	}
 	log_say(log, LOG_FAILURES, "self-test",
