@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Many clients on one mailbox at once: what each was told must be what is there.
 
-    coherence.py PORT [--clients 50] [--turns 40] [--seed 1] [--user coherence]
+    coherence.py PORT [--clients 50] [--turns 40] [--seed 1] [--user U] [--password P]
 
 Every client keeps, from the untagged replies alone, the UIDs and flags of the mailbox as it must
 understand them, while all of them append, store, expunge, copy, move and idle at random. At the end
@@ -17,14 +17,14 @@ FLAGS = ["\\Seen", "\\Flagged", "\\Answered", "Work", "$Later"]
 
 
 class Client:
-    def __init__(self, port, user, number):
+    def __init__(self, port, user, password, number):
         self.socket = socket.create_connection(("127.0.0.1", port), 30)
         self.file = self.socket.makefile("rb")
         self.number, self.tags = number, 0
         self.exists, self.uid, self.flags = 0, [], []
         self.idle = None
         self.file.readline()
-        self.run("LOGIN %s x" % user)
+        self.run("LOGIN %s %s" % (user, password))
         self.run("SELECT INBOX")
         self.learn()
 
@@ -140,19 +140,24 @@ def main():
     ap.add_argument("--turns", type=int, default=40)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--user", default="coherence")
+    ap.add_argument("--password", default="x")
     options = ap.parse_args()
+
+    def client(number):
+        return Client(options.port, options.user, options.password, number)
+
     rng = random.Random(options.seed)
-    first = Client(options.port, options.user, 0)
+    first = client(0)
     first.run("CREATE Other")
     for i in range(30):
         first.run("APPEND INBOX {6+}\r\na: b\r\n")
-    clients = [first] + [Client(options.port, options.user, i + 1) for i in range(options.clients - 1)]
+    clients = [first] + [client(i + 1) for i in range(options.clients - 1)]
     for turn in range(options.turns):
         for c in rng.sample(clients, len(clients)):
             c.turn(rng)
     for c in clients:
         c.end()
-    fresh = Client(options.port, options.user, 9999)
+    fresh = client(9999)
     bad = [c.number for c in clients if (c.uid, c.flags) != (fresh.uid, fresh.flags)]
     for c in clients:
         if c.number in bad[:3]:

@@ -18,6 +18,7 @@ VECTORS = os.path.join(ROOT, "tests", "vectors")
 PASSWORD = "password"
 CASE_USER = "case%d@example.org"
 IMAPTEST_USER = "imaptest@example.org"
+COHERENCE_USER = "coherence@example.org"
 
 # Groups of imaptest's scripts, and attested checks of James's, that must pass; more is fine.
 IMAPTEST_FAILURES = 0
@@ -124,9 +125,17 @@ def mpt(port):
     return ok
 
 
+def coherence(port):
+    out = run("coherence", [os.path.join(HERE, "coherence.py"), str(port), "--clients", "15", "--user",
+                            COHERENCE_USER, "--password", PASSWORD])
+    if "\nok 1 " not in out:
+        print(out)
+    return "\nok 1 " in out
+
+
 def over_tcp(build, directory, results, options):
     if server_program(build):
-        server = Server(build, directory, [IMAPTEST_USER, *case_users(), *mpt_users()])
+        server = Server(build, directory, [IMAPTEST_USER, COHERENCE_USER, *case_users(), *mpt_users()])
     else:
         server = Listener(build, directory)
     try:
@@ -134,6 +143,7 @@ def over_tcp(build, directory, results, options):
             "-", "--tcp", "127.0.0.1:%d" % server.port, "--user", CASE_USER, "--password", PASSWORD, *options)
         results["imaptest"] = imaptest(server.port)
         results["mpt"] = mpt(server.port)
+        results["coherence"] = coherence(server.port)
     finally:
         server.close()
 
