@@ -32,10 +32,9 @@ refuse(struct gate *g, int fd, const struct msg_client *client, bool implicit,
     const char *text)
 {
 	char remote[NETADDR_TEXT_SIZE];
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(256);
 	struct log_line l;
 
-	buf_init(&b, 256);
 	gate_login_bye(&b, text);
 	if (!implicit)
 		(void)!send(fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);

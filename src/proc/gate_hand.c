@@ -123,7 +123,7 @@ put_back(struct gate_conn *c, const char *code, struct view text)
 static void
 give_up(struct gate_conn *c)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(256);
 
 	if (c->tls != NULL) {
 		if (conn_event(&c->conn, CONN_ON_REFUSED, c->conn.generation) !=
@@ -133,7 +133,6 @@ give_up(struct gate_conn *c)
 		    VIEW_LIT("The session could not be started"));
 		return;
 	}
-	buf_init(&b, 256);
 	gate_login_bye(&b, "[UNAVAILABLE] The session could not be started");
 	(void)!send(c->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(c->fd, SHUT_RDWR);

@@ -484,10 +484,9 @@ void
 gate_login_challenge(
     struct gate_login *l, struct view challenge, struct buf *out)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(BASE64_SIZE(MSG_AUTH_CHALLENGE_MAX));
 
 	assert(l->phase == GATE_LOGIN_WAITS);
-	buf_init(&b, BASE64_SIZE(MSG_AUTH_CHALLENGE_MAX));
 	base64_encode(challenge, &b);
 	response_continue(out, buf_view(&b));
 	l->phase = GATE_LOGIN_CHALLENGED;

@@ -283,6 +283,7 @@ static int
 set_rules(SSL_CTX *ctx, struct tls_set *s, enum tls_version min)
 {
 	static const uint8_t id[] = "fumi-gate";
+	int groups[] = { NID_X25519, NID_X9_62_prime256v1, NID_secp384r1 };
 
 	SSL_CTX_set_options(ctx,
 	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -306,7 +307,7 @@ set_rules(SSL_CTX *ctx, struct tls_set *s, enum tls_version min)
 		"TLS_CHACHA20_POLY1305_SHA256") != 1 ||
 	    SSL_CTX_set_cipher_list(
 		ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK") != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1)
+	    SSL_CTX_set1_groups(ctx, groups, 3) != 1)
 		return -EIO;
 	return 0;
 }

@@ -147,14 +147,14 @@ world_pem(const char *name, struct buf *out)
 	X509 *x = make_cert(key, name);
 	BIO *b = BIO_new(BIO_s_mem());
 	char *p;
+	long n;
 
 	must(PEM_write_bio_X509(b, x) == 1 &&
 		PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) ==
 		    1,
 	    "PEM");
-	buf_put(out,
-	    (struct view){
-		(const uint8_t *)p, (size_t)BIO_get_mem_data(b, &p) });
+	n = BIO_get_mem_data(b, &p);
+	buf_put(out, (struct view){ (const uint8_t *)p, (size_t)n });
 	BIO_free(b);
 	X509_free(x);
 	EVP_PKEY_free(key);
@@ -234,7 +234,8 @@ client_tls(struct client *c, const char *name, int max_version)
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	if (name != NULL)
-		SSL_set_tlsext_host_name(c->ssl, name);
+		SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+		    TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name);
 	while ((r = SSL_connect(c->ssl)) != 1 && clock_mono_ms() < end) {
 		int e = SSL_get_error(c->ssl, r);
 
