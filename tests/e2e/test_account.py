@@ -1,0 +1,147 @@
+"""fumi account, with a running server and without."""
+import json
+import os
+import pty
+import subprocess
+import time
+
+import pytest
+
+import serving
+
+FUMI = os.path.join(serving.BUILD, "fumi")
+
+
+@pytest.fixture
+def conf(tmp_path):
+    """A configuration nobody serves."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "fumi.conf"
+    path.write_text(f"[server]\nstate-dir = {tmp_path}/state\nrun-dir = {tmp_path}/run\n")
+    return path
+
+
+def account(conf, *args, password=None):
+    stdin = {"stdin": subprocess.DEVNULL} if password is None else {"input": password}
+    return subprocess.run([FUMI, "-c", str(conf), "account", *args], capture_output=True, text=True, **stdin)
+
+
+def names(conf):
+    return {a["name"]: a for a in json.loads(account(conf, "list", "--json").stdout)}
+
+
+def test_without_server(conf):
+    assert names(conf) == {}
+    assert account(conf, "add", "--scheme", "plain", "Demo@Example.org", "b@x", password="pw\n").returncode == 0
+    got = names(conf)
+    assert set(got) == {"demo@example.org", "b@x"}
+    assert got["b@x"]["path"] == "x/b" and not got["b@x"]["disabled"]
+    assert got["b@x"]["uid"] != got["demo@example.org"]["uid"]
+    assert account(conf, "disable", "b@x").returncode == 0
+    assert names(conf)["b@x"]["disabled"]
+    assert "disabled" in account(conf, "list").stdout
+    assert account(conf, "enable", "b@x").returncode == 0
+    assert not names(conf)["b@x"]["disabled"]
+    assert account(conf, "remove", "b@x").returncode == 0
+    assert set(names(conf)) == {"demo@example.org"}
+    assert os.stat(conf.parent / "state" / "auth").st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("args, password, status, text", [
+    (["add", "demo@x"], "pw\n", 65, "already"),
+    (["add", "new@x", "demo@x"], "pw\n", 65, "already"),
+    (["add", "a b@x"], "pw\n", 65, "not a name"),
+    (["add", "new@x"], "\n", 65, "no password"),
+    (["add", "new@x"], "x" * 600 + "\n", 65, "too long"),
+    (["passwd", "nobody@x"], "pw\n", 67, "no such account"),
+    (["remove", "demo@x", "nobody@x"], None, 67, "nobody@x"),
+    (["disable", "nobody@x"], None, 67, "no such account"),
+    (["add"], "pw\n", 64, "usage"),
+    (["add", "--scheme", "md5", "new@x"], "pw\n", 64, "usage"),
+    (["remove", "--scheme", "plain", "demo@x"], None, 64, "usage"),
+    (["list", "demo@x"], None, 64, "usage"),
+    (["what"], None, 64, "usage"),
+])
+def test_errors(conf, args, password, status, text):
+    assert account(conf, "add", "--scheme", "plain", "demo@x", password="pw\n").returncode == 0
+    r = account(conf, *args, password=password)
+    assert r.returncode == status and text in r.stderr
+    assert set(names(conf)) == {"demo@x"}  # all or none
+
+
+def test_prompt(conf):
+    """Asked twice, nothing shown."""
+    def add(first, second):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execv(FUMI, [FUMI, "-c", str(conf), "account", "add", "--scheme", "plain", "p@x"])
+        shown = b""
+        for prompt, typed in ((b"Password: ", first), (b"Again: ", second)):
+            while not shown.endswith(prompt):
+                shown += os.read(fd, 100)
+            time.sleep(0.1)  # echo is turned off before or after the prompt is seen
+            os.write(fd, typed + b"\n")
+        try:
+            while data := os.read(fd, 100):
+                shown += data
+        except OSError:
+            pass
+        os.close(fd)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+    status, shown = add(b"secret", b"secrets")
+    assert status == 65 and b"not the same" in shown
+    status, shown = add(b"secret", b"secret")
+    assert status == 0 and b"secret" not in shown
+    assert set(names(conf)) == {"p@x"}
+
+
+def test_many(conf):
+    wanted = [f"u{i}@bench" for i in range(1000)]
+    start = time.monotonic()
+    assert account(conf, "add", "--scheme", "plain", *wanted, password="pw\n").returncode == 0
+    assert time.monotonic() - start < 30
+    assert set(names(conf)) == set(wanted)
+
+
+def test_with_server(own_server):
+    server = own_server()
+    conf = server.info["conf"]
+    assert account(conf, "add", "new@x.org", password="first\n").returncode == 0
+    assert "new@x.org" in names(conf)
+    new = serving.Account(server, "new@x.org", "first")
+
+    def login(password):
+        with serving.imaplib.IMAP4("127.0.0.1", server.imap) as m:
+            try:
+                return m.login(new.name, password)[0]
+            except serving.imaplib.IMAP4.error as e:
+                return str(e)
+    assert login("first") == "OK"
+    assert login("first") == "OK"  # remembered
+    m = serving.imaplib.IMAP4("127.0.0.1", server.imap)
+    m.login(new.name, "first")
+    assert account(conf, "passwd", new.name, password="second\n").returncode == 0
+    with pytest.raises((serving.imaplib.IMAP4.abort, OSError)):  # its sessions are ended
+        for _ in range(100):
+            m.noop()
+            time.sleep(0.05)
+    m.sock.close()
+    assert "AUTHENTICATIONFAILED" in login("first")
+    assert login("second") == "OK"
+    assert account(conf, "disable", new.name).returncode == 0
+    assert "CONTACTADMIN" in login("second")
+    assert account(conf, "enable", new.name).returncode == 0
+    assert login("second") == "OK"
+    assert account(conf, "remove", new.name).returncode == 0
+    assert "AUTHENTICATIONFAILED" in login("second")
+    assert account(conf, "add", new.name, new.name, password="x\n").returncode == 65
+    assert new.name not in names(conf)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_not_allowed(own_server, tmp_path):
+    """Another user gets nothing out of the socket, nor of the files."""
+    server = own_server()
+    r = subprocess.run([FUMI, "-c", server.info["conf"], "account", "list"], user=65534, group=65534, extra_groups=[],
+                       capture_output=True, text=True)
+    assert r.returncode in (66, 77, 78) and r.stdout == ""
