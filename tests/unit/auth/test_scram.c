@@ -5,8 +5,7 @@
 #include "base/base64.h"
 #include "tap.h"
 
-/* The examples of RFC 5802 section 5 and RFC 7677 section 3. Our nonce is
- * longer than theirs, so what they have in front goes to the client. */
+/* The examples of RFC 5802 section 5 and RFC 7677 section 3. */
 struct example {
 	const char *name;
 	enum scram_hash hash;
@@ -40,8 +39,9 @@ make_keys(enum scram_hash hash, const char *password, const char *salt64,
 	scram_keys_make(hash, password, v(&salt), iterations, out);
 }
 
-/* Start an exchange whose nonces are those of the example: what the client says
- * first has all but the last SCRAM_NONCE_SIZE bytes of both. */
+/* Start an exchange whose whole nonce is that of the example. The servers' parts
+ * there have other lengths than ours, so the client says all but the last
+ * SCRAM_NONCE_SIZE bytes of it. */
 static void
 start(struct scram *s, const struct example *x, const struct scram_keys *k,
     char nonce[128], struct buf *challenge)
@@ -59,9 +59,8 @@ start(struct scram *s, const struct example *x, const struct scram_keys *k,
 	scram_challenge(s, k, nonce + n, challenge);
 }
 
-/* The proof covers the client's first message, which has another cut between
- * the nonces; so only the keys and the form are the examples', and the proofs
- * are checked in test_example() below by putting the message in place. */
+/* The proof covers the client's first message, so that of the example is put in
+ * place of the one with the other cut. */
 static void
 test_example(const struct example *x)
 {
@@ -103,7 +102,6 @@ test_final_prefixes(const struct example *x)
 	    nonce, sizeof(nonce), "%s%s", x->client_nonce, x->server_nonce);
 	buf_printf(&final, "c=biws,r=%s,p=%s", nonce, x->proof);
 	for (size_t i = 0; i <= final.n; i++) {
-		AUTO_BUF struct buf challenge = BUF_INIT(4096);
 		struct scram s;
 
 		scram_init(&s, x->hash, false);
