@@ -1,7 +1,12 @@
 """fumi account, with a running server and without."""
+import base64
+import hashlib
+import hmac
 import json
 import os
 import pty
+import secrets
+import ssl
 import subprocess
 import time
 
@@ -145,3 +150,50 @@ def test_not_allowed(own_server, tmp_path):
     r = subprocess.run([FUMI, "-c", server.info["conf"], "account", "list"], user=65534, group=65534, extra_groups=[],
                        capture_output=True, text=True)
     assert r.returncode in (66, 77, 78) and r.stdout == ""
+
+
+def scram(user, password, hash_name, header, binding):
+    """RFC 5802 by imaplib; what the server says at the end is checked too."""
+    said = {}
+
+    def answer(challenge):
+        if not said:
+            said["bare"] = f"n={user},r={secrets.token_hex(12)}"
+            return header + said["bare"]
+        if "server" in said:
+            assert challenge == b"v=" + base64.b64encode(said["server"])
+            return b""
+        first = challenge.decode()
+        nonce, salt, rounds = (x[2:] for x in first.split(","))
+        salted = hashlib.pbkdf2_hmac(hash_name, password.encode(), base64.b64decode(salt), int(rounds))
+        key = hmac.digest(salted, b"Client Key", hash_name)
+        without = f"c={base64.b64encode(header.encode() + binding).decode()},r={nonce}"
+        message = f"{said['bare']},{first},{without}".encode()
+        signature = hmac.digest(hashlib.new(hash_name, key).digest(), message, hash_name)
+        said["server"] = hmac.digest(hmac.digest(salted, b"Server Key", hash_name), message, hash_name)
+        proof = bytes(a ^ b for a, b in zip(key, signature))
+        return f"{without},p={base64.b64encode(proof).decode()}"
+    return answer
+
+
+@pytest.mark.parametrize("mechanism, hash_name, plus", [
+    ("SCRAM-SHA-256", "sha256", False), ("SCRAM-SHA-1", "sha1", False),
+    ("SCRAM-SHA-256-PLUS", "sha256", True), ("SCRAM-SHA-1-PLUS", "sha1", True)])
+def test_scram(server, mechanism, hash_name, plus):
+    context = ssl.create_default_context(cafile=server.cert)
+    context.check_hostname = False
+
+    def login(password, spoil=b""):
+        with serving.imaplib.IMAP4_SSL("127.0.0.1", server.imaps, ssl_context=context) as m:
+            assert f"AUTH={mechanism}" in m.capabilities
+            end_point = hashlib.sha256(m.sock.getpeercert(True)).digest() + spoil
+            header, binding = ("p=tls-server-end-point,,", end_point) if plus else ("n,,", b"")
+            try:
+                return m.authenticate(mechanism, scram(server.demo.name, password, hash_name, header, binding))[0]
+            except serving.imaplib.IMAP4.error as e:
+                return str(e)
+    assert login(server.demo.password) == "OK"
+    assert "AUTHENTICATIONFAILED" in login("wrong")
+    if plus:
+        assert "AUTHENTICATIONFAILED" in login(server.demo.password, b"x")
+    assert login(server.demo.password) == "OK"
