@@ -89,7 +89,7 @@ static const char *const outcome[] = {
 	[STORE_HAS_CHILDREN] = "[HASCHILDREN] There are mailboxes below it",
 	[STORE_LIMIT] = "[LIMIT] Too many, or too large",
 	[STORE_LOCKED] = "[INUSE] The account is busy, try again",
-	[STORE_FULL] = "[OVERQUOTA] No room left",
+	[STORE_FULL] = "[UNAVAILABLE] The disk is full",
 	[STORE_DAMAGED] = "[SERVERBUG] The account is damaged",
 	[STORE_PERM] = "[CANNOT] That cannot be done to this mailbox",
 };
@@ -101,7 +101,7 @@ failure(int r)
 	switch (-r) {
 	case ENOSPC:
 	case EDQUOT:
-		return "[OVERQUOTA] No room left";
+		return outcome[STORE_FULL];
 	case EROFS:
 	case EACCES:
 	case EPERM:
@@ -121,7 +121,7 @@ session_failed(struct session *s, const char *what, int r)
 
 	if (r == 0)
 		return false;
-	if (r > 0 && r != STORE_DAMAGED)
+	if (r > 0 && r != STORE_DAMAGED && r != STORE_FULL)
 		return true;
 	log_begin(&l, s->log, LOG_FAILURES, "store");
 	log_str(&l, "call", what);

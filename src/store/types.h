@@ -22,7 +22,7 @@ enum store_result {
 	STORE_HAS_CHILDREN,  /* cannot go: other mailboxes are below it */
 	STORE_LIMIT,         /* a limit of this header would be passed */
 	STORE_LOCKED,        /* no lock within ten seconds: [INUSE], 451, 75 */
-	STORE_FULL,          /* the disk or the quota is full: [OVERQUOTA] */
+	STORE_FULL,          /* the disk is full: [UNAVAILABLE] */
 	STORE_DAMAGED, /* the log does not check: [SERVERBUG], see verify */
 	STORE_PERM,    /* INBOX cannot be deleted and the like: [CANNOT] */
 };
