@@ -28,6 +28,7 @@
 #define CURRENT "view.current"
 #define CLEAN "view.clean"
 #define TEXT_MAX 100
+#define UNWRITTEN_PAGES 16
 
 static int
 error_of(int rc)
@@ -342,6 +343,22 @@ dbi_open(struct vdb *v, bool create, struct why *w)
 	return 0;
 }
 
+/* Not cut off by anybody: a page that the file has no longer would end the
+ * process. LMDB does not write the last ones when nothing is in them. */
+static bool
+is_whole(struct vdb *v, const char *name)
+{
+	MDB_envinfo info;
+	MDB_stat pages;
+	struct stat st;
+
+	return mdb_env_info(v->env, &info) == 0 &&
+	    mdb_env_stat(v->env, &pages) == 0 &&
+	    fstatat(v->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (uint64_t)st.st_size / pages.ms_psize + UNWRITTEN_PAGES >
+	    info.me_last_pgno;
+}
+
 static int
 open_current(struct vdb *v, const char *boot_id, struct why *w)
 {
@@ -363,7 +380,11 @@ open_current(struct vdb *v, const char *boot_id, struct why *w)
 	if (fstatat(v->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    st.st_size == 0)
 		return why(w, -ESTALE, "no %s", name);
-	if ((r = env_open_at(v, w)) != 0 || (r = dbi_open(v, false, w)) != 0)
+	if ((r = env_open_at(v, w)) != 0)
+		return r;
+	if (!is_whole(v, name))
+		return why(w, -ESTALE, "%s is cut off", name);
+	if ((r = dbi_open(v, false, w)) != 0)
 		return r;
 	if ((r = vdb_begin(v, false, &t, w)) != 0)
 		return r;
