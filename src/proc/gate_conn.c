@@ -54,8 +54,8 @@ fill_tls(struct gate_conn *c, uint8_t *p, size_t room)
 	case TLS_OK:
 		c->in.n += n;
 		return GATE_AGAIN;
-	case TLS_MORE:
-		return GATE_INPUT;
+	case TLS_MORE: /* TLS itself may have answered something */
+		return tls_flush(c->tls) == TLS_OK ? GATE_INPUT : GATE_OUTPUT;
 	case TLS_FULL:
 		return GATE_OUTPUT;
 	case TLS_END:
@@ -64,6 +64,7 @@ fill_tls(struct gate_conn *c, uint8_t *p, size_t room)
 	case TLS_FAIL:
 		break;
 	}
+	(void)!tls_flush(c->tls); /* the alert */
 	return GATE_CLOSE;
 }
 

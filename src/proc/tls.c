@@ -305,8 +305,9 @@ set_rules(SSL_CTX *ctx, struct tls_set *s, enum tls_version min)
 	    SSL_CTX_set_ciphersuites(ctx,
 		"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 		"TLS_CHACHA20_POLY1305_SHA256") != 1 ||
-	    SSL_CTX_set_cipher_list(
-		ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK") != 1 ||
+	    SSL_CTX_set_cipher_list(ctx,
+		"ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:"
+		"!aNULL:!PSK") != 1 ||
 	    SSL_CTX_set1_groups(ctx, groups, 3) != 1)
 		return -EIO;
 	return 0;
