@@ -30,7 +30,11 @@ enum io_site {
 	IO_SYNC_BODY,        /* a body in its own file */
 	IO_SYNC_BODY_DIR,    /* and its name */
 	IO_SYNC_UNLINK,      /* that a segment or body is gone */
-	IO_SYNC_VIEW,        /* an orderly stop's view */
+	IO_SYNC_VIEW,        /* an orderly stop's view (by LMDB) */
+	IO_SYNC_CURRENT,     /* the file that names it */
+	IO_SYNC_CLEAN,       /* the mark that it is whole */
+	IO_SYNC_CLEAN_DIR,   /* and the names of the three */
+	IO_SYNC_WITHDRAW,    /* that the mark is gone, before a write */
 	IO_SITES,
 };
 /* "commit", "cut" …; never NULL. */

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "store/io.h"
 
 /*
  * Files and transactions of the view.
@@ -131,7 +132,7 @@ static void
 remove_other(int dirfd, const char *name, uint64_t n, void *ctx)
 {
 	if (n != *(uint64_t *)ctx)
-		unlinkat(dirfd, name, 0);
+		(void)!io_unlink(dirfd, name);
 }
 
 /* --- the two small files --- */
@@ -144,17 +145,13 @@ write_text(int dirfd, const char *name, const char *text, bool sync)
 	AUTO_CLOSE int fd = -1;
 
 	snprintf(tmp, sizeof tmp, "%s.new", name);
-	fd = openat(dirfd, tmp,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return -errno;
-	if ((r = fd_write(fd, view_str(text))) != 0)
+	if ((fd = io_create(dirfd, tmp, O_WRONLY | O_TRUNC)) < 0)
+		return fd;
+	if ((r = io_write_all(fd, view_str(text), 0)) != 0)
 		return r;
-	if (sync && fdatasync(fd) != 0)
-		return -errno;
-	if (renameat(dirfd, tmp, dirfd, name) != 0)
-		return -errno;
-	return 0;
+	if (sync && (r = io_sync(fd, IO_SYNC_CLEAN)) != 0)
+		return r;
+	return io_rename(dirfd, tmp, name);
 }
 
 static bool
@@ -234,17 +231,30 @@ clean_is(int dirfd, uint64_t n)
 	return read_text(dirfd, CLEAN, text, &inode) && strcmp(text, want) == 0;
 }
 
+/* The name of the view, too, must be there after a power cut. */
+static int
+current_sync(struct vdb *v)
+{
+	AUTO_CLOSE int fd =
+	    openat(v->dirfd, CURRENT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd == -1 ? -errno : io_sync(fd, IO_SYNC_CURRENT);
+}
+
 static int
 clean_set(struct vdb *v)
 {
 	char text[TEXT_MAX];
 	int r;
 
+	if ((r = current_sync(v)) != 0)
+		return r;
+
 	snprintf(text, sizeof text, "%d %llu\n", VDB_FORMAT,
 	    (unsigned long long)v->n);
 	if ((r = write_text(v->dirfd, CLEAN, text, true)) != 0)
 		return r;
-	return fsync(v->dirfd) == 0 ? 0 : -errno;
+	return io_sync_dir(v->dirfd, IO_SYNC_CLEAN_DIR);
 }
 
 /* From now on the file is of this boot and no other. The order matters to
@@ -257,9 +267,9 @@ clean_withdraw(struct vdb *v)
 
 	if (r != 0)
 		return r;
-	if (unlinkat(v->dirfd, CLEAN, 0) != 0 && errno != ENOENT)
-		return -errno;
-	return fsync(v->dirfd) == 0 ? 0 : -errno;
+	if ((r = io_unlink(v->dirfd, CLEAN)) != 0 && r != -ENOENT)
+		return r;
+	return io_sync_dir(v->dirfd, IO_SYNC_WITHDRAW);
 }
 
 /* --- opening --- */
