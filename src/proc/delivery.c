@@ -396,7 +396,7 @@ delivery_run(
     const struct delivery_env *env, const struct msg_session_deliver *deliver)
 {
 	struct delivery *d = xcalloc(1, sizeof(*d));
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = { 0 };
 	struct why w = { "" };
 	int r;
 

@@ -374,7 +374,7 @@ main(int argc, char **argv)
 		.accounts_dir = -1,
 		.auth_dir = -1,
 		.told_fd = -1 };
-	AUTO_BUF struct buf errors;
+	AUTO_BUF struct buf errors = { 0 };
 	bool daemon = false;
 	int r;
 

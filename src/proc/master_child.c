@@ -290,8 +290,8 @@ send_peer(struct master_child *to, const struct master_child *who, int fd)
 {
 	AUTO_BUF struct buf b = peer_msg();
 
-	msg_master_peer_put(
-	    &b, &(struct msg_master_peer){ who->process, who->number });
+	msg_master_peer_put(&b,
+	    &(struct msg_master_peer){ (uint8_t)who->process, who->number });
 	return peer_send(&to->peer, &b, fd);
 }
 
