@@ -29,7 +29,6 @@
 #define CURRENT "view.current"
 #define CLEAN "view.clean"
 #define TEXT_MAX 100
-#define UNWRITTEN_PAGES 16
 
 static int
 error_of(int rc)
@@ -354,7 +353,8 @@ dbi_open(struct vdb *v, bool create, struct why *w)
 }
 
 /* Not cut off by anybody: a page that the file has no longer would end the
- * process. LMDB does not write the last ones when nothing is in them. */
+ * process. (LMDB need not write a last page that was freed again at once: then
+ * the view is made anew for nothing, and that is all.) */
 static bool
 is_whole(struct vdb *v, const char *name)
 {
@@ -365,8 +365,7 @@ is_whole(struct vdb *v, const char *name)
 	return mdb_env_info(v->env, &info) == 0 &&
 	    mdb_env_stat(v->env, &pages) == 0 &&
 	    fstatat(v->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (uint64_t)st.st_size / pages.ms_psize + UNWRITTEN_PAGES >
-	    info.me_last_pgno;
+	    (uint64_t)st.st_size / pages.ms_psize > info.me_last_pgno;
 }
 
 static int
