@@ -14,6 +14,7 @@
 
 #include "mail/summary.h"
 
+#include "base/bytes.h"
 #include "base/wire.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
@@ -299,24 +300,6 @@ summary_write(struct view msg, struct buf *out)
 	buf_fini(&m.blobs);
 }
 
-static uint32_t
-load32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return __builtin_bswap32(v);
-}
-
-static uint64_t
-load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return __builtin_bswap64(v);
-}
-
 bool
 summary_read(struct view in, struct summary *out)
 {
@@ -328,13 +311,13 @@ summary_read(struct view in, struct summary *out)
 	if (in.n < FIXED || p[0] != SUMMARY_FORMAT || p[1] != 0)
 		return false;
 	out->sent.zone_minutes = (p[2] << 8 | p[3]) - ZONE_BIAS;
-	out->flags = load32(p + 4);
-	out->sent.seconds = (int64_t)load64(p + 8);
-	out->size = load64(p + 16);
-	out->header_n = load64(p + 24);
-	out->body_lines = load64(p + 32);
+	out->flags = bytes_get32(p + 4);
+	out->sent.seconds = (int64_t)bytes_get64(p + 8);
+	out->size = bytes_get64(p + 16);
+	out->header_n = bytes_get64(p + 24);
+	out->body_lines = bytes_get64(p + 32);
 	for (size_t i = 0; i < BLOBS; i++) {
-		size_t n = load32(p + 40 + 4 * i);
+		size_t n = bytes_get32(p + 40 + 4 * i);
 
 		if (n > in.n - at)
 			return false;
@@ -374,7 +357,7 @@ kind_at(const struct index *x, size_t i)
 static size_t
 after(const struct index *x, size_t i)
 {
-	uint32_t n = load32(x->p + i * x->size);
+	uint32_t n = bytes_get32(x->p + i * x->size);
 
 	return i + (n > 0 ? n : 1);
 }
@@ -400,7 +383,7 @@ offset_at(const struct index *x, size_t i, size_t field)
 {
 	const uint8_t *p = x->p + i * x->size + ENTRY + field * x->width;
 
-	return x->width == 4 ? load32(p) : load64(p);
+	return x->width == 4 ? bytes_get32(p) : bytes_get64(p);
 }
 
 static void
@@ -413,7 +396,7 @@ fill(const struct index *x, size_t i, struct summary_part *out)
 		.header_n = offset_at(x, i, 1),
 		.body = offset_at(x, i, 2),
 		.body_n = offset_at(x, i, 3),
-		.lines = load32(p + 6),
+		.lines = bytes_get32(p + 6),
 		.encoding = p[5] <= TRANSFER_UNKNOWN ? (enum transfer)p[5]
 						     : TRANSFER_UNKNOWN,
 		.is_multipart = p[4] == MIME_MULTIPART,

@@ -1,7 +1,6 @@
 #include "store/log_frame.h"
 
-#include <endian.h>
-
+#include "base/bytes.h"
 #include "base/crc32c.h"
 #include "store/record.h"
 
@@ -23,38 +22,6 @@ _Static_assert(HEAD_COPY % 4096 == 0, "copies are in different blocks");
 
 static const uint8_t magic[8] = { 'f', 'u', 'm', 'i', 'l', 'o', 'g', '\n' };
 
-static void
-put64(uint8_t *p, uint64_t v)
-{
-	v = htobe64(v);
-	memcpy(p, &v, 8);
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	v = htobe32(v);
-	memcpy(p, &v, 4);
-}
-
-static uint64_t
-get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return be64toh(v);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return be32toh(v);
-}
-
 /* --- header --- */
 
 void
@@ -62,17 +29,17 @@ log_head_put(const struct log_head *h, uint8_t out[LOG_DATA])
 {
 	memset(out, 0, LOG_DATA);
 	memcpy(out, magic, sizeof(magic));
-	put32(out + 8, HEAD_FORMAT);
-	put32(out + 12, LOG_DATA);
-	put64(out + 16, h->number);
-	put64(out + 24, h->pred);
-	put64(out + 32, h->pred_end);
-	put32(out + 40, h->pred_crc);
-	put32(out + 44, h->salt);
-	put64(out + 48, h->facts.modseq);
-	put32(out + 56, h->facts.mailbox);
-	put32(out + 60, h->facts.uidvalidity);
-	put32(out + HEAD_SIZE - 4,
+	bytes_put32(out + 8, HEAD_FORMAT);
+	bytes_put32(out + 12, LOG_DATA);
+	bytes_put64(out + 16, h->number);
+	bytes_put64(out + 24, h->pred);
+	bytes_put64(out + 32, h->pred_end);
+	bytes_put32(out + 40, h->pred_crc);
+	bytes_put32(out + 44, h->salt);
+	bytes_put64(out + 48, h->facts.modseq);
+	bytes_put32(out + 56, h->facts.mailbox);
+	bytes_put32(out + 60, h->facts.uidvalidity);
+	bytes_put32(out + HEAD_SIZE - 4,
 	    crc32c(0, (struct view){ out, HEAD_SIZE - 4 }));
 	memcpy(out + HEAD_COPY, out, HEAD_SIZE);
 }
@@ -81,20 +48,21 @@ static enum log_head_result
 copy_read(const uint8_t *p, struct log_head *h)
 {
 	if (memcmp(p, magic, sizeof(magic)) != 0 ||
-	    get32(p + HEAD_SIZE - 4) !=
+	    bytes_get32(p + HEAD_SIZE - 4) !=
 		crc32c(0, (struct view){ p, HEAD_SIZE - 4 }))
 		return LOG_HEAD_BAD;
-	if (get32(p + 8) != HEAD_FORMAT || get32(p + 12) != LOG_DATA)
+	if (bytes_get32(p + 8) != HEAD_FORMAT ||
+	    bytes_get32(p + 12) != LOG_DATA)
 		return LOG_HEAD_NEWER;
 	*h = (struct log_head){
-		.number = get64(p + 16),
-		.pred = get64(p + 24),
-		.pred_end = get64(p + 32),
-		.pred_crc = get32(p + 40),
-		.salt = get32(p + 44),
-		.facts = { .modseq = get64(p + 48),
-		    .mailbox = get32(p + 56),
-		    .uidvalidity = get32(p + 60) },
+		.number = bytes_get64(p + 16),
+		.pred = bytes_get64(p + 24),
+		.pred_end = bytes_get64(p + 32),
+		.pred_crc = bytes_get32(p + 40),
+		.salt = bytes_get32(p + 44),
+		.facts = { .modseq = bytes_get64(p + 48),
+		    .mailbox = bytes_get32(p + 56),
+		    .uidvalidity = bytes_get32(p + 60) },
 	};
 	return LOG_HEAD_OK;
 }
@@ -124,15 +92,15 @@ log_head_read(struct view in, struct log_head *h, unsigned *copies)
 static void
 frame_put(uint8_t *p, enum record_type type, uint32_t payload)
 {
-	put32(p, payload);
-	put32(p + 4, (uint32_t)type << 24);
+	bytes_put32(p, payload);
+	bytes_put32(p + 4, (uint32_t)type << 24);
 }
 
 static bool
 frame_is(struct view in, enum record_type type, size_t size)
 {
-	return in.n >= size && get32(in.p) == size - RECORD_FRAME &&
-	    get32(in.p + 4) == (uint32_t)type << 24;
+	return in.n >= size && bytes_get32(in.p) == size - RECORD_FRAME &&
+	    bytes_get32(in.p + 4) == (uint32_t)type << 24;
 }
 
 uint32_t
@@ -140,7 +108,7 @@ log_crc_start(uint32_t salt)
 {
 	uint8_t b[4];
 
-	put32(b, salt);
+	bytes_put32(b, salt);
 	return crc32c(0, (struct view){ b, 4 });
 }
 
@@ -149,11 +117,12 @@ log_begin_put(
     const struct log_commit *c, uint32_t salt, uint8_t out[LOG_BEGIN_SIZE])
 {
 	frame_put(out, RECORD_BEGIN, BEGIN_PAYLOAD);
-	put64(out + 8, c->bytes);
-	put32(out + 16, c->prev_crc);
-	put32(out + 20, c->flags & KEPT_FLAGS);
-	put32(out + 24, 0);
-	put32(out + 28, crc32c(log_crc_start(salt), (struct view){ out, 28 }));
+	bytes_put64(out + 8, c->bytes);
+	bytes_put32(out + 16, c->prev_crc);
+	bytes_put32(out + 20, c->flags & KEPT_FLAGS);
+	bytes_put32(out + 24, 0);
+	bytes_put32(
+	    out + 28, crc32c(log_crc_start(salt), (struct view){ out, 28 }));
 }
 
 void
@@ -161,16 +130,16 @@ log_end_put(const struct log_commit *c, uint8_t out[LOG_END_SIZE])
 {
 	frame_put(out, RECORD_END, END_PAYLOAD);
 	memcpy(out + 8, c->id, 16);
-	put64(out + 24, c->modseq);
-	put64(out + 32, c->synced.segment);
-	put64(out + 40, c->synced.offset);
-	put32(out + 48, c->count);
+	bytes_put64(out + 24, c->modseq);
+	bytes_put64(out + 32, c->synced.segment);
+	bytes_put64(out + 40, c->synced.offset);
+	bytes_put32(out + 48, c->count);
 }
 
 void
 log_end_put_crc(uint32_t crc, uint8_t out[LOG_END_SIZE])
 {
-	put32(out + LOG_END_SIZE - 4, crc);
+	bytes_put32(out + LOG_END_SIZE - 4, crc);
 }
 
 bool
@@ -178,8 +147,8 @@ log_end_read(struct view in, uint32_t *crc, uint64_t *modseq)
 {
 	if (!frame_is(in, RECORD_END, LOG_END_SIZE))
 		return false;
-	*crc = get32(in.p + LOG_END_SIZE - 4);
-	*modseq = get64(in.p + 24);
+	*crc = bytes_get32(in.p + LOG_END_SIZE - 4);
+	*modseq = bytes_get64(in.p + 24);
 	return true;
 }
 
@@ -187,12 +156,12 @@ static bool
 begin_read(struct view in, uint32_t salt, struct log_commit *c)
 {
 	if (!frame_is(in, RECORD_BEGIN, LOG_BEGIN_SIZE) ||
-	    get32(in.p + 28) !=
+	    bytes_get32(in.p + 28) !=
 		crc32c(log_crc_start(salt), (struct view){ in.p, 28 }))
 		return false;
-	c->bytes = get64(in.p + 8);
-	c->prev_crc = get32(in.p + 16);
-	c->flags = get32(in.p + 20);
+	c->bytes = bytes_get64(in.p + 8);
+	c->prev_crc = bytes_get32(in.p + 16);
+	c->flags = bytes_get32(in.p + 20);
 	return c->bytes >= LOG_BEGIN_SIZE + LOG_END_SIZE;
 }
 
@@ -209,9 +178,9 @@ commit_read(struct view in, uint32_t salt, struct log_commit *c)
 		(struct view){ end, LOG_END_SIZE }, &c->crc, &c->modseq))
 		return false;
 	c->id = end + 8;
-	c->synced.segment = get64(end + 32);
-	c->synced.offset = get64(end + 40);
-	c->count = get32(end + 48);
+	c->synced.segment = bytes_get64(end + 32);
+	c->synced.offset = bytes_get64(end + 40);
+	c->count = bytes_get32(end + 48);
 	c->records = view_sub(
 	    in, LOG_BEGIN_SIZE, c->bytes - LOG_BEGIN_SIZE - LOG_END_SIZE);
 	return true;

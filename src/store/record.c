@@ -1,44 +1,13 @@
 #include "store/record.h"
 
 #include <assert.h>
-#include <endian.h>
+
+#include "base/bytes.h"
 
 /*
  * Encoding and decoding go through base/wire.h; only what comes a hundred
  * thousand times in one record (entries, runs) is stored and loaded directly.
  */
-
-static void
-put64(uint8_t *p, uint64_t v)
-{
-	v = htobe64(v);
-	memcpy(p, &v, 8);
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	v = htobe32(v);
-	memcpy(p, &v, 4);
-}
-
-static uint64_t
-get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return be64toh(v);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return be32toh(v);
-}
 
 size_t
 record_open(struct buf *b, enum record_type type)
@@ -57,7 +26,7 @@ record_close(struct buf *b, size_t at)
 		return;
 	assert(b->n - at >= RECORD_FRAME);
 	assert(b->n - at - RECORD_FRAME <= RECORD_MAX + RECORD_BODY_HEAD);
-	put32(b->p + at, (uint32_t)(b->n - at - RECORD_FRAME));
+	bytes_put32(b->p + at, (uint32_t)(b->n - at - RECORD_FRAME));
 }
 
 bool
@@ -89,7 +58,7 @@ record_body_head_put(struct buf *b, const struct record_body *r)
 	wire_put_u32(b, (uint32_t)r->in_file << 24);
 	buf_put(b, r->summary);
 	if (!b->failed)
-		put32(b->p + at, (uint32_t)n);
+		bytes_put32(b->p + at, (uint32_t)n);
 }
 
 void
@@ -141,11 +110,11 @@ record_entry_put(struct buf *b, const struct record_entry *e)
 
 	if (p == NULL)
 		return;
-	put64(p, e->body);
-	put64(p + 8, e->thread);
-	put64(p + 16, (uint64_t)e->date);
-	put32(p + 24, e->size);
-	put32(p + 28, (uint32_t)(uint16_t)e->zone << 16);
+	bytes_put64(p, e->body);
+	bytes_put64(p + 8, e->thread);
+	bytes_put64(p + 16, (uint64_t)e->date);
+	bytes_put32(p + 24, e->size);
+	bytes_put32(p + 28, (uint32_t)(uint16_t)e->zone << 16);
 	b->n += RECORD_ENTRY;
 }
 
@@ -171,11 +140,11 @@ record_entry(const struct record_message *r, uint32_t i)
 	const uint8_t *p = r->entries.p + (size_t)i * RECORD_ENTRY;
 
 	return (struct record_entry){
-		.body = get64(p),
-		.thread = get64(p + 8),
-		.date = (int64_t)get64(p + 16),
-		.size = get32(p + 24),
-		.zone = (int16_t)(get32(p + 28) >> 16),
+		.body = bytes_get64(p),
+		.thread = bytes_get64(p + 8),
+		.date = (int64_t)bytes_get64(p + 16),
+		.size = bytes_get32(p + 24),
+		.zone = (int16_t)(bytes_get32(p + 28) >> 16),
 	};
 }
 
@@ -188,8 +157,8 @@ put_runs(struct buf *b, const struct uid_run *runs, size_t n)
 	if ((p = buf_reserve(b, n * 8)) == NULL)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		put32(p + i * 8, runs[i].lo);
-		put32(p + i * 8 + 4, runs[i].hi);
+		bytes_put32(p + i * 8, runs[i].lo);
+		bytes_put32(p + i * 8 + 4, runs[i].hi);
 	}
 	b->n += n * 8;
 }
@@ -220,7 +189,7 @@ record_run(struct view runs, uint32_t i)
 {
 	const uint8_t *p = runs.p + (size_t)i * 8;
 
-	return (struct uid_run){ get32(p), get32(p + 4) };
+	return (struct uid_run){ bytes_get32(p), bytes_get32(p + 4) };
 }
 
 size_t

@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <dirent.h>
-#include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -706,35 +706,15 @@ vdb_key(enum vdb_kind kind)
 void
 vdb_key_u32(struct vdb_key *k, uint32_t v)
 {
-	v = htobe32(v);
-	memcpy(k->p + k->n, &v, 4);
+	bytes_put32(k->p + k->n, v);
 	k->n += 4;
 }
 
 void
 vdb_key_u64(struct vdb_key *k, uint64_t v)
 {
-	v = htobe64(v);
-	memcpy(k->p + k->n, &v, 8);
+	bytes_put64(k->p + k->n, v);
 	k->n += 8;
-}
-
-uint32_t
-vdb_get_u32(const void *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return be32toh(v);
-}
-
-uint64_t
-vdb_get_u64(const void *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return be64toh(v);
 }
 
 static MDB_val

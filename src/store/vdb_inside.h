@@ -35,8 +35,6 @@ struct vdb_key {
 struct vdb_key vdb_key(enum vdb_kind kind);
 void vdb_key_u32(struct vdb_key *k, uint32_t v);
 void vdb_key_u64(struct vdb_key *k, uint64_t v);
-uint32_t vdb_get_u32(const void *p);
-uint64_t vdb_get_u64(const void *p);
 
 struct vdb_pending {
 	uint64_t version;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
 /* The lists of the view: changes of flags, bodies, keywords, other entries. */
@@ -40,7 +41,7 @@ gather_oldest(void *ctx, struct view key, struct view value A_UNUSED)
 {
 	struct oldest_changes *x = ctx;
 
-	x->version[x->n++] = vdb_get_u64(key.p + 5);
+	x->version[x->n++] = bytes_get64(key.p + 5);
 	return x->n == sizeof x->version / sizeof x->version[0];
 }
 
@@ -214,7 +215,7 @@ static int
 each_body(void *ctx, struct view key, struct view value)
 {
 	const struct each_body *e = ctx;
-	uint64_t first = vdb_get_u64(key.p + 1) * VDB_SLOTS;
+	uint64_t first = bytes_get64(key.p + 1) * VDB_SLOTS;
 	struct vdb_body b;
 	int r;
 

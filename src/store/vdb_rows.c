@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
 /*
@@ -156,7 +157,7 @@ take_id(void *ctx, struct view key, struct view value A_UNUSED)
 {
 	if (key.n < 4)
 		return -ESTALE;
-	*(uint32_t *)ctx = vdb_get_u32(key.p + key.n - 4);
+	*(uint32_t *)ctx = bytes_get32(key.p + key.n - 4);
 	return 1;
 }
 
@@ -200,7 +201,7 @@ gather_child(void *ctx, struct view key, struct view value A_UNUSED)
 		x->cap = x->cap == 0 ? 16 : x->cap * 2;
 		x->id = xrealloc(x->id, x->cap, sizeof *x->id);
 	}
-	x->id[x->n++] = vdb_get_u32(key.p + key.n - 4);
+	x->id[x->n++] = bytes_get32(key.p + key.n - 4);
 	return 0;
 }
 
@@ -385,7 +386,7 @@ find_block(void *ctx, struct view key, struct view value)
 	if (value.n != sizeof(struct vdb_bits))
 		return -ESTALE;
 	memcpy(&count, value.p + offsetof(struct vdb_bits, count), 4);
-	f->block = vdb_get_u32(key.p + 5);
+	f->block = bytes_get32(key.p + 5);
 	return count > 0;
 }
 
@@ -910,7 +911,7 @@ each_gone(void *ctx, struct view key, struct view value)
 	if (key.n != 13 || !gone_parse(value, &time, &g, &n))
 		return -ESTALE;
 	return e->fn(
-	    e->ctx, vdb_get_u32(key.p + 1), vdb_get_u64(key.p + 5), time, g, n);
+	    e->ctx, bytes_get32(key.p + 1), bytes_get64(key.p + 5), time, g, n);
 }
 
 int
@@ -1139,7 +1140,7 @@ vdb_rows(struct vdb_txn *t, uint32_t mailbox, uint32_t lo, uint32_t hi,
 static int
 uids_out(void *ctx, struct view key, struct view value)
 {
-	uint32_t base = vdb_get_u32(key.p + 5) * VDB_BLOCK;
+	uint32_t base = bytes_get32(key.p + 5) * VDB_BLOCK;
 	struct vdb_bits bits;
 
 	if (value.n != sizeof bits)

@@ -1,8 +1,9 @@
-/* view, buf, num, utf8, base64 */
+/* view, bytes, buf, num, utf8, base64 */
 #include <stdlib.h>
 
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/num.h"
 #include "base/utf8.h"
 #include "tap.h"
@@ -21,6 +22,26 @@ test_view(void)
 	tap_ok(view_eq_ci(v, VIEW_LIT("HELLO")), "eq_ci");
 	tap_ok(!view_eq_ci(VIEW_LIT("@"), VIEW_LIT("`")), "letters only");
 	tap_ok(view_eq((struct view){ 0 }, VIEW_LIT("")), "empty is empty");
+}
+
+static void
+test_fixed(void)
+{
+	uint8_t p[10];
+
+	memset(p, 0xee, sizeof(p));
+	bytes_put32(p + 1, 0x01020304);
+	tap_ok(memcmp(p, "\xee\1\2\3\4\xee", 6) == 0,
+	    "four bytes, big-endian, unaligned");
+	tap_ok(bytes_get32(p + 1) == 0x01020304, "and back");
+	bytes_put64(p + 1, UINT64_C(0x0807060504030201));
+	tap_ok(memcmp(p, "\xee\x8\7\6\5\4\3\2\1\xee", 10) == 0,
+	    "eight bytes, big-endian, unaligned");
+	tap_ok(bytes_get64(p + 1) == UINT64_C(0x0807060504030201), "and back");
+	bytes_put32(p, UINT32_MAX);
+	bytes_put64(p + 2, UINT64_MAX);
+	tap_ok(bytes_get32(p) == UINT32_MAX && bytes_get64(p + 2) == UINT64_MAX,
+	    "the largest numbers");
 }
 
 static void
@@ -233,6 +254,7 @@ int
 main(void)
 {
 	test_view();
+	test_fixed();
 	test_buf();
 	test_num();
 	test_num_dec();
