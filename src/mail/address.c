@@ -8,6 +8,8 @@
 
 #include "mail/address.h"
 
+#include "mail/cfws.h"
+
 #define LITERAL_MAX 256 /* bytes of a domain-literal */
 
 enum lexeme { LEX_END, LEX_BLANK, LEX_COMMENT, LEX_QUOTED, LEX_TEXT, LEX_CHAR };
@@ -21,12 +23,6 @@ struct parser {
 	bool full;
 	bool no_quotes; /* an open quote never closes: they are text now */
 };
-
-static bool
-is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 static bool
 is_text(uint8_t c)
@@ -89,8 +85,8 @@ lex(struct view v, bool *no_quotes, size_t *n)
 	*n = 1;
 	if (v.n == 0)
 		return LEX_END;
-	if (is_blank(v.p[0])) {
-		while (*n < v.n && is_blank(v.p[*n]))
+	if (cfws_is_blank(v.p[0])) {
+		while (*n < v.n && cfws_is_blank(v.p[*n]))
 			(*n)++;
 		return LEX_BLANK;
 	}
@@ -144,9 +140,9 @@ is_clean(struct view v)
 static struct view
 trim(struct view v)
 {
-	while (v.n > 0 && is_blank(v.p[0]))
+	while (v.n > 0 && cfws_is_blank(v.p[0]))
 		view_skip(&v, 1);
-	while (v.n > 0 && is_blank(v.p[v.n - 1]))
+	while (v.n > 0 && cfws_is_blank(v.p[v.n - 1]))
 		v.n--;
 	return v;
 }
@@ -344,7 +340,7 @@ take_route(struct parser *ps, struct address *d)
 static void
 skip_blanks(struct parser *ps)
 {
-	while (ps->in.n > 0 && is_blank(ps->in.p[0]))
+	while (ps->in.n > 0 && cfws_is_blank(ps->in.p[0]))
 		view_skip(&ps->in, 1);
 }
 

@@ -6,6 +6,7 @@
 
 #include "mail/encoded.h"
 
+#include "mail/cfws.h"
 #include "mail/charset.h"
 #include "mail/header.h"
 #include "mail/transfer.h"
@@ -17,12 +18,6 @@ struct word {
 	struct view text;
 	size_t n; /* of the whole */
 };
-
-static bool
-is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 /* Characters up to the next '?', none of them a blank unless allowed. */
 static bool
@@ -144,7 +139,7 @@ static bool
 all_blank(struct view v)
 {
 	for (size_t i = 0; i < v.n; i++)
-		if (!is_blank(v.p[i]))
+		if (!cfws_is_blank(v.p[i]))
 			return false;
 	return true;
 }
@@ -216,26 +211,6 @@ encoded_decode(struct view text, struct buf *out)
 	buf_fini(&r.raw);
 }
 
-/* Comments and blanks between the parts of a parameter. */
-static void
-skip_cfws(struct view *v)
-{
-	size_t depth = 0;
-
-	for (; v->n > 0; view_skip(v, 1)) {
-		uint8_t c = v->p[0];
-
-		if (depth > 0 && c == '\\' && v->n > 1)
-			view_skip(v, 1);
-		else if (c == '(')
-			depth++;
-		else if (c == ')' && depth > 0)
-			depth--;
-		else if (depth == 0 && !is_blank(c))
-			return;
-	}
-}
-
 /* Quoted value; without an end it reaches to the next ';' or the end. */
 static struct view
 take_quoted(struct view *in)
@@ -267,7 +242,7 @@ take_bare(struct view *in)
 	struct view v = *in;
 
 	while (n < v.n && v.p[n] != ';' &&
-	    !(v.p[n] == '(' && n > 0 && is_blank(v.p[n - 1])))
+	    !(v.p[n] == '(' && n > 0 && cfws_is_blank(v.p[n - 1])))
 		n++;
 	view_skip(in, n);
 	return header_trim(view_sub(v, 0, n));
@@ -287,25 +262,25 @@ encoded_next_param(struct view *rest, struct encoded_param *out)
 	size_t n;
 
 	for (;;) {
-		skip_cfws(&v);
+		cfws_skip(&v);
 		while (v.n > 0 && v.p[0] == ';') {
 			view_skip(&v, 1);
-			skip_cfws(&v);
+			cfws_skip(&v);
 		}
 		if (v.n == 0)
 			break;
 		for (n = 0; n < v.n && v.p[n] != '=' && v.p[n] != ';' &&
-		     !is_blank(v.p[n]) && v.p[n] != '(';)
+		     !cfws_is_blank(v.p[n]) && v.p[n] != '(';)
 			n++;
 		out->name = view_sub(v, 0, n);
 		view_skip(&v, n);
-		skip_cfws(&v);
+		cfws_skip(&v);
 		if (n == 0 || v.n == 0 || v.p[0] != '=') {
 			skip_to_semicolon(&v); /* no parameter: skip it */
 			continue;
 		}
 		view_skip(&v, 1);
-		skip_cfws(&v);
+		cfws_skip(&v);
 		out->quoted = v.n > 0 && v.p[0] == '"';
 		out->value = out->quoted ? take_quoted(&v) : take_bare(&v);
 		*rest = v;

@@ -10,6 +10,7 @@
 
 #include "mail/mime.h"
 
+#include "mail/cfws.h"
 #include "mail/encoded.h"
 #include "mail/header.h"
 
@@ -56,15 +57,9 @@ static const struct mime_param default_charset = {
 };
 
 static bool
-is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool
 is_blank_or_end(struct view v, size_t at)
 {
-	return at >= v.n || is_blank(v.p[at]);
+	return at >= v.n || cfws_is_blank(v.p[at]);
 }
 
 /*
@@ -197,37 +192,18 @@ is_token(uint8_t c)
 	    memchr("()<>@,;:\\\"/[]?=", c, 15) == NULL;
 }
 
-static void
-skip_cfws(struct view *v)
-{
-	size_t depth = 0;
-
-	for (; v->n > 0; view_skip(v, 1)) {
-		uint8_t c = v->p[0];
-
-		if (depth > 0 && c == '\\' && v->n > 1)
-			view_skip(v, 1);
-		else if (c == '(')
-			depth++;
-		else if (c == ')' && depth > 0)
-			depth--;
-		else if (depth == 0 && !is_blank(c))
-			return;
-	}
-}
-
 static struct view
 take_token(struct view *v)
 {
 	struct view t;
 	size_t n = 0;
 
-	skip_cfws(v);
+	cfws_skip(v);
 	while (n < v->n && is_token(v->p[n]))
 		n++;
 	t = view_sub(*v, 0, n);
 	view_skip(v, n);
-	skip_cfws(v);
+	cfws_skip(v);
 	return t;
 }
 
@@ -304,7 +280,7 @@ set_encoding(struct mime_part *p, struct view value)
 	struct view v = value;
 
 	if (v.n > 0)
-		skip_cfws(&v);
+		cfws_skip(&v);
 	if (v.n > 0 && v.p[0] == '"')
 		view_skip(&v, 1);
 	v = take_token(&v);
