@@ -1,5 +1,6 @@
 /*
- * Charsets through iconv. The names are a closed list: it says what writers
+ * Charsets through constant tables (charset_table.h) where there are some, else
+ * through iconv. The names are a closed list: it says what writers
  * mean by a name rather than what a registry says, and a sandboxed process can
  * open only what was loaded before.
  *
@@ -16,15 +17,17 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "mail/charset_table.h"
 
 #define HELD_MAX 32
 #define PIECE 2048 /* bytes converted at a time */
 
-enum charset_form { FORM_UTF8, FORM_ICONV, FORM_JIS };
+enum charset_form { FORM_UTF8, FORM_CODE, FORM_JIS };
 
 struct charset {
 	enum charset_form form;
-	iconv_t cd;
+	const struct charset_table *table; /* of FORM_CODE and FORM_JIS, or */
+	iconv_t cd;                        /* this; (iconv_t)-1: none */
 	uint8_t held[HELD_MAX]; /* the start of a character, or of an escape */
 	size_t held_n;
 	/* FORM_JIS */
@@ -226,6 +229,15 @@ find(struct view name)
 	return i;
 }
 
+static const struct charset_table *
+table_of(const char *code)
+{
+	for (size_t i = 0; i < charset_table_count; i++)
+		if (strcmp(charset_tables[i].code, code) == 0)
+			return &charset_tables[i];
+	return NULL;
+}
+
 bool
 charset_is_known(struct view name)
 {
@@ -250,9 +262,11 @@ charset_open(struct view name, struct charset **out)
 	c->cd = (iconv_t)-1;
 	c->set = '(';
 	if (charsets[i].code != NULL) {
-		c->form = charsets[i].code == JIS ? FORM_JIS : FORM_ICONV;
-		c->cd = iconv_open("UTF-8", charsets[i].code);
-		if (c->cd == (iconv_t)-1) {
+		c->form = charsets[i].code == JIS ? FORM_JIS : FORM_CODE;
+		c->table = table_of(charsets[i].code);
+		if (c->table == NULL)
+			c->cd = iconv_open("UTF-8", charsets[i].code);
+		if (c->table == NULL && c->cd == (iconv_t)-1) {
 			charset_close(&c);
 			return CHARSET_UNKNOWN;
 		}
@@ -384,6 +398,74 @@ charset_put_utf8(struct view in, struct buf *out)
 		put_replacement(out);
 }
 
+/* A code point below 0x10000 that is no surrogate; NUL and 0 (there is none)
+ * become U+FFFD. */
+static size_t
+put_code(uint16_t code, uint8_t *o)
+{
+	if (code == 0)
+		code = 0xfffd;
+	if (code < 0x80) {
+		o[0] = (uint8_t)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		o[0] = (uint8_t)(0xc0 | code >> 6);
+		o[1] = (uint8_t)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	o[0] = (uint8_t)(0xe0 | code >> 12);
+	o[1] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+	o[2] = (uint8_t)(0x80 | (code & 0x3f));
+	return 3;
+}
+
+/* The character at in (not empty), *used its length; where it is none that
+ * is 1 and the answer 0. *used 0: it is cut. */
+static uint16_t
+table_take(const struct charset_table *t, struct view in, size_t *used)
+{
+	uint16_t node = t->root;
+
+	for (size_t i = 0; i < in.n; i++) {
+		const struct charset_node *n = &charset_nodes[node];
+		unsigned b = (unsigned)in.p[i] - n->lo;
+		uint16_t code = b < n->n ? charset_rows[n->at + b] : 0;
+
+		if (code == 0 ||
+		    (unsigned)code - CHARSET_CHILD >= CHARSET_CHILDREN) {
+			*used = code == 0 ? 1 : i + 1;
+			return code;
+		}
+		node = (uint16_t)(code - CHARSET_CHILD);
+	}
+	*used = 0;
+	return 0;
+}
+
+/* As iconv_put() below. */
+static size_t
+table_put(const struct charset *c, struct view in, struct buf *out)
+{
+	uint8_t to[PIECE];
+	size_t n = 0, used;
+
+	while (in.n > 0) {
+		uint16_t code = table_take(c->table, in, &used);
+
+		if (used == 0)
+			break;
+		view_skip(&in, used);
+		n += put_code(code, to + n);
+		if (n > sizeof(to) - 4) {
+			buf_put(out, (struct view){ to, n });
+			n = 0;
+		}
+	}
+	buf_put(out, (struct view){ to, n });
+	return in.n;
+}
+
 /* Feed a piece that may start with what was held; the same for the end. */
 static size_t
 iconv_put(struct charset *c, struct view in, struct buf *out)
@@ -411,6 +493,15 @@ iconv_put(struct charset *c, struct view in, struct buf *out)
 	return 0;
 }
 
+/* What is left is the start of a character. */
+static size_t
+put_piece(struct charset *c, struct view in, struct buf *out)
+{
+	if (c->form == FORM_UTF8)
+		return utf8_put(in, out);
+	return c->table != NULL ? table_put(c, in, out) : iconv_put(c, in, out);
+}
+
 /* Put in front what the last piece left over. */
 static void
 put_held(struct charset *c, struct view in, struct buf *out)
@@ -424,13 +515,11 @@ put_held(struct charset *c, struct view in, struct buf *out)
 		memcpy(joined, c->held, n);
 		joined[n++] = in.p[0];
 		view_skip(&in, 1);
-		left = c->form == FORM_UTF8
-		    ? utf8_put((struct view){ joined, n }, out)
-		    : iconv_put(c, (struct view){ joined, n }, out);
+		left = put_piece(c, (struct view){ joined, n }, out);
 		memcpy(c->held, joined + n - left, left);
 		c->held_n = left;
 	}
-	left = c->form == FORM_UTF8 ? utf8_put(in, out) : iconv_put(c, in, out);
+	left = put_piece(c, in, out);
 	if (left > 0) {
 		memcpy(c->held, in.p + in.n - left, left);
 		c->held_n = left;
@@ -656,11 +745,12 @@ charset_put_guess(struct view in, struct buf *out)
 		charset_put_utf8(in, out);
 }
 
-/* The code of entry i, unless an earlier entry has the same. */
+/* The code of entry i, unless it needs no iconv or an earlier entry has the
+ * same. */
 static const char *
 first_code(size_t i)
 {
-	if (charsets[i].code == NULL)
+	if (charsets[i].code == NULL || table_of(charsets[i].code) != NULL)
 		return NULL;
 	for (size_t k = 0; k < i; k++)
 		if (charsets[k].code != NULL &&

@@ -53,8 +53,8 @@ void charset_put_guess(struct view in, struct buf *out);
 
 /*
  * glibc loads a converter's module when it is first opened, which a sandbox
- * without files would forbid. Open every converter of our list once and keep
- * it: call before the sandbox, let it live as long as the process (children
+ * without files would forbid. Open every converter of our list that is not a
+ * table of our own (charset_table.h) once and keep it: call before the sandbox, let it live as long as the process (children
  * of a fork inherit it). n: out; how many could be opened; may be NULL.
  */
 struct charset_kept;
