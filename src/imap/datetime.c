@@ -1,41 +1,13 @@
-/* Dates of the protocol. Days are counted as in Howard Hinnant's well-known
- * method: years begin in March, 400 of them are 146097 days. */
+/* Dates of the protocol; mail/date.h knows the calendar. */
 
 #include "imap/datetime.h"
 
-#include <stdio.h>
+#include "mail/date.h"
 
 static const struct view months[] = { VIEW_LIT("Jan"), VIEW_LIT("Feb"),
 	VIEW_LIT("Mar"), VIEW_LIT("Apr"), VIEW_LIT("May"), VIEW_LIT("Jun"),
 	VIEW_LIT("Jul"), VIEW_LIT("Aug"), VIEW_LIT("Sep"), VIEW_LIT("Oct"),
 	VIEW_LIT("Nov"), VIEW_LIT("Dec") };
-
-int32_t
-datetime_days(int32_t year, unsigned month, unsigned day)
-{
-	int32_t y = month <= 2 ? year - 1 : year;
-	int32_t era = (y >= 0 ? y : y - 399) / 400;
-	int32_t yoe = y - era * 400;
-	int32_t m = (int32_t)(month + 9) % 12;
-	int32_t doy = (153 * m + 2) / 5 + (int32_t)day - 1;
-
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static void
-civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
-{
-	int64_t z = days + 719468;
-	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-	int64_t doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	int64_t mp = (5 * doy + 2) / 153;
-
-	*day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
-	*month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
-	*year = yoe + era * 400 + (*month <= 2);
-}
 
 static bool
 take_octet(struct view *in, char c)
@@ -84,8 +56,8 @@ take_month_year(struct view *in, unsigned day, int32_t *days)
 	if (!take_octet(in, '-') || !take_month(in, &m) ||
 	    !take_octet(in, '-') || !take_digits(in, 4, 4, &y) || day == 0)
 		return false;
-	*days = datetime_days((int32_t)y, m, day);
-	return *days < datetime_days((int32_t)y + (m == 12), m % 12 + 1, 1);
+	*days = (int32_t)date_days((int)y, (int)m, (int)day);
+	return *days < date_days((int)y + (m == 12), (int)(m % 12 + 1), 1);
 }
 
 /* date-text = date-day "-" date-month "-" date-year */
@@ -163,15 +135,15 @@ datetime_put(struct buf *b, int64_t t, int16_t zone)
 {
 	unsigned z = (unsigned)(zone < 0 ? -zone : zone);
 	int64_t days, second, year;
-	unsigned month, day;
+	int month, day;
 
 	t = t < T_MIN - 86400 * 5 ? T_MIN : t > T_MAX ? T_MAX : t;
 	t += zone * 60;
 	t = t < T_MIN ? T_MIN : t > T_MAX ? T_MAX : t;
 	days = t / 86400 - (t % 86400 < 0);
 	second = t - days * 86400;
-	civil(days, &year, &month, &day);
-	buf_printf(b, "\"%2u-%.3s-%04u %02u:%02u:%02u %c%02u%02u\"", day,
+	date_civil(days, &year, &month, &day);
+	buf_printf(b, "\"%2d-%.3s-%04u %02u:%02u:%02u %c%02u%02u\"", day,
 	    (const char *)months[month - 1].p, (unsigned)year,
 	    (unsigned)(second / 3600), (unsigned)(second / 60 % 60),
 	    (unsigned)(second % 60), zone < 0 ? '-' : '+', z / 60 % 100,

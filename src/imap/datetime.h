@@ -5,10 +5,6 @@
 #include "base/buf.h"
 #include "base/view.h"
 
-/* Days from 1970-01-01 to a day of the Gregorian calendar (proleptic).
- * month 1..12, day 1..31; a day the month has not runs into the next. */
-int32_t datetime_days(int32_t year, unsigned month, unsigned day) A_MUST_USE;
-
 /* date-text (RFC 9051 section 9), "1-Feb-1994", at the start of *in: to days
  * since 1970-01-01. *in is moved past it, or left alone on failure. */
 bool datetime_take_date(struct view *in, int32_t *days) A_MUST_USE;

@@ -78,9 +78,8 @@ date_days(int year, int month, int day)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
-/* The reverse of date_days(). */
-static void
-civil(int64_t days, int64_t *year, int *month, int *day)
+void
+date_civil(int64_t days, int64_t *year, int *month, int *day)
 {
 	int64_t z = days + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -296,7 +295,7 @@ break_down(struct date d)
 	int64_t rest =
 	    d.seconds - days * DAY_SECONDS + (int64_t)d.zone_minutes * 60;
 
-	civil(days, &b.year, &b.month, &b.day);
+	date_civil(days, &b.year, &b.month, &b.day);
 	if (b.year < 0)
 		b.year = 0;
 	if (b.year > 9999)
@@ -377,23 +376,6 @@ date_format(struct date d, struct buf *out)
 }
 
 void
-date_format_imap(struct date d, struct buf *out)
-{
-	struct broken b = break_down(d = bounded(d));
-
-	if (b.day < 10)
-		buf_put_byte(out, ' ');
-	put_digits(out, b.day, b.day < 10 ? 1 : 2);
-	buf_put_byte(out, '-');
-	put_name(out, month_names, b.month - 1);
-	buf_put_byte(out, '-');
-	put_digits(out, b.year, 4);
-	buf_put_byte(out, ' ');
-	put_clock(out, &b);
-	put_zone(out, d.zone_minutes);
-}
-
-void
 date_format_asctime(int64_t seconds, struct buf *out)
 {
 	struct broken b = break_down(bounded((struct date){ seconds, 0 }));
@@ -407,99 +389,4 @@ date_format_asctime(int64_t seconds, struct buf *out)
 	put_clock(out, &b);
 	buf_put_byte(out, ' ');
 	put_digits(out, b.year, 4);
-}
-
-/* A fixed number of digits. */
-static bool
-take_fixed(struct view *in, size_t digits, int *out)
-{
-	struct view v = view_sub(*in, 0, digits);
-	size_t n;
-
-	*out = take_digits(&v, &n);
-	if (n != digits)
-		return false;
-	view_skip(in, digits);
-	return true;
-}
-
-static bool
-take_byte(struct view *in, uint8_t c)
-{
-	if (in->n == 0 || in->p[0] != c)
-		return false;
-	view_skip(in, 1);
-	return true;
-}
-
-static int
-month_days(int year, int month)
-{
-	if (month == 2)
-		return 28 +
-		    ((year % 4 == 0 && year % 100 != 0) || year % 400 == 0);
-	return 30 +
-	    (month == 4 || month == 6 || month == 9 || month == 11 ? 0 : 1);
-}
-
-/* date-day "-" date-month "-" date-year, or with date-day-fixed */
-static bool
-take_imap_day(struct view *in, int64_t *days)
-{
-	struct view v = *in;
-	int day, month, year;
-
-	if (take_byte(&v, ' ')) {
-		if (!take_fixed(&v, 1, &day))
-			return false;
-	} else if (!take_fixed(&v, 2, &day) && !take_fixed(&v, 1, &day))
-		return false;
-	if (!take_byte(&v, '-') || (month = month_of(view_sub(v, 0, 3))) < 0)
-		return false;
-	view_skip(&v, 3);
-	if (!take_byte(&v, '-') || !take_fixed(&v, 4, &year) || day < 1 ||
-	    day > month_days(year, month))
-		return false;
-	*days = date_days(year, month, day);
-	*in = v;
-	return true;
-}
-
-bool
-date_parse_imap(struct view text, struct date *out)
-{
-	struct view v = text;
-	int64_t days;
-	int h, m, s, zh, zm;
-	bool west;
-
-	if (!take_imap_day(&v, &days) || !take_byte(&v, ' ') ||
-	    !take_fixed(&v, 2, &h) || !take_byte(&v, ':') ||
-	    !take_fixed(&v, 2, &m) || !take_byte(&v, ':') ||
-	    !take_fixed(&v, 2, &s) || !take_byte(&v, ' ') || v.n == 0)
-		return false;
-	west = v.p[0] == '-';
-	if (!west && v.p[0] != '+')
-		return false;
-	view_skip(&v, 1);
-	if (!take_fixed(&v, 2, &zh) || !take_fixed(&v, 2, &zm) || v.n != 0)
-		return false;
-	if (h > 23 || m > 59 || s > 60 || zh > 23 || zm > 59)
-		return false;
-	out->zone_minutes = (zh * 60 + zm) * (west ? -1 : 1);
-	out->seconds = days * DAY_SECONDS + h * 3600 + m * 60 + s -
-	    (int64_t)out->zone_minutes * 60;
-	return true;
-}
-
-bool
-date_parse_day(struct view text, int64_t *day)
-{
-	struct view v = text;
-
-	if (v.n >= 2 && v.p[0] == '"' && v.p[v.n - 1] == '"')
-		v = view_sub(v, 1, v.n - 2);
-	if (v.n > 0 && v.p[0] == ' ')
-		return false;
-	return take_imap_day(&v, day) && v.n == 0;
 }

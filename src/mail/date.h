@@ -23,22 +23,14 @@ bool date_parse(struct view value, struct date *out) A_MUST_USE;
 void date_format(struct date d, struct buf *out);
 #define DATE_RFC5322_MAX 31
 
-/* IMAP date-time without its quotes, " 1-Jan-2024 00:00:00 +0000" (RFC 9051
- * section 9): exactly 26 bytes, a real day. One digit without the blank is
- * taken too. */
-bool date_parse_imap(struct view text, struct date *out) A_MUST_USE;
-/* Always 26 bytes; years outside 0..9999 are clipped to that. */
-void date_format_imap(struct date d, struct buf *out);
-#define DATE_IMAP_SIZE 26
-
-/* IMAP date, "1-Feb-1994" or "01-Feb-1994", with or without double quotes
- * (RFC 9051 section 9). day: days since 1970-01-01. */
-bool date_parse_day(struct view text, int64_t *day) A_MUST_USE;
 /* The day a date was written on, "disregarding time and timezone" (RFC 9051
  * section 6.4.4): compare with SENTBEFORE, BEFORE and the like. */
 int64_t date_day(struct date d) A_MUST_USE;
-/* Days since 1970-01-01 of a Gregorian day; month 1..12. */
+/* Days since 1970-01-01 of a day of the Gregorian calendar, carried on in both
+ * directions; month 1..12. A day that the month has not runs into the next. */
 int64_t date_days(int year, int month, int day) A_MUST_USE;
+/* The reverse: year, month 1..12 and day 1..31 of a day counted so. */
+void date_civil(int64_t days, int64_t *year, int *month, int *day);
 
 /* From_ line's asctime form in UTC, "Sun Jan  6 07:08:41 2002" (RFC 4155);
  * 24 bytes for years up to 9999. */

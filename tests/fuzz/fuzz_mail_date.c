@@ -13,13 +13,6 @@ check(struct date d)
 	buf_init(&b, 100);
 	if (d.zone_minutes < -1439 || d.zone_minutes > 1439)
 		abort();
-	date_format_imap(d, &b);
-	if (b.n != DATE_IMAP_SIZE)
-		abort();
-	if (!date_parse_imap(buf_view(&b), &back) ||
-	    back.seconds != d.seconds || back.zone_minutes != d.zone_minutes)
-		abort();
-	buf_clear(&b);
 	date_format(d, &b);
 	if (b.n > DATE_RFC5322_MAX)
 		abort();
@@ -34,16 +27,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct view in = { data, size };
 	struct date d;
-	int64_t day;
 
 	if (date_parse(in, &d))
 		check(d);
-	if (date_parse_imap(in, &d)) {
-		if (size < DATE_IMAP_SIZE - 1 || size > DATE_IMAP_SIZE)
-			abort();
-		check(d);
-	}
-	if (date_parse_day(in, &day) && (size < 10 || size > 13))
-		abort();
 	return 0;
 }

@@ -18,6 +18,10 @@ static const struct {
 	{ "29-Feb-1900 00:00:00 +0000", false, 0, 0 },
 	{ "31-Apr-1999 00:00:00 +0000", false, 0, 0 },
 	{ "00-Jan-1970 00:00:00 +0000", false, 0, 0 },
+	{ "32-Jan-2024 00:00:00 +0000", false, 0, 0 },
+	{ "001-Jan-2024 00:00:00 +0000", false, 0, 0 },
+	{ " 11-Jan-2024 00:00:00 +0000", false, 0, 0 },
+	{ "10 Jan 2024 00:00:00 +0000", false, 0, 0 },
 	{ "01-Foo-1970 00:00:00 +0000", false, 0, 0 },
 	{ "01-Jan-70 00:00:00 +0000", false, 0, 0 },
 	{ "01-Jan-1970 24:00:00 +0000", false, 0, 0 },
@@ -52,17 +56,23 @@ static void
 test_days(void)
 {
 	struct view in = VIEW_LIT("1-feb-1994x"), bad = VIEW_LIT("1-Feb-199");
+	static const char *const none[] = { "", "\"", "29-Feb-2023", "1-Feb-94",
+		" 1-Feb-1994", "0-Feb-1994", "-Feb-1994" };
 	int32_t days = 0;
 
 	tap_ok(datetime_take_date(&in, &days) && days == 8797 && in.n == 1,
 	    "date: %d", (int)days);
 	tap_ok(!datetime_take_date(&bad, &days) && bad.n == 9,
 	    "left alone on failure");
-	tap_ok(datetime_days(1970, 1, 1) == 0 &&
-		datetime_days(1969, 12, 31) == -1 &&
-		datetime_days(2000, 3, 1) == 11017 &&
-		datetime_days(0, 3, 1) == -719468,
-	    "days");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		struct view v = view_str(none[i]);
+
+		tap_ok(!datetime_take_date(&v, &days) && v.n == strlen(none[i]),
+		    "no date: \"%s\"", none[i]);
+	}
+	in = VIEW_LIT("29-Feb-2000");
+	tap_ok(datetime_take_date(&in, &days) && days == 11016 && in.n == 0,
+	    "a leap day");
 }
 
 static void
