@@ -1,6 +1,7 @@
 #include "proc/child.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include "base/fd.h"
 #include "proc/delivery.h"
 #include "proc/msg_session.h"
+#include "proc/peer.h"
 #include "session/session.h"
 
 /*
@@ -55,7 +57,6 @@ reset_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
-/* Make a directory for uid that is missing, and durable. */
 static int
 make_one(int at, const char *name, mode_t mode, struct why *w)
 {
@@ -64,12 +65,7 @@ make_one(int at, const char *name, mode_t mode, struct why *w)
 	const int e = errno;
 
 	(void)umask(mask);
-	errno = e;
-	if (made)
-		return fsync(at) == 0
-		    ? 0
-		    : why(w, -errno, "sync above accounts/%s", name);
-	return errno == EEXIST ? 0 : why(w, -errno, "mkdir %s", name);
+	return made || e == EEXIST ? 0 : why(w, -e, "mkdir %s", name);
 }
 
 /* One that was made and then not given away (a crash) is still ours. */
@@ -87,13 +83,12 @@ give_away(int at, const char *name, const struct msg_grant *g, struct why *w)
 	return 0;
 }
 
-/* accounts/<domain>/<user>, or accounts/<user>. */
+/* accounts/<domain>/<user>, or accounts/<user>. *domain: open, or -1. */
 static int
-make_directory(const struct child *c, struct why *w)
+make_directory(const struct child *c, int *domain, struct why *w)
 {
 	const struct msg_grant *g = &c->grant->m;
 	char path[MSG_GRANT_PATH_MAX + 1];
-	AUTO_CLOSE int domain = -1;
 	char *slash;
 	int r;
 
@@ -107,13 +102,27 @@ make_directory(const struct child *c, struct why *w)
 	*slash = '\0';
 	if ((r = make_one(c->accounts, path, 0711, w)) != 0)
 		return r;
-	domain = openat(
+	*domain = openat(
 	    c->accounts, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (domain == -1)
+	if (*domain == -1)
 		return why(w, -errno, "open %s", path);
-	if ((r = make_one(domain, slash + 1, 0700, w)) != 0)
+	if ((r = make_one(*domain, slash + 1, 0700, w)) != 0)
 		return r;
-	return c->setid ? give_away(domain, slash + 1, g, w) : 0;
+	return c->setid ? give_away(*domain, slash + 1, g, w) : 0;
+}
+
+/* What will be acknowledged in a new account needs its names on the disk, also
+ * when whoever made them died before this. */
+static int
+sync_names(const struct child *c, int domain, int dir, struct why *w)
+{
+	struct stat st;
+
+	if (fstatat(dir, "log", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if ((domain != -1 && fsync(domain) != 0) || fsync(c->accounts) != 0)
+		return why(w, -errno, "sync the names of a new account");
+	return 0;
 }
 
 static int
@@ -162,6 +171,57 @@ put_up_walls(const struct child *c, struct why *w)
 	unsigned up;
 
 	return sandbox_session(&s, &up, w);
+}
+
+/* Names of segments sort by age. True when name is a later one. */
+static bool
+is_later(const char *name, const char *than)
+{
+	size_t n = strlen(name);
+
+	return n > 4 && n < 64 && strcmp(name + n - 4, ".seg") == 0 &&
+	    strcmp(name, than) > 0;
+}
+
+static void
+find_tail(int log, char tail[64])
+{
+	union {
+		char bytes[4096];
+		struct dirent64 align;
+	} u;
+	ssize_t n;
+
+	tail[0] = '\0';
+	while ((n = getdents64(log, u.bytes, sizeof(u.bytes))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *d = (const void *)(u.bytes + at);
+
+			if (is_later(d->d_name, tail))
+				memcpy(tail, d->d_name, strlen(d->d_name) + 1);
+			at += d->d_reclen;
+		}
+}
+
+/* Leave the hub a way to see that the log has grown, should a writer die
+ * before it says so: a descriptor that can do nothing but fstat. */
+static void
+leave_watch(void)
+{
+	AUTO_CLOSE int log = openat(CHILD_FD_DIR, "log",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int tail = -1;
+	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE);
+	char name[64];
+
+	if (log == -1)
+		return;
+	find_tail(log, name);
+	if (name[0] == '\0' ||
+	    (tail = openat(log, name, O_PATH | O_CLOEXEC | O_NOFOLLOW)) == -1)
+		return;
+	msg_session_watch_put(&b);
+	(void)!fd_send(CHILD_FD_HUB, buf_view(&b), tail);
 }
 
 /* The first message of the hub, into p (MSG_MAX bytes); its length, or 0. */
@@ -231,6 +291,7 @@ serve(const struct child *c, struct log *log)
 
 	if (in.in.n == 0)
 		return CHILD_NO_START;
+	leave_watch();
 	if (c->grant->m.service == MSG_SERVICE_DELIVERY)
 		return run_delivery(c, log, &in);
 	return run_imap(c, log, &in);
@@ -239,18 +300,19 @@ serve(const struct child *c, struct log *log)
 static int
 confine(const struct child *c, struct why *w)
 {
-	int dir, r;
+	AUTO_CLOSE int domain = -1, dir = -1;
 
-	if (make_directory(c, w) != 0)
+	if (make_directory(c, &domain, w) != 0)
 		return CHILD_NO_ACCOUNT;
-	if (c->setid &&
-	    (r = sandbox_setid(c->grant->m.uid, c->grant->m.gid, w)) != 0)
+	if (c->setid && sandbox_setid(c->grant->m.uid, c->grant->m.gid, w) != 0)
 		return CHILD_NO_WALLS;
-	if (open_directory(c, &dir, w) != 0)
+	if (open_directory(c, &dir, w) != 0 ||
+	    sync_names(c, domain, dir, w) != 0)
 		return CHILD_NO_ACCOUNT;
-	if (arrange(c, dir, w) != 0 || put_up_walls(c, w) != 0)
+	if (arrange(c, dir, w) != 0)
 		return CHILD_NO_WALLS;
-	return CHILD_OK;
+	domain = dir = -1; /* closed by arrange() */
+	return put_up_walls(c, w) == 0 ? CHILD_OK : CHILD_NO_WALLS;
 }
 
 int

@@ -311,3 +311,26 @@ def test_delivery_process_killed(own_server):
     assert {code for _, code in done} <= {0, 75}
     assert all(got[s] == 1 for s, code in done if code == 0)
     assert max(got.values()) == 1
+
+
+def test_a_writer_that_told_nobody_is_noticed(own_server):
+    """It died between its commit and telling: the hub looks at the log by itself. Here the writer has no hub."""
+    server = own_server()
+    c = server.raw(server.demo)
+    assert c.append(b"INBOX", message("first")).startswith(b"OK")
+    i = server.raw(server.demo)
+    i.ok(b"SELECT INBOX")
+    i.begin(b"IDLE")
+    assert i.reply().startswith(b"+")
+    m = message("silent")
+    argv = [server.info["fumi"], "session", "--stdio", "--dir", "."]
+    owner = os.stat(server.demo.dir).st_uid
+    if owner != os.geteuid():
+        argv = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups", *argv]
+    r = subprocess.run(argv, input=b"a APPEND INBOX {%d+}\r\n%s\r\nb LOGOUT\r\n" % (len(m), m), capture_output=True,
+                       cwd=server.demo.dir)
+    assert b"a OK" in r.stdout, r
+    start = time.monotonic()
+    while i.reply() != b"* 2 EXISTS":
+        pass
+    assert time.monotonic() - start < 20
