@@ -186,8 +186,11 @@ place(int *from, const int *to, size_t n)
 static A_NORETURN void
 run(const struct master_child *c, int sock, int conf)
 {
-	int from[] = { c->m->null_fd, c->m->null_fd, sock, conf, c->m->log_fd };
-	static const int to[] = { 0, 1, START_FD_MASTER, START_FD_CONFIG,
+	/* words of libraries go to the log: whoever started a daemon may wait
+	 * for the end of what it writes */
+	int from[] = { c->m->null_fd, c->m->null_fd, c->m->log_fd, sock, conf,
+		c->m->log_fd };
+	static const int to[] = { 0, 1, 2, START_FD_MASTER, START_FD_CONFIG,
 		START_FD_LOG };
 	char path[4096], name[32], number[16], *env[16];
 	char *argv[] = { name, number, NULL };
