@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/why.h"
-#include "proc/auth_conf.h"
+#include "proc/users.h"
 
 #define PROGRESS_MS 100
 #define BAR_WIDTH 30
@@ -199,7 +199,7 @@ make_accounts(const struct conf *conf, const char *command, const char *path)
 	uint32_t uid, gid;
 	int fd;
 
-	if (!auth_conf_user(user, &uid, &gid))
+	if (users_find(user, &uid, &gid) == USERS_NONE)
 		return cli_fail(
 		    EX_CONFIG, command, "there is no user %s", user);
 	if (make_one(command, AT_FDCWD, path, 0711, uid, gid, &fd) != EX_OK)

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "proc/auth_conf.h"
 #include "proc/msg_admin.h"
+#include "proc/users.h"
 
 /*
  * All changes of one call are one transaction, made by the running auth or
@@ -239,7 +240,7 @@ become_auth(const struct account *a)
 
 	if (geteuid() != 0)
 		return EX_OK;
-	if (!auth_conf_user(user, &uid, &gid))
+	if (users_find(user, &uid, &gid) == USERS_NONE)
 		return complain(EX_CONFIG,
 		    "there is no user %s ([server] auth-user)", user);
 	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "proc/settings.h"
+#include "proc/users.h"
 
 /*
  * Peers and life of auth. Whatever comes before GO waits unread in its socket,
@@ -35,7 +36,8 @@ read_uids(struct auth *a)
 		user = conf_str(a->conf, "server", NULL, "forker-user");
 	a->fixed_uid = geteuid();
 	a->fixed_gid = getegid();
-	if (user != NULL && !auth_conf_user(user, &a->fixed_uid, &a->fixed_gid))
+	if (user != NULL &&
+	    users_find(user, &a->fixed_uid, &a->fixed_gid) == USERS_NONE)
 		log_say(a->log, LOG_FAILURES, "config", "there is no user %s",
 		    user);
 }
@@ -51,8 +53,8 @@ read_deliver_users(struct auth *a)
 
 	a->deliver_uids = 0;
 	for (size_t i = 0; i < n && a->deliver_uids < max; i++) {
-		if (auth_conf_user(
-			names[i], &a->deliver_uid[a->deliver_uids], &gid))
+		if (users_find(names[i], &a->deliver_uid[a->deliver_uids],
+			&gid) != USERS_NONE)
 			a->deliver_uids++;
 		else
 			log_say(a->log, LOG_FAILURES, "config",

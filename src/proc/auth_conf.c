@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/num.h"
 #include "proc/settings.h"
+#include "proc/users.h"
 
 const char *
 auth_conf_dir(const struct conf *c, struct buf *out)
@@ -24,36 +24,6 @@ auth_conf_dir(const struct conf *c, struct buf *out)
 	}
 	buf_put_byte(out, '\0');
 	return out->failed ? "" : (const char *)out->p;
-}
-
-/* As master has it (master_open.c): where the package's users do not exist,
- * numbers that Debian gives to nobody. */
-static const struct {
-	const char *name;
-	uint32_t id;
-} fallbacks[] = { { "fumi-auth", 64801 }, { "fumi-forker", 64804 } };
-
-bool
-auth_conf_user(const char *text, uint32_t *uid, uint32_t *gid)
-{
-	const struct passwd *pw;
-	uint64_t n;
-
-	if (num_parse(view_str(text), UINT32_MAX - 1, &n)) {
-		*uid = *gid = (uint32_t)n;
-		return true;
-	}
-	if ((pw = getpwnam(text)) != NULL) {
-		*uid = pw->pw_uid;
-		*gid = pw->pw_gid;
-		return true;
-	}
-	for (size_t i = 0; i < sizeof(fallbacks) / sizeof(fallbacks[0]); i++)
-		if (strcmp(text, fallbacks[i].name) == 0) {
-			*uid = *gid = fallbacks[i].id;
-			return true;
-		}
-	return false;
 }
 
 bool
@@ -97,7 +67,7 @@ auth_conf_make_dir(const struct conf *c, struct why *w)
 		return r;
 	if (!made || geteuid() != 0)
 		return 0;
-	if (!auth_conf_user(user, &uid, &gid))
+	if (users_find(user, &uid, &gid) == USERS_NONE)
 		return why(w, -ENOENT, "there is no user %s", user);
 	if (chown(dir, uid, gid) != 0)
 		return why(w, -errno, "owner of %s", dir);

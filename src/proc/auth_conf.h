@@ -13,9 +13,6 @@
 /* Path of the directory's directory, NUL at the end; valid until the buffer
  * changes. */
 const char *auth_conf_dir(const struct conf *c, struct buf *out);
-/* A setting that is a system user's name or number (then the group has the same
- * number), as master reads it. False: no such user. */
-bool auth_conf_user(const char *text, uint32_t *uid, uint32_t *gid) A_MUST_USE;
 /* The uid an account of that name brings along: that of the local user, when
  * [store] uid says so and the name has no domain. */
 bool auth_conf_local(const struct conf *c, const struct name *name,

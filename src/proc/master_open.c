@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -16,9 +15,9 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/netaddr.h"
-#include "base/num.h"
 #include "proc/settings.h"
 #include "proc/start.h"
+#include "proc/users.h"
 
 /*
  * What must be opened with root's rights. Files are read as bytes and passed on;
@@ -68,44 +67,38 @@ master_open_log(struct master *m, struct why *w)
 
 /* ---- users ---- */
 
-/* Used, by root, where the package's system users do not exist (a test, a first
- * try): numbers that Debian gives to nobody. */
-static const struct fallback {
+/* A setting, and the only name in it for which another user may stand in. */
+static const struct role {
 	const char *key, *name;
-	uint32_t id;
-} fallbacks[] = {
-	{ "auth-user", "fumi-auth", 64801 },
-	{ "gate-user", "fumi-gate", 64802 },
-	{ "hub-user", "fumi-hub", 64803 },
-	{ "forker-user", "fumi-forker", 64804 },
+} roles[] = {
+	{ "auth-user", "fumi-auth" },
+	{ "gate-user", "fumi-gate" },
+	{ "hub-user", "fumi-hub" },
+	{ "forker-user", "fumi-forker" },
 };
 
 static int
-user_of(struct master *m, const struct fallback *f, struct master_user *out,
+user_of(struct master *m, const struct role *role, struct master_user *out,
     struct why *w)
 {
-	const char *name = conf_str(m->conf, "server", NULL, f->key);
-	const struct passwd *pw;
-	uint64_t id;
+	const char *name = conf_str(m->conf, "server", NULL, role->key);
+	enum users_result r;
 
 	if (!m->root) {
 		*out = (struct master_user){ geteuid(), getegid() };
 		return 0;
 	}
-	if (num_parse(view_str(name), UINT32_MAX - 1, &id)) {
-		*out = (struct master_user){ (uint32_t)id, (uint32_t)id };
-	} else if ((pw = getpwnam(name)) != NULL) {
-		*out = (struct master_user){ pw->pw_uid, pw->pw_gid };
-	} else if (strcmp(name, f->name) == 0) {
-		*out = (struct master_user){ f->id, f->id };
-		log_say(&m->log, LOG_MAJOR, "user",
-		    "there is no user %s; uid %u stands for it", name, f->id);
-	} else {
+	r = users_find(name, &out->uid, &out->gid);
+	if (r == USERS_NONE ||
+	    (r == USERS_STAND_IN && strcmp(name, role->name) != 0))
 		return why(
-		    w, -ENOENT, "there is no user %s (%s)", name, f->key);
-	}
+		    w, -ENOENT, "there is no user %s (%s)", name, role->key);
+	if (r == USERS_STAND_IN)
+		log_say(&m->log, LOG_MAJOR, "user",
+		    "there is no user %s; uid %u stands for it", name,
+		    out->uid);
 	if (out->uid == 0)
-		return why(w, -EPERM, "%s must not be root", f->key);
+		return why(w, -EPERM, "%s must not be root", role->key);
 	return 0;
 }
 
@@ -117,7 +110,7 @@ master_open_users(struct master *m, struct why *w)
 	int r;
 
 	for (size_t i = 0; i < 4; i++)
-		if ((r = user_of(m, &fallbacks[i], users[i], w)) != 0)
+		if ((r = user_of(m, &roles[i], users[i], w)) != 0)
 			return r;
 	return 0;
 }
