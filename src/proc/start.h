@@ -11,8 +11,8 @@
  * How a long-lived process begins. master executes it with
  *
  *   argv   "fumi-gate" "3"                   its kind, and its number
- *   fds    START_FD_MASTER, START_FD_CONFIG, START_FD_LOG, and /dev/null as 0
- *          and 1; everything else comes by messages (msg_master.h)
+ *   fds    START_FD_MASTER, START_FD_CONFIG, START_FD_LOG, the log as 2 and
+ *          /dev/null as 0 and 1; everything else comes by messages (msg_master.h)
  *   uid    already its own, all other rights gone (the forker keeps some)
  *
  * start_run() reads the configuration, opens the log, collects what master
