@@ -157,8 +157,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="fumi-protocol-") as directory:
         os.chmod(directory, 0o711)
         over_tcp(build, directory, results, options)
-    print(json.dumps(results))
-    sys.exit(0 if all(results.values()) else 1)
+    for name, good in results.items():
+        print("%s %s" % ("ok  " if good else "FAIL", name))
+    failed = sum(not good for good in results.values())
+    print("%d passed, %d failed" % (len(results) - failed, failed), flush=True)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
