@@ -23,7 +23,7 @@
  * by fallocate() without changing its size, so that the size alone says whether
  * something was appended; an append that may not use the reserve first extends
  * it. A sealed segment loses its write permission: that is what fstat() shows
- * to those who watch it, and nothing depends on it.
+ * to those who watch it (log_may_have_grown()).
  *
  * Whole files are mapped, segments with room to grow into, so that a view stays
  * valid and a map useful while the file grows. Only bytes below a size that was
@@ -258,6 +258,24 @@ file_stat(struct engine *e, enum engine_kind kind, uint64_t number,
 	return 0;
 }
 
+/* The account's owner may put anything there: what is no file is refused, and
+ * opening it (a FIFO) waits for nobody. -1 and errno. */
+static int
+object_open(int dir, const char *name, int flags)
+{
+	AUTO_CLOSE int fd = openat(
+	    dir, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EBADF;
+		return -1;
+	}
+	return fd_take(&fd);
+}
+
 /* --- writing --- */
 
 static int
@@ -269,7 +287,7 @@ tail_open(struct file_engine *f, uint64_t number, struct why *w)
 		return 0;
 	tail_close(f);
 	name_of(ENGINE_SEGMENT, number, name);
-	f->fd = openat(f->log, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	f->fd = object_open(f->log, name, O_RDWR);
 	if (f->fd == -1)
 		return why(w, -errno, "log/%s", name);
 	f->number = number;
@@ -412,8 +430,7 @@ file_append(struct engine *e, uint64_t number, uint64_t expected,
 static int
 unseal(struct file_engine *f, const char *name)
 {
-	AUTO_CLOSE int fd =
-	    openat(f->log, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = object_open(f->log, name, O_RDONLY);
 	struct stat st;
 
 	if (fd == -1 || fstat(fd, &st) == -1)
@@ -464,7 +481,7 @@ file_sync(struct engine *e, uint64_t number, bool names, struct why *w)
 	int r;
 
 	name_of(ENGINE_SEGMENT, number, name);
-	fd = openat(f->log, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = object_open(f->log, name, O_RDONLY);
 	if (fd == -1)
 		return why(w, -errno, "log/%s", name);
 	if ((r = io_sync(fd, IO_SYNC_RECOVER)) != 0) {
@@ -484,7 +501,7 @@ file_seal(struct engine *e, uint64_t number)
 	int r;
 
 	name_of(ENGINE_SEGMENT, number, name);
-	fd = openat(f->log, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	fd = object_open(f->log, name, O_RDWR);
 	if (fd == -1 || fstat(fd, &st) == -1 || (st.st_mode & S_IWUSR) == 0)
 		return;
 	/* gives back what is allocated behind the end */
@@ -527,8 +544,10 @@ file_create(struct engine *e, uint64_t number, struct view head, unsigned flags,
 
 	assert(f->locked);
 	name_of(ENGINE_SEGMENT, number, name);
-	if (faccessat(f->log, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (faccessat(f->log, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		why(w, -EEXIST, "log/%s: something else has that name", name);
 		return ENGINE_RACED;
+	}
 	if ((r = segment_make(f, name, head, flags, &named)) == 0)
 		return 0;
 	why(w, r, "log/%s: create", name);
@@ -569,11 +588,11 @@ file_read(struct engine *e, enum engine_kind kind, uint64_t number, uint64_t at,
 	int r;
 
 	name_of(kind, number, name);
-	fd = openat(dir_of(f, kind), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd == -1)
-		return errno == ENOENT
-		    ? ENGINE_NOT_FOUND
-		    : why(w, -errno, "%s/%s", dir_name(kind), name);
+	fd = object_open(dir_of(f, kind), name, O_RDONLY);
+	if (fd == -1) {
+		r = why(w, -errno, "%s/%s: open", dir_name(kind), name);
+		return r == -ENOENT ? ENGINE_NOT_FOUND : r;
+	}
 	if ((r = fd_pread(fd, out, n, at)) != 0)
 		return why(w, r, "%s/%s: read", dir_name(kind), name);
 	return 0;
@@ -650,11 +669,11 @@ map_add(struct file_engine *f, enum engine_kind kind, uint64_t number, int *r,
 	char name[NAME_SIZE];
 
 	name_of(kind, number, name);
-	m.fd = openat(dir_of(f, kind), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	m.fd = object_open(dir_of(f, kind), name, O_RDONLY);
 	if (m.fd == -1) {
-		*r = errno == ENOENT
-		    ? ENGINE_NOT_FOUND
-		    : why(w, -errno, "%s/%s", dir_name(kind), name);
+		*r = why(w, -errno, "%s/%s: open", dir_name(kind), name);
+		if (*r == -ENOENT)
+			*r = ENGINE_NOT_FOUND;
 		return NULL;
 	}
 	if ((*r = map_whole(&m)) != 0) {

@@ -121,14 +121,26 @@ log_get_facts(const struct store_log *l, struct log_facts *f)
 	*f = l->facts;
 }
 
+/* A segment is sealed before its successor gets its first commit, so the size
+ * and the seal tell all that happens from now on. But a power cut may have lost
+ * the seal, so the first time the successor itself is looked for. */
 bool
 log_may_have_grown(struct store_log *l, const struct log_tail *tail)
 {
+	const struct engine_ops *ops = l->e->ops;
+	uint64_t n = tail->at.segment;
 	struct engine_info i;
 
-	return l->e->ops->stat(
-		   l->e, ENGINE_SEGMENT, tail->at.segment, &i, NULL) != 0 ||
-	    i.size != tail->at.offset || i.sealed;
+	if (ops->stat(l->e, ENGINE_SEGMENT, n, &i, NULL) != 0 ||
+	    i.size != tail->at.offset || i.sealed)
+		return true;
+	if (l->looked_at == n)
+		return false;
+	if (ops->stat(l->e, ENGINE_SEGMENT, n + 1, &i, NULL) !=
+	    ENGINE_NOT_FOUND)
+		return true;
+	l->looked_at = n;
+	return false;
 }
 
 /* --- new segments --- */

@@ -13,6 +13,8 @@ struct store_log {
 	/* the segment being written, and its salt */
 	uint64_t tail_number; /* 0: not known */
 	uint32_t tail_salt;
+	/* log_may_have_grown() saw that this one had no successor */
+	uint64_t looked_at;
 	/* what log_recover() checked and log_replay() need not check again */
 	uint64_t checked_segment, checked_from, checked_to;
 };

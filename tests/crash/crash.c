@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/mem.h"
@@ -71,6 +72,10 @@ static unsigned long_factor = 1;
 static uint64_t seed = 1;
 static uint64_t caught; /* sites, over all cases */
 static unsigned said;   /* failures shown */
+static struct {
+	const char *name;
+	unsigned trouble, at;
+} only; /* --only */
 
 /* xorshift64* */
 static uint64_t rng_state;
@@ -95,7 +100,9 @@ inode_of(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+	return (fd == AT_FDCWD ? stat(".", &st) : fstat(fd, &st)) == 0
+	    ? st.st_ino
+	    : 0;
 }
 
 static struct event *
@@ -188,6 +195,7 @@ die(void)
 }
 
 static bool existed_before;
+static bool in_io; /* a call that io.c makes is under way */
 
 static int
 before(void *ctx, const struct io_event *e, uint64_t *size)
@@ -195,6 +203,7 @@ before(void *ctx, const struct io_event *e, uint64_t *size)
 	struct stat st;
 
 	(void)ctx;
+	in_io = true;
 	if (e->op == IO_CREATE)
 		existed_before =
 		    fstatat(e->fd, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
@@ -283,6 +292,7 @@ after(void *ctx, const struct io_event *e, int64_t r)
 	bool now = trace->now;
 
 	(void)ctx;
+	in_io = false;
 	trace->now = false;
 	if (now && trace->trouble == DONE_IO && e->op == IO_SYNC)
 		r = -EIO; /* what it did cannot be relied on */
@@ -302,6 +312,136 @@ after(void *ctx, const struct io_event *e, int64_t r)
 }
 
 static const struct io_hooks hooks = { .before = before, .after = after };
+
+/*
+ * What LMDB does by itself: these take the place of the C library's functions
+ * for it, and go the same way as what io.c does. (Its lock file is memory that
+ * nobody needs after a restart.)
+ */
+static int64_t
+foreign(struct io_event *e, int64_t (*call)(const struct io_event *e))
+{
+	uint64_t size = e->size;
+	int64_t r;
+
+	if (io_hooks == NULL || in_io) {
+		r = call(e);
+	} else {
+		int verdict = before(NULL, e, &size);
+
+		if (verdict == IO_GO && size < e->size) {
+			struct io_event part = *e;
+			struct iovec v = { e->iov->iov_base, (size_t)size };
+
+			part.iov = &v;
+			part.n_iov = 1;
+			if (size > e->iov->iov_len)
+				v.iov_len = e->iov->iov_len;
+			r = call(&part);
+		} else {
+			r = verdict == IO_GO ? call(e) : verdict;
+		}
+		r = after(NULL, e, r);
+	}
+	if (r >= 0)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+
+static int64_t
+errno_of(int64_t r)
+{
+	return r == -1 ? -errno : r;
+}
+
+static int64_t
+call_pwritev(const struct io_event *e)
+{
+	return errno_of(syscall(
+	    SYS_pwritev, e->fd, e->iov, (long)e->n_iov, (long)e->offset, 0L));
+}
+
+static int64_t
+call_writev(const struct io_event *e)
+{
+	return errno_of(syscall(SYS_writev, e->fd, e->iov, (long)e->n_iov));
+}
+
+static int64_t
+call_fdatasync(const struct io_event *e)
+{
+	return errno_of(syscall(SYS_fdatasync, e->fd));
+}
+
+static int64_t
+call_open(const struct io_event *e)
+{
+	return errno_of(
+	    syscall(SYS_openat, e->fd, e->name, (long)e->flags, (long)e->size));
+}
+
+ssize_t foreign_pwrite(int fd, const void *p, size_t n, off_t at) __asm__(
+    "pwrite");
+ssize_t foreign_writev(int fd, const struct iovec *iov, int n) __asm__(
+    "writev");
+int foreign_fdatasync(int fd) __asm__("fdatasync");
+int foreign_open(const char *name, int flags, ...) __asm__("open");
+
+ssize_t
+foreign_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	struct iovec iov = { (void *)(uintptr_t)p, n };
+	struct io_event e = { .op = IO_WRITE,
+		.fd = fd,
+		.iov = &iov,
+		.n_iov = 1,
+		.offset = (uint64_t)at,
+		.size = n };
+
+	return foreign(&e, call_pwritev);
+}
+
+ssize_t
+foreign_writev(int fd, const struct iovec *iov, int n)
+{
+	struct io_event e = { .op = IO_WRITE,
+		.fd = fd,
+		.iov = iov,
+		.n_iov = n,
+		.offset = (uint64_t)lseek(fd, 0, SEEK_CUR) };
+
+	for (int i = 0; i < n; i++)
+		e.size += iov[i].iov_len;
+	return foreign(&e, call_writev);
+}
+
+int
+foreign_fdatasync(int fd)
+{
+	struct io_event e = { .op = IO_SYNC, .fd = fd, .site = IO_SYNC_VIEW };
+
+	return (int)foreign(&e, call_fdatasync);
+}
+
+int
+foreign_open(const char *name, int flags, ...)
+{
+	struct io_event e = {
+		.op = IO_CREATE, .fd = AT_FDCWD, .name = name, .flags = flags
+	};
+	va_list ap;
+
+	if ((flags & O_CREAT) == 0)
+		return (int)syscall(SYS_openat, AT_FDCWD, name, flags, 0);
+	va_start(ap, flags);
+	e.size = va_arg(ap, mode_t);
+	va_end(ap);
+	/* only names in the account: LMDB is called inside it */
+	if (strchr(name, '/') != NULL)
+		return (int)errno_of(call_open(&e));
+	return (int)foreign(&e, call_open);
+}
 
 /* --- files as they are, and as they could be --- */
 
@@ -696,6 +836,15 @@ names_set(struct name *v, size_t *n, const char *name, const struct object *o)
 		++*n;
 }
 
+static const char *image_skip; /* of the case: names that are a cache */
+
+static bool
+is_skipped(const char *name)
+{
+	return image_skip != NULL &&
+	    strncmp(name, image_skip, strlen(image_skip)) == 0;
+}
+
 static void image_dir(
     const struct object *o, const struct chance *h, int dirfd, struct bytes *b);
 
@@ -742,7 +891,8 @@ image_dir(
 		}
 	}
 	for (size_t i = 0; i < n; i++)
-		image_entry(&v[i], h, dirfd, b);
+		if (!is_skipped(v[i].name))
+			image_entry(&v[i], h, dirfd, b);
 }
 
 /* --- checks --- */
@@ -984,7 +1134,11 @@ crash_init(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--long") == 0)
 			long_factor = 20;
-		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+		else if (strcmp(argv[i], "--only") == 0 && i + 3 < argc) {
+			only.name = argv[++i];
+			only.trouble = (unsigned)atoi(argv[++i]);
+			only.at = (unsigned)atoi(argv[++i]);
+		} else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
 			seed = strtoull(argv[++i], NULL, 10);
 	}
 	trace = mmap(NULL, sizeof(*trace) + DATA_MAX, PROT_READ | PROT_WRITE,
@@ -1005,6 +1159,30 @@ show(void)
 	trace->text[0] = '\0';
 }
 
+/* The record of a run, for people. */
+static void
+show_events(void)
+{
+	static const char *const ops[] = { "create", "mkdir", "write",
+		"truncate", "allocate", "sync", "rename", "unlink", "chmod" };
+
+	for (size_t i = 0; i < trace->n_events; i++) {
+		const struct event *e = &trace->events[i];
+
+		if (e->op == MARK)
+			printf("# %zu mark %u %llu\n", i, e->mark.kind,
+			    (unsigned long long)e->mark.value);
+		else
+			printf("# %zu %s %s file %llu dir %llu %s %s at %llu "
+			       "size %llu: %lld\n",
+			    i, ops[e->op], io_site_name(e->site),
+			    (unsigned long long)e->file,
+			    (unsigned long long)e->dir, e->name, e->to,
+			    (unsigned long long)e->offset,
+			    (unsigned long long)e->size, (long long)e->result);
+	}
+}
+
 #define KILLS 40 /* at system calls, unless --long: then at all */
 
 /* Kill it at its system calls; how often. */
@@ -1017,6 +1195,8 @@ kill_everywhere(struct plan *p)
 	p->trouble = KILL_TRACED;
 	p->at = 0;
 	plan_run(p, &stops);
+	if (only.name != NULL)
+		return 0;
 	if (stops == UINT64_MAX) {
 		printf("# %s: no tracing here\n", p->c->name);
 		return 0;
@@ -1039,6 +1219,7 @@ crash_run(const struct crash_case *c)
 	unsigned plans = 0, n_wrong = 0, n_images = 0, kills;
 	uint64_t n, ignored, step;
 
+	image_skip = c->cache_prefix;
 	p.real = scratch_make(&real_path);
 	p.image = scratch_make(&image_path);
 	trace->n_wrong = trace->n_images = 0;
@@ -1052,8 +1233,14 @@ crash_run(const struct crash_case *c)
 	p.images = (unsigned)(want * step / (n * 5 + 1)) + 1;
 	for (p.at = 1; p.at <= n; p.at += step)
 		for (p.trouble = NONE + 1; p.trouble < TROUBLES; p.trouble++) {
+			if (only.name != NULL &&
+			    (strcmp(only.name, c->name) != 0 ||
+				only.trouble != p.trouble || only.at != p.at))
+				continue;
 			plans += plan_run(&p, &ignored);
 			show();
+			if (only.name != NULL)
+				show_events();
 			caught |= trace->caught;
 		}
 	kills = kill_everywhere(&p);

@@ -51,7 +51,7 @@ void crash_mark(unsigned kind, uint64_t value);
 /* All that the script, also of the round before, has said so far; malloc'd. */
 size_t crash_marks(struct crash_mark **out) A_MUST_USE;
 
-/* argv: --long, --seed N. */
+/* argv: --long, --seed N, --only CASE TROUBLE CALL (and show the calls). */
 void crash_init(int argc, char **argv);
 /* Run a case; one TAP line. */
 void crash_run(const struct crash_case *c);

@@ -41,6 +41,7 @@ enum op {
 	RENAME,  /* box into to */
 	DELETE,  /* box */
 	COMPACT,
+	SETTLE, /* an orderly stop: the view is to outlive a power cut */
 };
 struct step {
 	enum op op;
@@ -128,6 +129,8 @@ model_do(struct model *m, const struct step *s)
 		    (struct model_box){ .name = s->box, .uidnext = 1 };
 		return true;
 	}
+	if (s->op == SETTLE)
+		return true;
 	if (b == NULL)
 		return false;
 	switch (s->op) {
@@ -162,6 +165,7 @@ model_do(struct model *m, const struct step *s)
 		break;
 	case CREATE:
 	case COMPACT:
+	case SETTLE:
 		break;
 	}
 	return true;
@@ -267,6 +271,7 @@ do_in_tx(struct account *a, struct tx *t, const struct step *s,
 	case DELETE:
 		return tx_mailbox_delete(t, str(s->box));
 	case COMPACT:
+	case SETTLE:
 		break;
 	}
 	return 0;
@@ -301,6 +306,8 @@ do_step(struct account *a, const struct step *s)
 
 	if (s->op == COMPACT)
 		return compact_run(a, 1000, true, NULL) < 0 ? -EIO : 0;
+	if (s->op == SETTLE)
+		return account_settle(a);
 	r = spool_all(a, s, spools);
 	if (r == 0 && (r = tx_begin(a, &t)) == 0) {
 		if ((r = do_in_tx(a, t, s, spools)) == 0)
@@ -431,7 +438,8 @@ enum {
 	TRIED, /* value: round * STEPS_MAX + step */
 	ACKED,
 	FAILED,
-	WRONG, /* the process itself saw something that cannot be */
+	WRONG,   /* the process itself saw something that cannot be */
+	SETTLED, /* value: number of the view */
 };
 
 #define MODELS_MAX 16
@@ -494,6 +502,8 @@ models_load(struct models *all, const struct crash_mark *m, size_t n)
 		case FAILED:
 			all->is_open = false;
 			break;
+		case SETTLED:
+			break;
 		default:
 			return "a process found something impossible";
 		}
@@ -542,6 +552,30 @@ setup(int dirfd)
 	account_close(&a);
 }
 
+/* The view that is named, 0: none. boot: unless NULL, it was named in another
+ * boot than this. */
+static uint64_t
+view_number(int dirfd, const char *boot)
+{
+	int fd = openat(dirfd, "view.current", O_RDWR | O_CLOEXEC);
+	char text[128] = "", id[64];
+	unsigned long long n;
+	unsigned format;
+	ssize_t got;
+
+	if (fd == -1)
+		return 0;
+	got = read(fd, text, sizeof(text) - 1);
+	if (got <= 0 || sscanf(text, "%u %llu %60s", &format, &n, id) != 3)
+		n = 0;
+	else if (boot != NULL && strlen(id) == strlen(boot) &&
+	    pwrite(fd, boot, strlen(boot), got - 1 - (ssize_t)strlen(boot)) ==
+		-1)
+		abort();
+	close(fd);
+	return n;
+}
+
 /* What became of the step in which the process before died? */
 static void
 settle_open(struct account *a)
@@ -582,6 +616,8 @@ run(int dirfd, int round)
 
 		crash_mark(TRIED, (unsigned)round * STEPS_MAX + i);
 		r = do_step(a, &script->steps[round][i]);
+		if (r == 0 && script->steps[round][i].op == SETTLE)
+			crash_mark(SETTLED, view_number(dirfd, NULL));
 		if (r != -ENOTRECOVERABLE)
 			crash_mark(r == 0 ? ACKED : FAILED, 0);
 	}
@@ -654,12 +690,20 @@ check(int dirfd, const struct crash_mark *m, size_t n, bool power)
 	struct models all;
 	const char *text;
 
-	(void)power;
+	uint64_t view = 0;
+
 	clock_fake_set((int64_t)(NOW + 200000) * 1000000, 1000000);
+	if (power)
+		view =
+		    view_number(dirfd, "00000000-0000-0000-0000-000000000000");
 	text = models_load(&all, m, n);
 	models_fork(&all);
 	if (text == NULL)
 		text = check_twice(dirfd, &all);
+	if (text == NULL && power && n > 1 && m[n - 1].kind == ACKED &&
+	    m[n - 2].kind == SETTLED &&
+	    (view != m[n - 2].value || view != view_number(dirfd, NULL)))
+		text = "a settled view had to be built anew";
 	free(all.m);
 	return text;
 }
@@ -726,8 +770,19 @@ static const struct {
 		    { APPEND, "INBOX", NULL, 41, 0, 0 }, { 0 } } } } },
 };
 
+/* With the files of the view. */
+static const struct script settle = {
+	{ { { APPEND, "INBOX", NULL, 20, 0, 0 }, { SETTLE, "", NULL, 0, 0, 0 },
+	      { FLAGS, "INBOX", NULL, 1, 20, STORE_SEEN },
+	      { EXPUNGE, "INBOX", NULL, 2, 3, 0 },
+	      { SETTLE, "", NULL, 0, 0, 0 } },
+	    { { COPY, "INBOX", "A", 1, 9, 0 }, { SETTLE, "", NULL, 0, 0, 0 },
+		{ 0 } } }
+};
+
 static const enum io_site sites[] = { IO_SYNC_COMMIT, IO_SYNC_BODY,
-	IO_SYNC_BODY_DIR, IO_SYNC_SEGMENT, IO_SYNC_SEGMENT_DIR };
+	IO_SYNC_BODY_DIR, IO_SYNC_SEGMENT, IO_SYNC_SEGMENT_DIR, IO_SYNC_VIEW,
+	IO_SYNC_CURRENT, IO_SYNC_CLEAN, IO_SYNC_CLEAN_DIR, IO_SYNC_WITHDRAW };
 
 /* --- replay in any order --- */
 
@@ -916,6 +971,11 @@ test_any_order(const char *name)
 	scratch_end(&dir, &path);
 }
 
+static const struct crash_case settle_case = { .name = "settle",
+	.setup = setup,
+	.run = run,
+	.check = check };
+
 int
 main(int argc, char **argv)
 {
@@ -932,6 +992,8 @@ main(int argc, char **argv)
 		crash_run(&c);
 		test_any_order(scripts[i].name);
 	}
+	script = &settle;
+	crash_run(&settle_case);
 	crash_sites(sites, sizeof(sites) / sizeof(sites[0]));
 	return crash_done();
 }

@@ -305,6 +305,15 @@ test_roll(void)
 	    "segments are listed");
 	free(s);
 	tap_ok(damages() == 0, "the check is clean");
+	/* a power cut may lose the seal */
+	if (fchmodat(b.dir, "log/0000000000000001.seg", 0600, 0) == -1)
+		abort();
+	struct log_tail end_of_1 = { .at = { 1, segment_size(1) } };
+	struct store_log *other;
+	tap_ok(log_open(b.dir, 0, &other, &w) == 0 &&
+		log_may_have_grown(other, &end_of_1),
+	    "a roll is seen without the seal");
+	log_close(&other);
 	tap_ok(start() == 0 && replay_from(NULL) == 32 && b.damaged == 0,
 	    "also after opening it again");
 	end();
