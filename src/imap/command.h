@@ -75,16 +75,19 @@ enum command_state {
  * raw   as it came, without quotes
  * name  UTF-8: modified UTF-7 decoded (see imap/utf7.h) unless
  *       command_opts.utf8; always valid UTF-8 and free of NUL, 0..LIMITS_MAILBOX
- *       bytes. A first level equal to INBOX in any case is spelt "INBOX".
+ *       bytes, in Unicode's form NFC. A first level equal to INBOX in any case
+ *       is spelt "INBOX".
  *       Control characters, empty levels and the like are the caller's matter.
  *       A pattern or reference of LIST that is no modified UTF-7 stays as is;
  *       another name that is none comes as empty, which no mailbox is called.
  * inbox name is exactly "INBOX"
+ * normalised  the client spelt it in another form than NFC
  */
 struct command_mailbox {
 	struct view raw;
 	struct view name;
 	bool inbox;
+	bool normalised;
 };
 
 /* ID (RFC 2971). */

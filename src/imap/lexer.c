@@ -7,6 +7,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <uninorm.h>
 
 #include "base/num.h"
 #include "base/utf8.h"
@@ -346,6 +348,31 @@ is_eight_bit(struct view v)
 	return false;
 }
 
+/* Names are kept in NFC, so that each has one spelling (RFC 9051 section 5.1,
+ * Net-Unicode). */
+static bool
+name_normalise(struct lexer *lx, struct command_mailbox *m)
+{
+	uint8_t *nfc, *p = NULL;
+	size_t n;
+
+	if (!is_eight_bit(m->name))
+		return true;
+	nfc = u8_normalize(UNINORM_NFC, m->name.p, m->name.n, NULL, &n);
+	if (nfc != NULL && view_eq((struct view){ nfc, n }, m->name)) {
+		free(nfc);
+		return true;
+	}
+	if (nfc == NULL)
+		return lexer_fail(lx, COMMAND_LIMIT, "command too large");
+	if ((p = lexer_alloc(lx, n)) != NULL)
+		memcpy(p, nfc, n);
+	free(nfc);
+	m->name = (struct view){ p, n };
+	m->normalised = true;
+	return p != NULL;
+}
+
 /* raw to name. UTF-8 where modified UTF-7 is due is let in: it cannot be
  * mistaken, and clients do it. */
 static bool
@@ -362,6 +389,8 @@ name_decode(struct lexer *lx, bool keep, struct command_mailbox *m)
 	} else if (!utf7_decode(m->raw, lx->arena, &m->name) && !keep) {
 		m->name = VIEW_LIT(""); /* no mailbox: NO, not BAD */
 	}
+	if (!name_normalise(lx, m))
+		return false;
 	return m->name.n <= LIMITS_MAILBOX
 	    ? name_inbox(lx, m)
 	    : lexer_fail(lx, COMMAND_LIMIT, "mailbox name longer than %d bytes",

@@ -164,6 +164,18 @@ session_commit(struct session *s, struct tx **t, uint64_t *modseq)
 }
 
 void
+session_put_oldname(
+    struct session *s, const struct command_mailbox *given, struct view name)
+{
+	struct response_list l = { .delimiter = STORE_DELIMITER,
+		.name = name,
+		.oldname = given->raw };
+
+	if (session_utf8(s))
+		response_list(&s->out.b, &l, false, true);
+}
+
+void
 session_unselect(struct session *s)
 {
 	state_unselect(&s->st);
@@ -275,16 +287,17 @@ int
 session_flags(struct session *s, struct tx *t, const struct flags *f,
     struct store_flags *out)
 {
-	(void)s;
 	*out = (struct store_flags){ 0 };
 	for (size_t i = 0; i < FLAG_BITS; i++)
 		if ((f->system & flag_bits[i].wire) != 0)
 			out->system |= (uint16_t)flag_bits[i].store;
 	for (size_t i = 0; i < f->n; i++) {
 		unsigned k;
-		int r = tx_keyword(t, f->keywords[i], &k);
+		int r = 0;
 
-		if (r != 0)
+		if (t == NULL && !session_keyword(s, f->keywords[i], &k))
+			continue;
+		if (t != NULL && (r = tx_keyword(t, f->keywords[i], &k)) != 0)
 			return r;
 		out->keywords[k / 64] |= 1ull << (k % 64);
 	}

@@ -24,7 +24,7 @@ void
 imap_logout(struct session *s, const struct command *c)
 {
 	(void)c;
-	session_bye(s, SESSION_LOGOUT, "Logging out");
+	session_bye(s, SESSION_LOGOUT, NULL, "Logging out");
 	session_ok(s, NULL);
 }
 

@@ -115,7 +115,8 @@ append_literal(struct session *s)
 	if (no != NULL) {
 		refuse(s, no);
 		if (l.size == UINT64_MAX && !l.sync)
-			session_bye(s, SESSION_REFUSED, "Literal too large");
+			session_bye(
+			    s, SESSION_REFUSED, NULL, "Literal too large");
 		return;
 	}
 	s->spools++;
@@ -251,6 +252,8 @@ append_to(struct session *s, const struct mailbox_row *row,
 		buf_put_dec(&code, row->uidvalidity);
 		buf_put_byte(&code, ' ');
 		response_numbers(&code, uid, a->n);
+		if (a->mailbox.normalised)
+			session_put_oldname(s, &a->mailbox, a->mailbox.name);
 		session_ok_code(s, buf_view(&code), NULL);
 	}
 }

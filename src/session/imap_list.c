@@ -173,7 +173,10 @@ list_attrs(const struct list *l, const struct name *e)
 	if (e->subscribed && (returns & COMMAND_LIST_SUBSCRIBED) != 0)
 		attrs |= LISTATTR_SUBSCRIBED;
 	if (e->entry == NULL)
-		return attrs | LISTATTR_NONEXISTENT;
+		return attrs | LISTATTR_NONEXISTENT |
+		    ((returns & COMMAND_LIST_CHILDREN) != 0
+			    ? LISTATTR_HASNOCHILDREN
+			    : 0);
 	if (e->entry->row.noselect)
 		attrs |= LISTATTR_NOSELECT;
 	attrs |= e->entry->has_children ? LISTATTR_HASCHILDREN

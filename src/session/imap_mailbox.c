@@ -8,7 +8,7 @@
 
 #include "imap/response.h"
 #include "session/imap_status.h"
-#include "session/session.h"
+#include "session/internal.h"
 
 /* A trailing delimiter says that the client will create names below it (RFC
  * 9051 section 6.3.4); the name is without it. */
@@ -20,9 +20,11 @@ without_delimiter(struct view name)
 	return name;
 }
 
-/* r is the result of the last step of t: commit or give up, and answer. */
-static bool
-finish(struct session *s, struct tx **t, int r)
+/* r is the result of the last step of t: commit or give up, and answer. given is
+ * what the client called the mailbox that now is name, or NULL when it knows. */
+static void
+finish(struct session *s, struct tx **t, int r,
+    const struct command_mailbox *given, struct view name)
 {
 	if (r != 0)
 		tx_abort(t);
@@ -30,10 +32,11 @@ finish(struct session *s, struct tx **t, int r)
 		r = session_commit(s, t, NULL);
 	if (r != 0) {
 		session_store_result(s, r);
-		return false;
+		return;
 	}
+	if (given != NULL)
+		session_put_oldname(s, given, name);
 	session_ok(s, NULL);
-	return true;
 }
 
 static unsigned
@@ -80,7 +83,8 @@ imap_create(struct session *s, const struct command *c)
 		return;
 	}
 	r = tx_mailbox_create(t, name, store_uses(c->u.create.use), &id);
-	(void)finish(s, &t, r);
+	finish(s, &t, r,
+	    c->u.create.mailbox.normalised ? &c->u.create.mailbox : NULL, name);
 }
 
 void
@@ -106,13 +110,17 @@ imap_delete(struct session *s, const struct command *c)
 	}
 	if (row.id == s->st.mailbox)
 		session_unselect(s);
+	if (c->u.mailbox.normalised)
+		session_put_oldname(s, &c->u.mailbox, c->u.mailbox.name);
 	session_ok(s, NULL);
 }
 
 void
 imap_rename(struct session *s, const struct command *c)
 {
-	struct view to = without_delimiter(c->u.rename.to.name);
+	const struct command_rename *rename = &c->u.rename;
+	struct view to = without_delimiter(rename->to.name);
+	bool tell = rename->from.normalised || rename->to.normalised;
 	struct tx *t = NULL;
 	int r;
 
@@ -120,8 +128,8 @@ imap_rename(struct session *s, const struct command *c)
 		session_store_result(s, r);
 		return;
 	}
-	r = tx_mailbox_rename(t, c->u.rename.from.name, to);
-	(void)finish(s, &t, r);
+	r = tx_mailbox_rename(t, rename->from.name, to);
+	finish(s, &t, r, tell ? &rename->from : NULL, to);
 }
 
 /* SUBSCRIBE only takes names that exist (RFC 9051 section 6.3.7 allows to ask
@@ -144,7 +152,7 @@ imap_subscribe(struct session *s, const struct command *c)
 	r = tx_subscribe(t, name, on);
 	if (!on && r == STORE_NOT_FOUND)
 		r = 0;
-	(void)finish(s, &t, r);
+	finish(s, &t, r, NULL, name);
 }
 
 /* --- STATUS --- */

@@ -7,11 +7,14 @@
  * 6.4.2). */
 
 static void
-put_list(struct session *s, struct view name)
+put_list(struct session *s, const struct command_mailbox *m)
 {
-	struct response_list l = { .delimiter = STORE_DELIMITER, .name = name };
+	struct response_list l = { .delimiter = STORE_DELIMITER,
+		.name = m->name };
 
-	if (session_utf8(s)) /* RFC 9051 section 6.3.2 wants it */
+	if (!view_eq(m->raw, m->name)) /* "inbox", too */
+		session_put_oldname(s, m, m->name);
+	else if (session_utf8(s)) /* RFC 9051 section 6.3.2 wants it */
 		response_list(&s->out.b, &l, false, true);
 }
 
@@ -34,7 +37,8 @@ put_rev1(struct session *s, const struct mailbox_row *row)
 }
 
 static void
-put_mailbox(struct session *s, const struct mailbox_row *row, struct view name)
+put_mailbox(struct session *s, const struct mailbox_row *row,
+    const struct command_mailbox *m)
 {
 	struct buf *b = &s->out.b;
 
@@ -45,7 +49,7 @@ put_mailbox(struct session *s, const struct mailbox_row *row, struct view name)
 	    "[UIDVALIDITY %u] UIDs are valid", row->uidvalidity);
 	response_statusf(b, VIEW_LIT(""), RESPONSE_OK,
 	    "[UIDNEXT %u] Predicted next UID", row->uidnext);
-	put_list(s, name);
+	put_list(s, m);
 }
 
 void
@@ -71,7 +75,7 @@ imap_select(struct session *s, const struct command *c)
 		session_store_result(s, r);
 		return;
 	}
-	put_mailbox(s, &row, sel->mailbox.name);
+	put_mailbox(s, &row, &sel->mailbox);
 	session_ok(s,
 	    examine ? "[READ-ONLY] EXAMINE completed"
 		    : "[READ-WRITE] SELECT completed");

@@ -25,7 +25,9 @@ store_flags(struct session *s, const struct command_store *c,
 
 	if ((r = tx_begin(s->account, &t)) != 0)
 		return r;
-	if ((r = session_flags(s, t, &c->flags, &f)) == 0)
+	/* what is only taken away need not be made first */
+	if ((r = session_flags(s, c->mode == COMMAND_STORE_REMOVE ? NULL : t,
+		 &c->flags, &f)) == 0)
 		r = tx_flags(t, s->st.mailbox, set->run, set->n, how[c->mode],
 		    &f, 0, &runs, &n, &modified, &n_modified);
 	*changed = uid_runs_count(runs, n);

@@ -22,8 +22,9 @@ enum session_event {
  * the middle of a command); BYE has then been said, as at an autologout.
  */
 enum session_event session_wait(struct session *s, bool between, bool news);
-/* Say "* BYE text" and end for that reason. */
-void session_bye(struct session *s, enum session_end end, const char *text);
+/* Say "* BYE [code] text" and end for that reason. code may be NULL. */
+void session_bye(struct session *s, enum session_end end, const char *code,
+    const char *text);
 
 /* ---- updates.c: what the client is told of its mailbox ---- */
 
@@ -84,6 +85,10 @@ int rows_again(struct session_rows *r) A_MUST_USE;
 /* The tag of a command that did not get as far as being parsed; n 0 when there
  * is none to be seen. */
 struct view session_text_tag(struct view text);
+/* Tell a client of IMAP4rev2 that what it gave as a mailbox is called name
+ * (RFC 9051 section 6.3.9.7). */
+void session_put_oldname(
+    struct session *s, const struct command_mailbox *given, struct view name);
 /* What session_store_result() says (and logs) for r: code and text. */
 const char *session_store_text(struct session *s, int r);
 

@@ -76,7 +76,7 @@ answer_early(struct session *s, struct view tag, enum response_condition c,
     const char *text)
 {
 	if (c == RESPONSE_BAD && ++s->st.bads > SESSION_BADS_MAX) {
-		session_bye(s, SESSION_REFUSED, "Too many bad commands");
+		session_bye(s, SESSION_REFUSED, NULL, "Too many bad commands");
 		return;
 	}
 	response_status(&s->out.b, tag, c, NULL, text);
@@ -128,7 +128,8 @@ round_trip(struct session *s)
 	state_fini(&s->st);
 	s->own = s->polled = 0; /* these only save work */
 	if (b.failed || !state_decode(buf_view(&b), &s->st))
-		session_bye(s, SESSION_FAILED, "State does not round-trip");
+		session_bye(
+		    s, SESSION_FAILED, NULL, "State does not round-trip");
 }
 
 static void
@@ -172,7 +173,7 @@ inline_literal(struct session *s)
 	bool sync = s->frame.literal.sync;
 
 	if (s->frame.literal.size == UINT64_MAX && !sync) {
-		session_bye(s, SESSION_REFUSED, "Literal too large");
+		session_bye(s, SESSION_REFUSED, NULL, "Literal too large");
 		return;
 	}
 	if (!frame_inline(&s->frame)) {
@@ -193,7 +194,7 @@ take_input(struct session *s)
 		switch (frame_feed(&s->frame, &s->input)) {
 		case FRAME_MORE:
 			if (frame_dropped(&s->frame) > SESSION_REFUSED_MAX)
-				session_bye(s, SESSION_REFUSED,
+				session_bye(s, SESSION_REFUSED, NULL,
 				    "Too much was sent that was refused");
 			return;
 		case FRAME_LITERAL:
@@ -342,8 +343,8 @@ session_imap_run(const struct session_env *env)
 	if (!begin(&s)) {
 		/* after a login the gate still has the client, and answers */
 		if (env->first == SESSION_PREAUTH)
-			session_bye(&s, SESSION_FAILED,
-			    "[UNAVAILABLE] The account cannot be opened");
+			session_bye(&s, SESSION_FAILED, "UNAVAILABLE",
+			    "The account cannot be opened");
 		finish(&s);
 		return SESSION_FAILED;
 	}
@@ -355,7 +356,7 @@ session_imap_run(const struct session_env *env)
 			take_input(&s);
 		if (s.stop && frame_idle(&s.frame) && s.input.n == 0)
 			session_bye(
-			    &s, SESSION_SHUTDOWN, "Server is going down");
+			    &s, SESSION_SHUTDOWN, NULL, "Server is going down");
 	}
 	finish(&s);
 	return s.end;

@@ -150,7 +150,8 @@ bool session_keyword(struct session *s, struct view name, unsigned *number)
  * a session_keyword function. */
 struct view session_keyword_name(struct session *s, unsigned number);
 /* The flags of a command as the store wants them: keywords that nobody used yet
- * are made within t. 0, STORE_LIMIT, negative errno. */
+ * are made within t, or left out when t is NULL. 0, STORE_LIMIT, negative
+ * errno. */
 int session_flags(struct session *s, struct tx *t, const struct flags *f,
     struct store_flags *out) A_MUST_USE;
 /* "(\Seen Work)" of a row; uid tells whether \Recent belongs to it. */

@@ -214,7 +214,9 @@ tell_flags_run(
 		for (size_t i = 0; i < n; i++)
 			if (row[i].modseq > s->st.told_flags &&
 			    row[i].modseq != s->own)
-				session_put_flags_fetch(s, w, &row[i], false);
+				session_put_flags_fetch(s, w, &row[i],
+				    session_utf8(
+					s)); /* RFC 9051 section 7.5.2 */
 		if (n > 0)
 			lo = row[n - 1].uid + 1;
 		output_turn(&s->out);
@@ -242,7 +244,7 @@ tell_gone(struct session *s)
 {
 	s->mailbox_gone = true;
 	session_bye(
-	    s, SESSION_GONE, "[UNAVAILABLE] The selected mailbox was deleted");
+	    s, SESSION_GONE, "UNAVAILABLE", "The selected mailbox was deleted");
 }
 
 static void

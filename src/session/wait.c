@@ -11,11 +11,12 @@
 #define LOOK_MS 250
 
 void
-session_bye(struct session *s, enum session_end end, const char *text)
+session_bye(
+    struct session *s, enum session_end end, const char *code, const char *text)
 {
 	if (s->ending)
 		return;
-	response_status(&s->out.b, VIEW_LIT(""), RESPONSE_BYE, NULL, text);
+	response_status(&s->out.b, VIEW_LIT(""), RESPONSE_BYE, code, text);
 	s->end = end;
 	s->ending = true;
 }
@@ -75,7 +76,7 @@ heard_stop(struct session *s, bool between, bool *news)
 	}
 	s->stop = true;
 	if (between)
-		session_bye(s, SESSION_SHUTDOWN, text);
+		session_bye(s, SESSION_SHUTDOWN, NULL, text);
 	return between;
 }
 
@@ -114,7 +115,7 @@ session_wait(struct session *s, bool between, bool news)
 		if (news && (heard || (r == 0 && s->env->hub == -1)))
 			return SESSION_EVENT_NEWS;
 		if (clock_mono_ms() >= until) {
-			session_bye(s, SESSION_AUTOLOGOUT,
+			session_bye(s, SESSION_AUTOLOGOUT, NULL,
 			    "Autologout: idle for too long");
 			return ended(s, SESSION_AUTOLOGOUT);
 		}

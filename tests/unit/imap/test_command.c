@@ -38,6 +38,8 @@ static const struct {
 	{ AUTH, "a SELECT inboxes", "a SELECT <inboxes>" },
 	{ AUTH, "a EXAMINE &AOQ-x", "a EXAMINE <\303\244x>" },
 	{ AUTH, "a SELECT &-b", "a SELECT <&b>" },
+	{ AUTH, "a SELECT e&AwE-", "a SELECT <\303\251>" },
+	{ AUTH, "a SELECT \"e\314\201\"", "a SELECT <\303\251>" },
 	{ AUTH, "a SELECT b (CONDSTORE QRESYNC (67 20 1:5 (3 4)) X 5)",
 	    "a SELECT <b> CONDSTORE QRESYNC=(67 20 1:5 (3 4)) X=5" },
 	{ AUTH, "a CREATE x/", "a CREATE <x/> u0" },
