@@ -29,6 +29,7 @@ struct fetch {
 	bool has_flags;   /* FLAGS was asked for */
 	bool has_uid;     /* UID was asked for */
 	bool unknown_cte; /* a BINARY item could not be decoded */
+	bool lost;        /* a body that should be there is not */
 	struct buf scratch; /* for one item */
 	struct buf date;    /* the last INTERNALDATE, of that day and zone */
 	int64_t day;

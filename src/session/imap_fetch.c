@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -287,6 +288,16 @@ touch(const struct message_body *body, size_t n)
 	__asm__ volatile("" : : "r"(sum));
 }
 
+/* A body that is not there: expunged meanwhile, or lost, which is logged. */
+static void
+missing(struct fetch *f, const struct message_body *body)
+{
+	if (body->lost)
+		f->lost = session_failed(f->s, "FETCH", -EIO);
+	else
+		f->s->vanished = true;
+}
+
 /* n rows, whose bodies are looked up together. */
 static int
 put_rows(struct fetch *f, struct uidmap_walk *w, const struct message_row *row,
@@ -310,7 +321,7 @@ put_rows(struct fetch *f, struct uidmap_walk *w, const struct message_row *row,
 		if (f->needs_body) {
 			m.body = &body[i];
 			if (m.body->octets.p == NULL) {
-				f->s->vanished = true;
+				missing(f, m.body);
 				continue;
 			}
 			read_summary(f, &m);
@@ -377,6 +388,8 @@ fetch_set(
 	arena_free(&f.tree);
 	if (r != 0)
 		session_store_result(s, r);
+	else if (f.lost)
+		session_no(s, "[SERVERBUG] A message cannot be read");
 	else if (f.unknown_cte)
 		session_no(s, "[UNKNOWN-CTE] A part cannot be decoded");
 	else

@@ -244,6 +244,20 @@ first_word(struct session *s)
 					  : "Logged in\r\n");
 }
 
+static void
+log_notice(struct session *s)
+{
+	struct log_line l;
+	struct why w;
+
+	if (!account_notice(s->account, &w))
+		return;
+	log_begin(&l, s->log, LOG_FAILURES, "damage");
+	log_view(&l, "user", s->env->user);
+	log_str(&l, "why", w.text);
+	log_end(&l);
+}
+
 static int
 open_account(struct session *s)
 {
@@ -252,8 +266,10 @@ open_account(struct session *s)
 	    account_open(s->env->dir, s->env->create, NULL, &s->account, &w);
 	struct log_line l;
 
-	if (r == 0)
+	if (r == 0) {
+		log_notice(s);
 		return 0;
+	}
 	log_begin(&l, s->log, LOG_FAILURES, "open-account");
 	log_view(&l, "user", s->env->user);
 	log_i64(&l, "result", r);

@@ -94,6 +94,17 @@ heed_facts(struct account *a, struct vdb_state *s)
 		s->uidvalidity = f.uidvalidity;
 }
 
+static int
+note_damage(void *ctx, const struct log_damage *d)
+{
+	struct account *a = ctx;
+
+	why(&a->notice, 0, "log/%016llx.seg: bytes %llu to %llu: %s",
+	    (unsigned long long)d->segment, (unsigned long long)d->from,
+	    (unsigned long long)d->to, d->text);
+	return 1; /* one is enough, verify says all */
+}
+
 /* Under the lock (or for oneself): everything the log says into an empty view.
  */
 int
@@ -102,14 +113,18 @@ account_build(struct account *a, struct vdb *v)
 	struct build b = { .w = &a->why, .left = BUILD_STEP };
 	struct log_tail tail;
 	struct vdb_state *s;
+	size_t damaged = 0;
 	int r;
 
 	if ((r = log_recover(a->log, NULL, &tail, &a->why)) != 0 ||
 	    (r = vdb_begin(v, true, &b.t, &a->why)) != 0)
 		return r;
-	r = log_replay(a->log, NULL, &tail, build_record, &b, NULL, &a->why);
+	r = log_replay(
+	    a->log, NULL, &tail, build_record, &b, &damaged, &a->why);
 	if (r == 0)
 		r = none_recent(b.t);
+	if (r == 0 && damaged > 0)
+		(void)!log_check(a->log, note_damage, a, NULL);
 	if (r != 0) {
 		vdb_abort(b.t);
 		return r;
@@ -142,6 +157,17 @@ account_rebuild(struct account *a)
 	return 0;
 }
 
+/* In the same boot a log loses nothing by itself: somebody changed its files. */
+static int
+not_its_log(struct account *a, const struct log_tail *tail)
+{
+	why(&a->notice, 0,
+	    "log/%016llx.seg: nothing ends at byte %llu any more",
+	    (unsigned long long)tail->at.segment,
+	    (unsigned long long)tail->at.offset);
+	return why(&a->why, -ESTALE, "the view is of another log");
+}
+
 /* Open the named view if it may be used and is of this log. */
 static int
 open_view(struct account *a)
@@ -157,7 +183,7 @@ open_view(struct account *a)
 		tail = vdb_state(t)->tail;
 		vdb_abort(t);
 		if (!log_is_end(a->log, &tail))
-			r = why(&a->why, -ESTALE, "the view is of another log");
+			r = not_its_log(a, &tail);
 	}
 	return r;
 }
@@ -419,6 +445,16 @@ account_modseq(struct account *a, uint64_t *out)
 	*out = vdb_state(t)->modseq;
 	account_read_end(a, t);
 	return 0;
+}
+
+bool
+account_notice(struct account *a, struct why *out)
+{
+	if (a->notice.text[0] == '\0')
+		return false;
+	*out = a->notice;
+	a->notice.text[0] = '\0';
+	return true;
 }
 
 const char *

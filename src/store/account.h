@@ -47,6 +47,9 @@ void account_close(struct account **a);
 int account_modseq(struct account *a, uint64_t *out) A_MUST_USE;
 /* Text about the last negative or STORE_DAMAGED result, for the log. */
 const char *account_why(const struct account *a);
+/* Damage that was found and got round when the view was made anew: true, once,
+ * with a text for the log that names the file. */
+bool account_notice(struct account *a, struct why *out);
 
 /* Mark the view clean and synced, so that the next start need not rebuild it.
  * For the orderly stop; never needed for safety. */

@@ -26,6 +26,7 @@ struct account {
 	uint64_t compact_limit;  /* segments from here on are too new for it */
 	uint64_t compact_after;  /* clock_mono_ms() before which not to look */
 	struct why why;          /* about the last failure */
+	struct why notice;       /* account_notice(); empty: none */
 	uint8_t keyword_name[STORE_KEYWORD_MAX]; /* account_keyword_name() */
 };
 

@@ -88,11 +88,10 @@ one_body(struct account *a, uint64_t number, struct vdb_body *b,
 		if ((r = look_up(a, &number, 1, b)) == 0)
 			r = map_body(a, number, b, out);
 	}
-	if (r == -ENOENT) {
-		*out = (struct message_body){ .fd = -1 };
-		return 0;
-	}
-	return r;
+	if (r != -ENOENT && r != -ENODATA)
+		return r;
+	*out = (struct message_body){ .fd = -1, .lost = b->segment != 0 };
+	return 0; /* the engine has said which file */
 }
 
 #define BODIES_STEP 256

@@ -25,6 +25,9 @@ struct message_body {
 	struct view summary; /* empty: made by an older version, parse again */
 	int fd; /* file that holds the octets, for sendfile; borrowed */
 	uint64_t offset; /* of the octets in it */
+	/* octets.p is NULL, but the body is known: the file that had it is gone
+	 * or too short, account_why() names it */
+	bool lost;
 };
 
 /* n bodies at once; out[i].octets.p is NULL for a body that is not there.

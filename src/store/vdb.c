@@ -157,7 +157,7 @@ static bool
 read_text(int dirfd, const char *name, char text[TEXT_MAX], uint64_t *inode)
 {
 	AUTO_CLOSE int fd =
-	    openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	    openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
 
@@ -234,8 +234,8 @@ clean_is(int dirfd, uint64_t n)
 static int
 current_sync(struct vdb *v)
 {
-	AUTO_CLOSE int fd =
-	    openat(v->dirfd, CURRENT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = openat(
+	    v->dirfd, CURRENT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	return fd == -1 ? -errno : io_sync(fd, IO_SYNC_CURRENT);
 }

@@ -1,0 +1,92 @@
+"""What an enemy does: to the files of an account, to the commands, to the server as a whole. He gets an answer that
+says so, the log names the file, and nobody else notices."""
+import contextlib
+import glob
+import os
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+from serving import Closed, message, process_status, wait_for
+
+
+def filled(server, account, n=20, large=False):
+    c = server.raw(account)
+    for i in range(n):
+        assert c.append(b"INBOX", message(f"m {i}")).startswith(b"OK")
+    if large:
+        assert c.append(b"INBOX", message("large", "y" * (3 << 19))).startswith(b"OK")
+    c.close()
+    wait_for(lambda: not server.processes("fumi-session"))
+
+
+def records(server, word):
+    return [line for line in server.log().splitlines() if word in line]
+
+
+# ---- damaged accounts ----
+
+
+def test_lost_body(own_server):
+    """The file of a large message is gone: the others are read, and the log says which file it is."""
+    s = own_server()
+    filled(s, s.demo, large=True)
+    for path in glob.glob(os.path.join(s.demo.dir, "log", "body", "*")):
+        os.unlink(path)
+    c = s.raw(s.demo)
+    c.ok(b"SELECT INBOX")
+    untagged, status = c.command(b"FETCH 1:* BODY.PEEK[]")
+    assert status.startswith(b"NO [SERVERBUG]") and len(untagged) == 20, status
+    assert records(s, "log/body/0000000000000015: open: No such file")
+    c.ok(b"FETCH 1:20 BODY.PEEK[]")
+    assert b"log/body/0000000000000015: open:" in s.fumi("verify", "-u", s.demo.name, status=65)
+    c.close()
+
+
+@pytest.mark.parametrize("view", ["kept", "gone"])
+def test_damage_is_logged(own_server, view):
+    """One octet in the middle of the log, or its second half: what is readable is there, a record names the file."""
+    s = own_server()
+    filled(s, s.demo)
+    path = os.path.join(s.demo.dir, "log", "0000000000000001.seg")
+    size = os.path.getsize(path)
+    if view == "gone":
+        with open(path, "r+b") as f:
+            f.seek(size // 2)
+            octet = f.read(1)[0]
+            f.seek(size // 2)
+            f.write(bytes([octet ^ 0x40]))
+        for name in glob.glob(os.path.join(s.demo.dir, "view*")):
+            os.unlink(name)
+    else:
+        os.truncate(path, size // 2)
+    c = s.raw(s.demo)
+    c.ok(b"SELECT INBOX")
+    there = len(c.ok(b"FETCH 1:* BODY.PEEK[]"))
+    assert there == 19 if view == "gone" else 0 < there < 19
+    assert len(records(s, 'damage user=demo@example.org why="log/0000000000000001.seg:')) == 1
+    assert c.append(b"INBOX", message("goes on")).startswith(b"OK")
+    c.close()
+
+
+@pytest.mark.parametrize("what", ["fifo", "symlink", "directory"])
+def test_no_file(own_server, what):
+    """Something that is no file in the place of the log keeps nobody waiting."""
+    s = own_server()
+    filled(s, s.demo, 1)
+    path = os.path.join(s.demo.dir, "log", "0000000000000001.seg")
+    os.rename(path, path + ".old")
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "symlink":
+        os.symlink(path + ".old", path)
+    else:
+        os.mkdir(path)
+    c = s.raw()
+    status = c.command(b"LOGIN demo@example.org demo")[1]
+    assert status.startswith(b"NO [UNAVAILABLE]"), status
+    assert records(s, "log/0000000000000001.seg: something else has that name")
+    s.fumi("verify", "-u", s.demo.name, status=74)
+    c.close()
