@@ -1,31 +1,12 @@
 #include "base/utf8.h"
 
-/* Bytes at once while they are all ASCII. */
-static size_t
-ascii_run(struct view v)
-{
-	size_t i = 0;
-
-	for (; v.n - i >= 16; i += 16) {
-		uint64_t a, b;
-
-		memcpy(&a, v.p + i, 8);
-		memcpy(&b, v.p + i + 8, 8);
-		if (((a | b) & UINT64_C(0x8080808080808080)) != 0)
-			break;
-	}
-	while (i < v.n && v.p[i] < 0x80)
-		i++;
-	return i;
-}
-
-/* Length of the valid sequence at the start of v (v.n > 0), 0 when there is
- * none; the table of RFC 3629 section 4. */
-static size_t
+/* Length of the valid sequence at the start of v (v.n > 0); 0: there is none;
+ * -1: valid as far as it goes, but cut. The table of RFC 3629 section 4. */
+static int
 sequence(struct view v)
 {
 	uint8_t c = v.p[0], lo = 0x80, hi = 0xbf;
-	size_t n;
+	int n;
 
 	if (c < 0x80)
 		return 1;
@@ -40,50 +21,62 @@ sequence(struct view v)
 		lo = 0x90;
 	else if (c == 0xf4)
 		hi = 0x8f;
-	if (v.n < n || v.p[1] < lo || v.p[1] > hi)
-		return 0;
-	for (size_t i = 2; i < n; i++) {
-		if ((v.p[i] & 0xc0) != 0x80)
+	for (int i = 1; i < n; i++, lo = 0x80, hi = 0xbf) {
+		if ((size_t)i >= v.n)
+			return -1;
+		if (v.p[i] < lo || v.p[i] > hi)
 			return 0;
 	}
 	return n;
 }
 
+size_t
+utf8_valid_start(struct view v)
+{
+	size_t all = v.n;
+
+	for (;;) {
+		int n;
+
+		view_skip(&v, utf8_ascii_run(v));
+		if (v.n == 0 || (n = sequence(v)) <= 0)
+			return all - v.n;
+		view_skip(&v, (size_t)n);
+	}
+}
+
 bool
 utf8_valid(struct view v)
 {
-	for (;;) {
-		size_t n;
+	return utf8_valid_start(v) == v.n;
+}
 
-		view_skip(&v, ascii_run(v));
-		if (v.n == 0)
-			return true;
-		if ((n = sequence(v)) == 0)
-			return false;
-		view_skip(&v, n);
-	}
+bool
+utf8_is_cut(struct view v)
+{
+	return sequence(v) == -1;
 }
 
 bool
 utf8_ascii(struct view v)
 {
-	return ascii_run(v) == v.n;
+	return utf8_ascii_run(v) == v.n;
 }
 
 bool
 utf8_take(struct view *in, uint32_t *cp)
 {
 	static const uint8_t first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	size_t n = in->n > 0 ? sequence(*in) : 0;
+	int n = in->n > 0 ? sequence(*in) : 0;
 	uint32_t c;
 
-	if (n == 0)
+	if (n <= 0)
 		return false;
 	c = in->p[0] & first[n];
-	for (size_t i = 1; i < n; i++)
+	for (int i = 1; i < n; i++)
 		c = c << 6 | (in->p[i] & 0x3fU);
 	*cp = c;
-	view_skip(in, n);
+	view_skip(in, (size_t)n);
 	return true;
 }
 
@@ -128,7 +121,7 @@ utf8_cut(struct view v, size_t max)
 	for (size_t back = 1; back < UTF8_MAX && back <= max; back++) {
 		if ((v.p[max - back] & 0xc0) == 0x80)
 			continue;
-		if (sequence(view_sub(v, max - back, UTF8_MAX)) > back)
+		if (sequence(view_sub(v, max - back, UTF8_MAX)) > (int)back)
 			at = max - back;
 		break;
 	}

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "mail/charset_table.h"
 
 #define HELD_MAX 32
@@ -40,7 +41,7 @@ struct charset {
 };
 
 /* The code of entries whose escapes are unwrapped here. */
-static const char JIS[] = "CP932";
+#define JIS "ISO-2022-JP"
 
 static const struct {
 	const char *name; /* lower case */
@@ -229,6 +230,19 @@ find(struct view name)
 	return i;
 }
 
+static bool
+is_jis(size_t i)
+{
+	return charsets[i].code != NULL && strcmp(charsets[i].code, JIS) == 0;
+}
+
+/* What converts the text of entry i, after unwrapping if it needs that. */
+static const char *
+code_of(size_t i)
+{
+	return is_jis(i) ? "CP932" : charsets[i].code;
+}
+
 static const struct charset_table *
 table_of(const char *code)
 {
@@ -253,19 +267,21 @@ enum charset_result
 charset_open(struct view name, struct charset **out)
 {
 	size_t i = find(name);
+	const char *code;
 	struct charset *c;
 
 	*out = NULL;
 	if (i == CHARSETS)
 		return CHARSET_UNKNOWN;
+	code = code_of(i);
 	c = xcalloc(1, sizeof(*c));
 	c->cd = (iconv_t)-1;
 	c->set = '(';
-	if (charsets[i].code != NULL) {
-		c->form = charsets[i].code == JIS ? FORM_JIS : FORM_CODE;
-		c->table = table_of(charsets[i].code);
+	if (code != NULL) {
+		c->form = is_jis(i) ? FORM_JIS : FORM_CODE;
+		c->table = table_of(code);
 		if (c->table == NULL)
-			c->cd = iconv_open("UTF-8", charsets[i].code);
+			c->cd = iconv_open("UTF-8", code);
 		if (c->table == NULL && c->cd == (iconv_t)-1) {
 			charset_close(&c);
 			return CHARSET_UNKNOWN;
@@ -290,71 +306,6 @@ put_replacement(struct buf *out)
 	buf_put(out, VIEW_LIT("\xef\xbf\xbd"));
 }
 
-/* Length of the valid character at p; 0: invalid; -1: valid as far as it
- * goes, but cut (RFC 3629 section 4). */
-static int
-utf8_char(const uint8_t *p, size_t n)
-{
-	uint8_t c = p[0], lo = 0x80, hi = 0xbf;
-	int len;
-
-	if (c < 0x80)
-		return 1;
-	if (c < 0xc2 || c > 0xf4)
-		return 0;
-	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (c == 0xe0)
-		lo = 0xa0;
-	else if (c == 0xed)
-		hi = 0x9f;
-	else if (c == 0xf0)
-		lo = 0x90;
-	else if (c == 0xf4)
-		hi = 0x8f;
-	for (int i = 1; i < len; i++, lo = 0x80, hi = 0xbf) {
-		if ((size_t)i >= n)
-			return -1;
-		if (p[i] < lo || p[i] > hi)
-			return 0;
-	}
-	return len;
-}
-
-/* Bytes from p on that are ASCII. */
-static size_t
-ascii_run(const uint8_t *p, size_t n)
-{
-	size_t i = 0;
-	uint64_t w;
-
-	for (; i + 8 <= n; i += 8) {
-		memcpy(&w, p + i, 8);
-		if (w & 0x8080808080808080u)
-			break;
-	}
-	while (i < n && p[i] < 0x80)
-		i++;
-	return i;
-}
-
-size_t
-charset_utf8_valid(struct view in)
-{
-	size_t i = 0;
-
-	while (i < in.n) {
-		int len;
-
-		i += ascii_run(in.p + i, in.n - i);
-		if (i == in.n)
-			break;
-		if ((len = utf8_char(in.p + i, in.n - i)) <= 0)
-			break;
-		i += (size_t)len;
-	}
-	return i;
-}
-
 /* Valid UTF-8 in; NUL is replaced. */
 static void
 put_valid(struct view in, struct buf *out)
@@ -374,16 +325,16 @@ put_valid(struct view in, struct buf *out)
 
 /* Returns how many bytes at the end are the start of a character. */
 static size_t
-utf8_put(struct view in, struct buf *out)
+put_utf8(struct view in, struct buf *out)
 {
 	while (in.n > 0) {
-		size_t n = charset_utf8_valid(in);
+		size_t n = utf8_valid_start(in);
 
 		put_valid(view_sub(in, 0, n), out);
 		view_skip(&in, n);
 		if (in.n == 0)
 			break;
-		if (utf8_char(in.p, in.n) == -1)
+		if (utf8_is_cut(in))
 			return in.n;
 		put_replacement(out);
 		view_skip(&in, 1);
@@ -394,7 +345,7 @@ utf8_put(struct view in, struct buf *out)
 void
 charset_put_utf8(struct view in, struct buf *out)
 {
-	for (size_t n = utf8_put(in, out); n > 0; n--)
+	for (size_t n = put_utf8(in, out); n > 0; n--)
 		put_replacement(out);
 }
 
@@ -498,7 +449,7 @@ static size_t
 put_piece(struct charset *c, struct view in, struct buf *out)
 {
 	if (c->form == FORM_UTF8)
-		return utf8_put(in, out);
+		return put_utf8(in, out);
 	return c->table != NULL ? table_put(c, in, out) : iconv_put(c, in, out);
 }
 
@@ -729,7 +680,7 @@ guess(struct view in)
 {
 	if (has_escape(in))
 		return VIEW_LIT("iso-2022-jp");
-	if (charset_utf8_valid(in) == in.n)
+	if (utf8_valid_start(in) == in.n)
 		return VIEW_LIT("utf-8");
 	if (looks_sjis(in))
 		return VIEW_LIT("shift_jis");
@@ -750,13 +701,14 @@ charset_put_guess(struct view in, struct buf *out)
 static const char *
 first_code(size_t i)
 {
-	if (charsets[i].code == NULL || table_of(charsets[i].code) != NULL)
+	const char *code = code_of(i);
+
+	if (code == NULL || table_of(code) != NULL)
 		return NULL;
 	for (size_t k = 0; k < i; k++)
-		if (charsets[k].code != NULL &&
-		    strcmp(charsets[k].code, charsets[i].code) == 0)
+		if (code_of(k) != NULL && strcmp(code_of(k), code) == 0)
 			return NULL;
-	return charsets[i].code;
+	return code;
 }
 
 const char *
@@ -764,7 +716,7 @@ charset_preload_name(size_t i)
 {
 	for (size_t k = 0; k < CHARSETS; k++)
 		if (first_code(k) != NULL && i-- == 0)
-			return charsets[k].code;
+			return code_of(k);
 	return NULL;
 }
 

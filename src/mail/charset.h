@@ -45,8 +45,6 @@ bool charset_is_known(struct view name) A_MUST_USE;
 
 /* Add in as UTF-8: valid UTF-8 stays, every other byte becomes U+FFFD. */
 void charset_put_utf8(struct view in, struct buf *out);
-/* Length of the longest valid UTF-8 start of in (NUL is valid here). */
-size_t charset_utf8_valid(struct view in) A_MUST_USE;
 /* For 8-bit text that names no charset: UTF-8 when it is that, else the
  * likeliest of ISO-2022-JP, Shift_JIS, EUC-JP and windows-1252. */
 void charset_put_guess(struct view in, struct buf *out);

@@ -13,6 +13,7 @@
 #include <uninorm.h>
 #include <unistr.h>
 
+#include "base/utf8.h"
 #include "mail/charset.h"
 
 /* A byte in all places of a word. */
@@ -29,23 +30,6 @@ fold_cut(struct view text)
 	while (n > 0 && (n == text.n || text.p[n] >= 0x80))
 		n--;
 	return n;
-}
-
-/* Bytes from p on that are ASCII. */
-static size_t
-ascii_run(const uint8_t *p, size_t n)
-{
-	size_t i = 0;
-	uint64_t w;
-
-	for (; i + 8 <= n; i += 8) {
-		memcpy(&w, p + i, 8);
-		if (w & EIGHT(0x80))
-			break;
-	}
-	while (i < n && p[i] < 0x80)
-		i++;
-	return i;
 }
 
 static void
@@ -216,14 +200,14 @@ fold_text(struct view text, struct buf *out)
 	while (p < e) {
 		const uint8_t *s = p;
 
-		p += ascii_run(p, (size_t)(e - p));
+		p += utf8_ascii_run((struct view){ p, (size_t)(e - p) });
 		put_ascii(s, (size_t)(p - s), out);
 		s = p;
 		while (p < e && *p >= 0x80)
 			p++;
 		if (p == s)
 			continue;
-		if (charset_utf8_valid((struct view){ s, (size_t)(p - s) }) ==
+		if (utf8_valid_start((struct view){ s, (size_t)(p - s) }) ==
 		    (size_t)(p - s)) {
 			put_run(s, (size_t)(p - s), out);
 		} else {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "mail/charset.h"
 #include "mail/fold.h"
 #include "mail/transfer.h"
@@ -14,7 +15,7 @@ static const char *const names[] = { "utf-8", "iso-2022-jp", "shift_jis",
 static void
 check_text(struct view v)
 {
-	if (charset_utf8_valid(v) != v.n ||
+	if (utf8_valid_start(v) != v.n ||
 	    (v.n > 0 && memchr(v.p, 0, v.n) != NULL))
 		abort();
 }
@@ -32,7 +33,7 @@ check_fold(struct view text)
 	fold_text(view_sub(text, cut, text.n), &pieces);
 	if (whole.failed || !view_eq(buf_view(&whole), buf_view(&pieces)))
 		abort();
-	if (charset_utf8_valid(buf_view(&whole)) != whole.n)
+	if (utf8_valid_start(buf_view(&whole)) != whole.n)
 		abort();
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "mail/charset.h"
 #include "mail/encoded.h"
 #include "mail/header.h"
@@ -11,7 +12,7 @@ check(const struct buf *b)
 {
 	struct view v = buf_view(b);
 
-	if (b->failed || charset_utf8_valid(v) != v.n ||
+	if (b->failed || utf8_valid_start(v) != v.n ||
 	    (v.n > 0 && memchr(v.p, 0, v.n) != NULL))
 		abort();
 }

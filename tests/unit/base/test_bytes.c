@@ -145,6 +145,22 @@ test_num_dec(void)
 }
 
 static void
+test_ascii_run(void)
+{
+	uint8_t p[40];
+	bool ok = true;
+
+	for (size_t n = 0; n <= sizeof(p); n++)
+		for (size_t at = 0; at <= n; at++) {
+			memset(p, 0x7f, sizeof(p));
+			if (at < n)
+				p[at] = 0x80;
+			ok = ok && utf8_ascii_run((struct view){ p, n }) == at;
+		}
+	tap_ok(ok, "ASCII ends where it ends, at each length");
+}
+
+static void
 test_utf8(void)
 {
 	static const struct {
@@ -187,11 +203,23 @@ test_utf8(void)
 		for (size_t k = 0; k < v.n; k++) {
 			struct view part = view_sub(v, 0, k);
 
-			ok = ok && !utf8_take(&part, &back) && part.n == k;
+			ok = ok && !utf8_take(&part, &back) && part.n == k &&
+			    (k == 0 || utf8_is_cut(part)) &&
+			    utf8_valid_start(part) == 0;
 		}
+		ok = ok && !utf8_is_cut(v) && utf8_valid_start(v) == v.n;
 		ok = ok && utf8_take(&v, &back) && back == cp && v.n == 0;
 	}
 	tap_ok(ok, "each code point goes there and back, no prefix does");
+	tap_ok(!utf8_is_cut(VIEW_LIT("\xe0\x9f")) &&
+		!utf8_is_cut(VIEW_LIT("\xed\xa0")) &&
+		!utf8_is_cut(VIEW_LIT("\xf4\x90")) &&
+		!utf8_is_cut(VIEW_LIT("\xf0\x9f(")) &&
+		!utf8_is_cut(VIEW_LIT("\x80")),
+	    "what can never become valid is not cut");
+	tap_ok(utf8_valid_start(VIEW_LIT("0123456789\xe4\xbb\x99\xff")) == 13,
+	    "start in front of what is invalid");
+	test_ascii_run();
 	tap_ok(utf8_ascii(VIEW_LIT("abc")) && !utf8_ascii(VIEW_LIT("\xc3")),
 	    "ascii");
 	tap_ok(utf8_cut(VIEW_LIT("a\xe5\x8f\x97"), 3).n == 1, "cut in front");

@@ -2,6 +2,7 @@
 #include <iconv.h>
 #include <sys/resource.h>
 
+#include "base/utf8.h"
 #include "check.h"
 #include "mail/charset.h"
 #include "mail/charset_table.h"
@@ -136,10 +137,10 @@ test_utf8(void)
 
 	buf_init(&b, 1000);
 	check_num("valid start",
-	    charset_utf8_valid(VIEW_LIT("0123456789\xe4\xbb\x99\xff")), 13);
-	check_num("cut character",
-	    charset_utf8_valid(VIEW_LIT("abc\xf0\x9f\x98")), 3);
-	check_num("NUL is valid", charset_utf8_valid(VIEW_LIT("a\0b")), 3);
+	    utf8_valid_start(VIEW_LIT("0123456789\xe4\xbb\x99\xff")), 13);
+	check_num(
+	    "cut character", utf8_valid_start(VIEW_LIT("abc\xf0\x9f\x98")), 3);
+	check_num("NUL is valid", utf8_valid_start(VIEW_LIT("a\0b")), 3);
 	charset_put_utf8(VIEW_LIT("a\0b"), &b);
 	check_str("NUL is replaced", buf_view(&b),
 	    "a\xef\xbf\xbd"
