@@ -71,13 +71,13 @@ one_past(const struct message *m)
 	for (size_t at = MSG_TYPE_SIZE; at + 4 <= b.n; at++) {
 		struct wire w = wire_read(view_sub(buf_view(&b), at, 4));
 		uint32_t n = wire_u32(&w);
-		AUTO_BUF struct buf longer, out;
+		AUTO_BUF struct buf longer = BUF_INIT(MSG_MAX);
+		AUTO_BUF struct buf out = BUF_INIT(MSG_MAX);
 
 		/* strings of the samples at their limits repeat one letter */
 		if (n < 16 || n > b.n - at - 4 || b.p[at + 4] < 'A' ||
 		    b.p[at + 4] != b.p[at + 3 + n])
 			continue;
-		buf_init(&longer, MSG_MAX);
 		buf_put(&longer, view_sub(buf_view(&b), 0, at));
 		wire_put_u32(&longer, n + 1);
 		buf_put(&longer, view_sub(buf_view(&b), at + 4, n));
