@@ -14,6 +14,7 @@
 #include <assert.h>
 
 #include "base/num.h"
+#include "imap/limits.h"
 
 enum state {
 	STATE_START,        /* nothing collected */
@@ -520,4 +521,17 @@ frame_is_message(struct view text)
 		return false;
 	return text.n < url.n ||
 	    !view_eq_ci(view_sub(text, text.n - url.n, url.n), url);
+}
+
+struct view
+frame_tag(struct view text)
+{
+	size_t n = 0;
+
+	while (n < text.n && n <= LIMITS_TAG && text.p[n] > ' ' &&
+	    text.p[n] < 0x7f && memchr("(){%*\"\\+", text.p[n], 8) == NULL)
+		n++;
+	if (n > LIMITS_TAG || n == text.n || text.p[n] != ' ')
+		n = 0;
+	return view_sub(text, 0, n);
 }

@@ -129,6 +129,13 @@ void frame_refuse(struct frame *f);
  */
 bool frame_is_message(struct view text) A_MUST_USE;
 
+/*
+ * The tag at the start of a command's text (RFC 9051 section 9), for an answer
+ * to what does not parse. Empty when there is none: no blank behind it, more
+ * than LIMITS_TAG bytes, or other characters in it. Points into text.
+ */
+struct view frame_tag(struct view text) A_MUST_USE;
+
 /* The mark of an external literal, as the grammar finds it in a text. It
  * begins with a NUL, which no line of a peer can hold. */
 #define FRAME_MARK 15 /* bytes */

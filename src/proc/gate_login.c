@@ -345,20 +345,6 @@ wipe_text(struct gate_login *l)
 		explicit_bzero((void *)(uintptr_t)v.p, v.n);
 }
 
-/* Of a text that does not parse, for an answer with a tag. */
-static struct view
-tag_of(struct view text)
-{
-	size_t n = 0;
-
-	while (n < text.n && n <= LIMITS_TAG && text.p[n] > ' ' &&
-	    text.p[n] < 0x7f && memchr("(){%*\"\\+", text.p[n], 8) == NULL)
-		n++;
-	if (n > LIMITS_TAG || n == text.n || text.p[n] != ' ')
-		n = 0;
-	return view_sub(text, 0, n);
-}
-
 static enum gate_login_result
 run_command(struct gate_login *l, struct buf *out)
 {
@@ -385,7 +371,7 @@ static enum gate_login_result
 on_literal(struct gate_login *l, struct buf *out)
 {
 	bool sync = l->frame.literal.sync;
-	struct view tag = tag_of(frame_text(&l->frame));
+	struct view tag = frame_tag(frame_text(&l->frame));
 
 	if (frame_inline(&l->frame)) {
 		if (sync)
@@ -418,11 +404,11 @@ feed_command(struct gate_login *l, struct view *in, struct buf *out)
 	case FRAME_TOO_LONG:
 		break;
 	case FRAME_NUL:
-		return bad(l, tag_of(frame_text(&l->frame)),
+		return bad(l, frame_tag(frame_text(&l->frame)),
 		    "NUL in a command line", out);
 	}
 	return bad(
-	    l, tag_of(frame_text(&l->frame)), "Command line too long", out);
+	    l, frame_tag(frame_text(&l->frame)), "Command line too long", out);
 }
 
 /* The exchange is over by the client's doing. */

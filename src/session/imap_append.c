@@ -29,7 +29,7 @@ static void
 refuse(struct session *s, const char *text)
 {
 	response_begin(
-	    &s->out.b, session_text_tag(frame_text(&s->frame)), RESPONSE_NO);
+	    &s->out.b, frame_tag(frame_text(&s->frame)), RESPONSE_NO);
 	buf_put_str(&s->out.b, text);
 	buf_put_str(&s->out.b, "\r\n");
 	frame_refuse(&s->frame);

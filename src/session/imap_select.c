@@ -81,34 +81,15 @@ imap_select(struct session *s, const struct command *c)
 		    : "[READ-WRITE] SELECT completed");
 }
 
-static int
-expunge_deleted(struct session *s)
-{
-	const struct uid_run all = { 1, UINT32_MAX };
-	struct uid_run *gone = NULL;
-	size_t n = 0;
-	struct tx *t;
-	int r;
-
-	if ((r = tx_begin(s->account, &t)) != 0)
-		return r;
-	r = tx_expunge(t, s->st.mailbox, &all, 1, true, &gone, &n);
-	free(gone);
-	if (r != 0) {
-		tx_abort(&t);
-		return r;
-	}
-	return session_commit(s, &t, NULL);
-}
-
 void
 imap_close(struct session *s, const struct command *c)
 {
+	const struct uid_run all = { 1, UINT32_MAX };
 	int r = 0;
 
 	(void)c;
 	if (!s->st.read_only)
-		r = expunge_deleted(s);
+		r = session_expunge(s, &all, 1);
 	session_unselect(s);
 	if (r != 0 && r != STORE_NOT_FOUND)
 		session_store_result(s, r);

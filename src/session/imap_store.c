@@ -100,8 +100,8 @@ imap_store(struct session *s, const struct command *c)
 	uidset_fini(&set);
 }
 
-static int
-expunge(struct session *s, const struct uid_run *runs, size_t n)
+int
+session_expunge(struct session *s, const struct uid_run *runs, size_t n)
 {
 	struct uid_run *gone = NULL;
 	size_t n_gone = 0;
@@ -132,11 +132,11 @@ imap_expunge(struct session *s, const struct command *c)
 		return;
 	}
 	if (!c->uid)
-		r = expunge(s, &all, 1);
+		r = session_expunge(s, &all, 1);
 	else if (!session_set(s, &c->u.set, true, &set))
 		return;
 	else if (set.n > 0)
-		r = expunge(s, set.run, set.n);
+		r = session_expunge(s, set.run, set.n);
 	uidset_fini(&set);
 	if (r != 0)
 		session_store_result(s, r);

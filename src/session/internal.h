@@ -82,9 +82,10 @@ int rows_again(struct session_rows *r) A_MUST_USE;
 
 /* ---- small things ---- */
 
-/* The tag of a command that did not get as far as being parsed; n 0 when there
- * is none to be seen. */
-struct view session_text_tag(struct view text);
+/* Expunge what is \Deleted of n runs of UIDs in the selected mailbox. Negative
+ * errno. */
+int session_expunge(struct session *s, const struct uid_run *runs, size_t n)
+    A_MUST_USE;
 /* Tell a client of IMAP4rev2 that what it gave as a mailbox is called name
  * (RFC 9051 section 6.3.9.7). */
 void session_put_oldname(

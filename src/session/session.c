@@ -57,19 +57,6 @@ static const struct {
 
 /* ---- one command ---- */
 
-struct view
-session_text_tag(struct view text)
-{
-	size_t n = 0;
-
-	while (n < text.n && n <= LIMITS_TAG && text.p[n] > ' ' &&
-	    text.p[n] < 0x7f && memchr("(){%*\"\\+", text.p[n], 8) == NULL)
-		n++;
-	if (n > LIMITS_TAG || n == text.n || text.p[n] != ' ')
-		n = 0;
-	return view_sub(text, 0, n);
-}
-
 /* An answer outside any command's function. */
 static void
 answer_early(struct session *s, struct view tag, enum response_condition c,
@@ -169,7 +156,7 @@ command(struct session *s)
 static void
 inline_literal(struct session *s)
 {
-	struct view tag = session_text_tag(frame_text(&s->frame));
+	struct view tag = frame_tag(frame_text(&s->frame));
 	bool sync = s->frame.literal.sync;
 
 	if (s->frame.literal.size == UINT64_MAX && !sync) {
@@ -208,12 +195,12 @@ take_input(struct session *s)
 			break;
 		case FRAME_TOO_LONG:
 			append_forget(s);
-			answer_early(s, session_text_tag(frame_text(&s->frame)),
+			answer_early(s, frame_tag(frame_text(&s->frame)),
 			    RESPONSE_BAD, "Command line too long");
 			break;
 		case FRAME_NUL:
 			append_forget(s);
-			answer_early(s, session_text_tag(frame_text(&s->frame)),
+			answer_early(s, frame_tag(frame_text(&s->frame)),
 			    RESPONSE_BAD, "NUL in a command line");
 			break;
 		}

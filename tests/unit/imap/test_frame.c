@@ -283,6 +283,44 @@ test_is_message(void)
 }
 
 static void
+test_tag(void)
+{
+	static const struct {
+		const char *text, *want;
+	} all[] = {
+		{ "a1 NOOP", "a1" },
+		{ "a1 ", "a1" },
+		{ "a1", "" },
+		{ "", "" },
+		{ " NOOP", "" },
+		{ "A.b-7] x", "A.b-7]" },
+		{ "a+ NOOP", "" },
+		{ "a( NOOP", "" },
+		{ "a\"b NOOP", "" },
+		{ "a\\b NOOP", "" },
+		{ "a* NOOP", "" },
+		{ "a%b NOOP", "" },
+		{ "a\x01 NOOP", "" },
+		{ "a\xe4 NOOP", "" },
+		{ "a\tNOOP", "" },
+	};
+	uint8_t longest[LIMITS_TAG + 2];
+	struct view v = { longest, LIMITS_TAG + 1 };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		tap_ok(view_eq(frame_tag(view_str(all[i].text)),
+			   view_str(all[i].want)),
+		    "tag of %s", dump_safe(view_str(all[i].text)));
+	memset(longest, 'a', sizeof(longest));
+	longest[LIMITS_TAG] = ' ';
+	tap_ok(frame_tag(v).n == LIMITS_TAG, "the longest tag");
+	longest[LIMITS_TAG] = 'a';
+	longest[LIMITS_TAG + 1] = ' ';
+	v.n++;
+	tap_ok(frame_tag(v).n == 0, "one byte longer is none");
+}
+
+static void
 test_mark(void)
 {
 	struct view in = VIEW_LIT("a {4294967296}\r\n");
@@ -315,6 +353,7 @@ main(void)
 	test_line();
 	test_reset();
 	test_is_message();
+	test_tag();
 	test_mark();
 	return tap_done();
 }
