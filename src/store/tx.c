@@ -218,24 +218,14 @@ put_states(struct tx *t, struct tx_mailbox *m)
 static int
 put_mailbox(struct tx *t, uint32_t id)
 {
+	struct record_mailbox rec;
 	struct vdb_mailbox *m;
 	int r;
 
 	if ((r = vdb_mailbox_change(t->t, id, &m)) != 0)
 		return r;
-	record_mailbox_put(&t->records,
-	    &(struct record_mailbox){
-		.version = t->version,
-		.id = id,
-		.parent = m->row.parent,
-		.uidvalidity = m->row.uidvalidity,
-		.uses = m->row.uses,
-		.state = (enum record_mailbox_state)m->state,
-		.format = m->format,
-		.quota_root = m->quota_root,
-		.alias = m->alias,
-		.name = { m->name, m->name_n },
-	    });
+	rec = tx_mailbox_record(t, m);
+	record_mailbox_put(&t->records, &rec);
 	tx_counted(t);
 	return 0;
 }

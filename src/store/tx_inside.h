@@ -71,6 +71,9 @@ struct tx_mailbox *tx_touch(struct tx *t, uint32_t id);
 void tx_put_body(struct tx *t, const struct record_body *r, struct spool *s);
 /* A record was put into t->records. */
 void tx_counted(struct tx *t);
+/* The mailbox as it is, as a record of this commit. The name is m's. */
+struct record_mailbox tx_mailbox_record(
+    const struct tx *t, const struct vdb_mailbox *m);
 /* One more message of a batch; row->uid must be the next UID. */
 int tx_add_row(struct tx *t, struct vdb_mailbox *m, const struct vdb_row *row)
     A_MUST_USE;

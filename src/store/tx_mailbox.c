@@ -7,8 +7,8 @@
 
 /* Changes of mailboxes: making, deleting, renaming, subscribing. */
 
-static struct record_mailbox
-record_of(const struct tx *t, const struct vdb_mailbox *m)
+struct record_mailbox
+tx_mailbox_record(const struct tx *t, const struct vdb_mailbox *m)
 {
 	return (struct record_mailbox){
 		.version = t->version,
@@ -96,7 +96,7 @@ revive(struct tx *t, uint32_t id, uint32_t uses)
 		return tx_failed(t, r);
 	if (!m->row.noselect)
 		return STORE_EXISTS;
-	rec = record_of(t, m);
+	rec = tx_mailbox_record(t, m);
 	rec.state = RECORD_MAILBOX_LIVE;
 	rec.uidvalidity = new_uidvalidity(t);
 	rec.uses = uses;
@@ -196,7 +196,7 @@ tx_mailbox_delete(struct tx *t, struct view name)
 	if ((r = remove_all(t, id)) != 0 ||
 	    (r = vdb_mailbox(t->t, id, &m)) != 0)
 		return tx_failed(t, r);
-	rec = record_of(t, m);
+	rec = tx_mailbox_record(t, m);
 	rec.uses = 0;
 	rec.state =
 	    has_children ? RECORD_MAILBOX_NOSELECT : RECORD_MAILBOX_DELETED;
@@ -316,7 +316,7 @@ tx_mailbox_rename(struct tx *t, struct view from, struct view to)
 	    (r = vdb_mailbox(t->t, id, &m)) != 0)
 		return tx_failed(t, r);
 	other = rec.parent;
-	rec = record_of(t, m);
+	rec = tx_mailbox_record(t, m);
 	rec.parent = other;
 	rec.name = level;
 	return put(t, &rec);
@@ -333,7 +333,7 @@ tx_mailbox_uses(struct tx *t, uint32_t id, uint32_t uses)
 		return t->failed;
 	if ((r = vdb_mailbox(t->t, id, &m)) != 0)
 		return tx_failed(t, r);
-	rec = record_of(t, m);
+	rec = tx_mailbox_record(t, m);
 	rec.uses = uses;
 	return put(t, &rec);
 }
