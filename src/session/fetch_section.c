@@ -229,21 +229,22 @@ put_fields(struct fetch *f, const struct fetch_plan *p,
     const struct fetch_message *m, struct view header)
 {
 	const struct fetchitem *it = p->item;
+	const bool common = p->common && (m->sum.flags & SUMMARY_PARTIAL) == 0;
 	struct view v;
 
-	if (p->common && !it->partial &&
-	    (m->sum.flags & SUMMARY_HAS_NUL) == 0 && put_common(f, it, m))
+	if (common && !it->partial && (m->sum.flags & SUMMARY_HAS_NUL) == 0 &&
+	    put_common(f, it, m))
 		return;
 	buf_clear(&f->scratch);
-	header_filter(p->common ? m->sum.common : header, it->fields,
-	    it->n_fields, it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT,
-	    &f->scratch);
+	header_filter(common ? m->sum.common : header, it->fields, it->n_fields,
+	    it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT, &f->scratch);
 	v = partial(it, buf_view(&f->scratch));
 	response_literal_head(&f->s->out.b, v.n);
 	if ((m->sum.flags & SUMMARY_HAS_NUL) != 0)
 		put_without_nul(f, v);
 	else
 		buf_put(&f->s->out.b, v);
+	output_turn(&f->s->out);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "imap/datetime.h"
 #include "imap/limits.h"
 #include "imap/response.h"
+#include "mail/envelope.h"
 #include "mail/structure.h"
 #include "session/fetch.h"
 
@@ -79,11 +80,42 @@ read_summary(struct fetch *f, struct fetch_message *m)
 	buf_clear(&f->made);
 	summary_write(m->body->octets, &f->made);
 	if (!summary_read(buf_view(&f->made), &m->sum))
-		m->sum = (struct summary){ .flags = SUMMARY_PARTIAL,
-			.envelope = VIEW_LIT("NIL") };
+		m->sum = (struct summary){ .flags = SUMMARY_PARTIAL };
 }
 
-/* BODY and BODYSTRUCTURE of a message whose summary has none. */
+/* What was made in scratch, or, when even that does not hold it, a form that
+ * says nothing. */
+#define MADE_MAX (OUTPUT_MAX / 2)
+static void
+put_made(struct fetch *f, const char *instead)
+{
+	(void)output_flush(&f->s->out);
+	if (f->scratch.failed || f->scratch.n > MADE_MAX)
+		buf_put_str(&f->s->out.b, instead);
+	else
+		buf_put(&f->s->out.b, buf_view(&f->scratch));
+	(void)output_flush(&f->s->out);
+}
+
+/* ENVELOPE, also of a message whose summary has none. */
+static void
+put_envelope(struct fetch *f, const struct fetch_message *m)
+{
+	AUTO_ARENA struct arena *texts = NULL;
+	struct envelope e;
+
+	if (m->sum.envelope.n > 0) {
+		buf_put(&f->s->out.b, m->sum.envelope);
+		return;
+	}
+	texts = arena_new(MIME_ARENA_MAX);
+	buf_clear(&f->scratch);
+	envelope_read(view_sub(m->body->octets, 0, m->sum.header_n), texts, &e);
+	envelope_write(&e, texts, &f->scratch);
+	put_made(f, "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
+}
+
+/* BODY and BODYSTRUCTURE, also of a message whose summary has none. */
 static void
 put_structure(
     struct fetch *f, const struct fetch_message *m, enum structure_form form)
@@ -101,11 +133,10 @@ put_structure(
 	tree = arena_new(MIME_ARENA_MAX);
 	texts = arena_new(MIME_ARENA_MAX);
 	root = mime_parse(m->body->octets, tree);
-	if (root != NULL)
-		structure_write(
-		    m->body->octets, root, form, texts, &f->s->out.b);
-	else
-		buf_put_str(&f->s->out.b, "NIL");
+	buf_clear(&f->scratch);
+	structure_write(m->body->octets, root, form, texts, &f->scratch);
+	put_made(
+	    f, "(\"application\" \"octet-stream\" NIL NIL NIL \"8bit\" 0)");
 }
 
 /* INTERNALDATE: messages of one day follow one another, and of those only the
@@ -157,7 +188,7 @@ put_value(
 		buf_put_dec(b, m->row->size);
 		break;
 	case FETCHITEM_ENVELOPE:
-		buf_put(b, m->sum.envelope);
+		put_envelope(f, m);
 		break;
 	case FETCHITEM_BODY:
 		put_structure(f, m, STRUCTURE_BODY);
@@ -305,20 +336,21 @@ put_rows(struct fetch *f, struct uidmap_walk *w, const struct message_row *row,
 {
 	struct message_body body[LOOKUP];
 	uint64_t number[LOOKUP];
+	const bool needs_body = f->needs_body;
 	int r;
 
 	for (size_t i = 0; i < n; i++)
 		number[i] = row[i].body;
-	if (f->needs_body &&
+	if (needs_body &&
 	    (r = message_bodies(f->s->account, number, n, body)) != 0)
 		return r;
-	if (f->needs_body)
+	if (needs_body)
 		touch(body, n);
 	for (size_t i = 0; i < n && f->s->out.error == 0; i++) {
 		struct fetch_message m = { .row = &row[i] };
 		uint32_t seq = uidmap_walk_seq(w, row[i].uid);
 
-		if (f->needs_body) {
+		if (needs_body) {
 			m.body = &body[i];
 			if (m.body->octets.p == NULL) {
 				missing(f, m.body);

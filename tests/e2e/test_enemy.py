@@ -90,3 +90,23 @@ def test_no_file(own_server, what):
     assert records(s, "log/0000000000000001.seg: something else has that name")
     s.fumi("verify", "-u", s.demo.name, status=74)
     c.close()
+
+
+# ---- evil mail ----
+
+
+def test_header_too_large_for_the_summary(server, account):
+    """Nothing of it is cached; what is asked for is made from the message."""
+    size = 17 << 20
+    c = server.raw(account)
+    c.ok(b"SELECT INBOX")
+    assert c.append(b"INBOX", b"From: a@b.example\r\nSubject: %s\r\n\r\nhi\r\n" % (b"x" * size)).startswith(b"OK")
+    c.ok(b"NOOP")
+    envelope, = c.ok(b"FETCH 1 ENVELOPE")
+    assert envelope.startswith(b"* 1 FETCH (ENVELOPE (NIL {%d}\r\nxxx" % size)
+    assert envelope[-200:].count(b'((NIL NIL "a" "b.example"))') == 3
+    fields, = c.ok(b"FETCH 1 BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
+    assert fields.startswith(b"* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {%d}\r\nSubject: xxx" % (size + 13))
+    assert b'("text" "plain" ' in c.ok(b"FETCH 1 BODYSTRUCTURE")[0]
+    assert c.ok(b"SEARCH SUBJECT xxx")[-1] == b"* SEARCH 1"
+    c.close()
