@@ -6,8 +6,7 @@
 enum shape {
 	SHAPE_PLAIN,   /* nothing follows */
 	SHAPE_SECTION, /* "[" section "]" [partial] */
-	SHAPE_PARTS,   /* "[" [section-part] "]" [partial] */
-	SHAPE_SIZE,    /* "[" [section-part] "]" */
+	SHAPE_SIZE,    /* "[" section "]" */
 };
 
 /* A name may stand twice, with and without brackets. */
@@ -40,9 +39,9 @@ static const struct item_row {
 	    "RFC822.SIZE" },
 	{ VIEW_LIT("RFC822.TEXT"), FETCHITEM_SECTION, SHAPE_PLAIN, false,
 	    FETCHITEM_TEXT_TEXT, "RFC822.TEXT" },
-	{ VIEW_LIT("BINARY"), FETCHITEM_BINARY, SHAPE_PARTS, false, 0,
+	{ VIEW_LIT("BINARY"), FETCHITEM_BINARY, SHAPE_SECTION, false, 0,
 	    "BINARY" },
-	{ VIEW_LIT("BINARY.PEEK"), FETCHITEM_BINARY, SHAPE_PARTS, true, 0,
+	{ VIEW_LIT("BINARY.PEEK"), FETCHITEM_BINARY, SHAPE_SECTION, true, 0,
 	    "BINARY" },
 	{ VIEW_LIT("BINARY.SIZE"), FETCHITEM_BINARY_SIZE, SHAPE_SIZE, true, 0,
 	    "BINARY.SIZE" },
@@ -147,9 +146,10 @@ take_parts(struct lexer *lx, struct fetchitem *out, bool *more)
 }
 
 /* section = "[" [section-spec] "]"
- * section-spec = section-msgtext / (section-part ["." section-text]) */
+ * section-spec = section-msgtext / (section-part ["." section-text])
+ * BINARY has section-part only (RFC 3516 section 7), and takes all. */
 static bool
-take_section(struct lexer *lx, enum shape shape, struct fetchitem *out)
+take_section(struct lexer *lx, struct fetchitem *out)
 {
 	bool more;
 
@@ -159,21 +159,23 @@ take_section(struct lexer *lx, enum shape shape, struct fetchitem *out)
 		return true;
 	if (!take_parts(lx, out, &more))
 		return false;
-	if (more && shape != SHAPE_SECTION)
-		return lexer_fail(lx, COMMAND_BAD, "expected a part number");
 	return (!more || take_text(lx, out)) && lexer_char(lx, ']');
 }
 
-/* partial = "<" number64 "." nz-number64 ">" */
+/* partial = "<" number64 "." nz-number64 ">"
+ * Without the second number it reaches to the end. */
 static bool
 take_partial(struct lexer *lx, struct fetchitem *out)
 {
 	out->partial = lexer_try(lx, '<');
 	if (!out->partial)
 		return true;
-	return lexer_number(lx, 0, INT64_MAX, &out->offset) &&
-	    lexer_char(lx, '.') &&
-	    lexer_number(lx, 1, INT64_MAX, &out->length) && lexer_char(lx, '>');
+	out->length = INT64_MAX;
+	if (!lexer_number(lx, 0, INT64_MAX, &out->offset) ||
+	    (lexer_try(lx, '.') &&
+		!lexer_number(lx, 1, INT64_MAX, &out->length)))
+		return false;
+	return lexer_char(lx, '>');
 }
 
 /* A field name in a label: as an atom, else quoted. */
@@ -269,11 +271,9 @@ take_item(struct lexer *lx, struct fetchitem *out)
 		out->kind = row->kind;
 		out->peek = row->peek;
 		out->text = row->text;
-		if (bracket && !take_section(lx, row->shape, out))
+		if (bracket && !take_section(lx, out))
 			return false;
-		if ((row->shape == SHAPE_SECTION ||
-			row->shape == SHAPE_PARTS) &&
-		    !take_partial(lx, out))
+		if (row->shape == SHAPE_SECTION && !take_partial(lx, out))
 			return false;
 		out->label = view_str(row->label);
 		return !bracket || make_label(lx, out);

@@ -15,7 +15,7 @@ enum fetchitem_kind {
 	FETCHITEM_BODY,          /* structure without extension data */
 	FETCHITEM_BODYSTRUCTURE, /* structure with extension data */
 	FETCHITEM_SECTION, /* BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT */
-	FETCHITEM_BINARY,  /* BINARY[...]: parts only, no text */
+	FETCHITEM_BINARY,  /* BINARY[...] */
 	FETCHITEM_BINARY_SIZE, /* likewise */
 };
 

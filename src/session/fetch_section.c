@@ -332,6 +332,31 @@ decode_pieces(struct fetch *f, const struct fetchitem *it, enum transfer kind,
 	}
 }
 
+/* BINARY[...HEADER] and the like: nothing there is encoded. */
+static void
+binary_text(
+    struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
+{
+	const struct fetchitem *it = p->item;
+	bool size_only = it->kind == FETCHITEM_BINARY_SIZE;
+	struct view v = { 0 };
+
+	if (!locate(f, it, m, &v)) {
+		buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");
+	} else if (it->n_fields > 0 && !size_only) {
+		put_fields(f, p, m, v);
+	} else if (it->n_fields > 0) {
+		buf_clear(&f->scratch);
+		header_filter(v, it->fields, it->n_fields,
+		    it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT, &f->scratch);
+		buf_put_dec(&f->s->out.b, f->scratch.n);
+	} else if (size_only) {
+		buf_put_dec(&f->s->out.b, v.n);
+	} else {
+		put_decoded(&f->s->out, partial(it, v));
+	}
+}
+
 void
 fetch_binary(
     struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
@@ -341,6 +366,10 @@ fetch_binary(
 	bool size_only = it->kind == FETCHITEM_BINARY_SIZE;
 	struct view v = m->body->octets;
 
+	if (it->text != FETCHITEM_TEXT_NONE) {
+		binary_text(f, p, m);
+		return;
+	}
 	if (it->n_parts > 0) {
 		if (!find_part(f, it, m, &part)) {
 			buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");

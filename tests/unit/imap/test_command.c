@@ -128,6 +128,9 @@ static const struct {
 	{ SEL, "a FETCH 1 (RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)",
 	    "a FETCH 1-1 7:RFC822 7p:RFC822.HEADER/1/0/0 7:RFC822.TEXT/4/0/0 "
 	    "3:RFC822.SIZE" },
+	{ SEL, "a FETCH 1 (BINARY[1.MIME] BODY[]<7>)",
+	    "a FETCH 1-1 8:BINARY[1.MIME]/5/1/0 "
+	    "7:BODY[]<7>@7+9223372036854775807" },
 	{ SEL, "a FETCH 1 (BINARY[1]<2.3> BINARY.PEEK[] BINARY.SIZE[1.1])",
 	    "a FETCH 1-1 8:BINARY[1]<2>/0/1/0@2+3 8p:BINARY[] "
 	    "9p:BINARY.SIZE[1.1]/0/2/0" },
@@ -225,9 +228,10 @@ static const struct {
 	{ SEL, "a FETCH 1 BODY[1.]", COMMAND_BAD, "section", 1 },
 	{ SEL, "a FETCH 1 BODY[HEADER.FIELDS ()]", COMMAND_BAD, "", 1 },
 	{ SEL, "a FETCH 1 BODY[HEADER.FIELDS (a:)]", COMMAND_BAD, "field", 1 },
-	{ SEL, "a FETCH 1 BODY[]<0>", COMMAND_BAD, "'.'", 1 },
 	{ SEL, "a FETCH 1 BODY[]<0.0>", COMMAND_BAD, "number", 1 },
-	{ SEL, "a FETCH 1 BINARY[TEXT]", COMMAND_BAD, "part", 1 },
+	{ SEL, "a FETCH 1 BODY[]<0.>", COMMAND_BAD, "number", 1 },
+	{ SEL, "a FETCH 1 BODY[]<0.0>", COMMAND_BAD, "number", 1 },
+	{ SEL, "a FETCH 1 BINARY[NOSUCH]", COMMAND_BAD, "section", 1 },
 	{ SEL, "a FETCH 1 BINARY.SIZE[1]<1.2>", COMMAND_BAD, "more", 1 },
 	{ SEL, "a STORE 1 FLAGS", COMMAND_BAD, "missing", 1 },
 	{ SEL, "a STORE 1 FLAG ()", COMMAND_BAD, "FLAGS", 1 },
