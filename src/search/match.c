@@ -274,7 +274,22 @@ has_encoded_word(struct view v)
 	return v.n > 1 && memmem(v.p, v.n, "=?", 2) != NULL;
 }
 
-/* One field, or its value. */
+/* Tabs to spaces; false when there are none. */
+static bool
+blank_tabs(struct buf *b)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (b->p[i] == '\t') {
+			b->p[i] = ' ';
+			any = true;
+		}
+	return any;
+}
+
+/* One field, or its value. Where a line goes on after a tab, a space is found
+ * too: which of the two stands there is the writer's mail program's choice. */
 static bool
 value_has(struct matcher *x, struct view v, const struct match_needle *n)
 {
@@ -288,7 +303,11 @@ value_has(struct matcher *x, struct view v, const struct match_needle *n)
 		return n->ascii && scan_find(&n->scan, v, &at);
 	buf_clear(&x->decoded);
 	encoded_decode(view_sub(v, 0, MATCH_FIELD_MAX), &x->decoded);
-	return !x->decoded.failed && utf8_has(x, buf_view(&x->decoded), n);
+	if (x->decoded.failed)
+		return false;
+	return utf8_has(x, buf_view(&x->decoded), n) ||
+	    (n->blank && blank_tabs(&x->decoded) &&
+		utf8_has(x, buf_view(&x->decoded), n));
 }
 
 /* Can the addresses read otherwise than the text of the field? */

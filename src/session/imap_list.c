@@ -209,15 +209,23 @@ put_list(struct list *l, const struct name *e)
 	return r == STORE_NOT_FOUND ? 0 : r; /* deleted meanwhile */
 }
 
-/* LSUB: a name that matches and has only subscribed names below it, which do
- * not match, is told as \Noselect (RFC 3501 section 6.3.9). */
+static bool
+has_percent(const struct list *l)
+{
+	struct view p = l->pattern[0];
+
+	return p.n > 0 && memchr(p.p, '%', p.n) != NULL;
+}
+
+/* LSUB: a name that "%" matches and that has only subscribed names below it,
+ * which do not match, is told as \Noselect (RFC 3501 section 6.3.9). */
 static void
 put_lsub(struct list *l, const struct name *e)
 {
 	struct response_list answer = { .delimiter = STORE_DELIMITER,
 		.name = e->name };
 
-	if (!e->selected && !e->below_unlisted)
+	if (!e->selected && (!e->below_unlisted || !has_percent(l)))
 		return;
 	if (!e->selected || (e->entry != NULL && e->entry->row.noselect))
 		answer.attrs = LISTATTR_NOSELECT;
