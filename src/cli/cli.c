@@ -197,7 +197,7 @@ make_accounts(const struct conf *conf, const char *command, const char *path)
 {
 	const char *user = conf_str(conf, "server", NULL, "forker-user");
 	uint32_t uid, gid;
-	int fd;
+	int fd = -1;
 
 	if (users_find(user, &uid, &gid) == USERS_NONE)
 		return cli_fail(
@@ -290,7 +290,7 @@ cli_account_open(const struct conf *conf, const char *command, const char *name,
 {
 	const bool create = (how & CLI_CREATE) != 0;
 	AUTO_CLOSE int accounts = -1;
-	struct directory_account who;
+	struct directory_account who = { 0 };
 	char path[NAME_PATH_MAX + 1];
 	struct name n;
 	struct why w = { "" };

@@ -507,7 +507,9 @@ frame_is_message(struct view text)
 {
 	struct view w, url = VIEW_LIT("URL ");
 
-	if (!skip_word(&text, &w) || !skip_word(&text, &w))
+	if (!skip_word(&text, &w)) /* the tag */
+		return false;
+	if (!skip_word(&text, &w))
 		return false;
 	if (view_eq_ci(w, VIEW_LIT("UID")) && !skip_word(&text, &w))
 		return false;

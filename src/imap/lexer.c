@@ -77,7 +77,7 @@ lexer_grow(struct lexer *lx, void *p, size_t n, size_t *cap, size_t size,
 		more = max;
 	if ((q = lexer_alloc(lx, more * size)) == NULL)
 		return NULL;
-	if (n > 0)
+	if (p != NULL)
 		memcpy(q, p, n * size);
 	*cap = more;
 	return q;

@@ -85,10 +85,12 @@ put_escaped(struct view v, uint8_t escape, bool underscores, struct buf *out)
 {
 	for (size_t i = 0; i < v.n; i++) {
 		uint8_t c = v.p[i];
+		int high, low;
 
-		if (c == escape && i + 2 < v.n && hex(v.p[i + 1]) >= 0 &&
-		    hex(v.p[i + 2]) >= 0) {
-			c = (uint8_t)(hex(v.p[i + 1]) << 4 | hex(v.p[i + 2]));
+		if (c == escape && i + 2 < v.n &&
+		    (high = hex(v.p[i + 1])) >= 0 &&
+		    (low = hex(v.p[i + 2])) >= 0) {
+			c = (uint8_t)(high << 4 | low);
 			i += 2;
 		} else if (c == '_' && underscores)
 			c = ' ';

@@ -315,8 +315,7 @@ static bool
 on_list(void *ctx, struct wire *w, int *fd)
 {
 	struct auth_admin *c = ctx;
-	struct directory_account *rows;
-	AUTO_FREE void *memory = NULL;
+	AUTO_FREE struct directory_account *rows = NULL;
 	AUTO_BUF struct buf b = peer_msg();
 	char after[MSG_ACCOUNT_MAX + 1];
 	struct view v;
@@ -329,7 +328,7 @@ on_list(void *ctx, struct wire *w, int *fd)
 	if (v.n > 0)
 		memcpy(after, v.p, v.n);
 	after[v.n] = '\0';
-	memory = rows = xcalloc(MSG_ADMIN_ROWS_MAX, sizeof(*rows));
+	rows = xcalloc(MSG_ADMIN_ROWS_MAX, sizeof(*rows));
 	if (directory_list(c->auth->dir, after, rows, MSG_ADMIN_ROWS_MAX, &n,
 		&y) != DIRECTORY_OK) {
 		log_why(c->auth->log, LOG_FAILURES, "account-list", &y);

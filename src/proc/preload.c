@@ -89,8 +89,10 @@ use_digest(const struct preload *p)
 static bool
 use_random(const struct preload *p)
 {
+	const uint64_t once = random_u64();
+
 	(void)p;
-	return (random_u64() | random_u64()) != 0;
+	return (once | random_u64()) != 0;
 }
 
 static bool

@@ -46,11 +46,10 @@ take_refwd(struct view *in)
 {
 	struct view v = *in;
 
-	if (view_starts_ci(v, VIEW_LIT("re")))
-		view_skip(&v, 2);
-	else if (view_starts_ci(v, VIEW_LIT("fwd")))
+	if (view_starts_ci(v, VIEW_LIT("fwd")))
 		view_skip(&v, 3);
-	else if (view_starts_ci(v, VIEW_LIT("fw")))
+	else if (view_starts_ci(v, VIEW_LIT("fw")) ||
+	    view_starts_ci(v, VIEW_LIT("re")))
 		view_skip(&v, 2);
 	else
 		return false;

@@ -40,9 +40,9 @@ set_reserve(struct uidset *s, size_t n)
 static void
 set_push(struct uidset *s, uint32_t lo, uint32_t hi)
 {
-	struct uid_run *last = s->n > 0 ? &s->run[s->n - 1] : NULL;
+	if (s->n > 0 && (uint64_t)s->run[s->n - 1].hi + 1 >= lo) {
+		struct uid_run *last = &s->run[s->n - 1];
 
-	if (last != NULL && (uint64_t)last->hi + 1 >= lo) {
 		if (hi > last->hi)
 			last->hi = hi;
 		return;
