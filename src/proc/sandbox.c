@@ -611,13 +611,27 @@ limit(int what, uint64_t v, const char *name, struct why *w)
 	return 0;
 }
 
+/* The sanitizer's own tables are larger than any limit. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEMORY_LIMIT false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEMORY_LIMIT false
+#endif
+#endif
+#ifndef MEMORY_LIMIT
+#define MEMORY_LIMIT true
+#endif
+
 static int
 limits(const struct sandbox_session *s, struct why *w)
 {
 	int r;
 
-	if ((r = limit(RLIMIT_DATA, s->memory, "memory", w)) != 0 ||
-	    (r = limit(RLIMIT_NOFILE, SANDBOX_FILES, "files", w)) != 0 ||
+	if (MEMORY_LIMIT &&
+	    (r = limit(RLIMIT_DATA, s->memory, "memory", w)) != 0)
+		return r;
+	if ((r = limit(RLIMIT_NOFILE, SANDBOX_FILES, "files", w)) != 0 ||
 	    (r = limit(RLIMIT_NPROC, 0, "processes", w)) != 0)
 		return r;
 	return limit(RLIMIT_CORE, 0, "core", w);

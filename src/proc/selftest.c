@@ -144,8 +144,12 @@ act_fails(const struct act *a, const struct sandbox_filter *filter,
 	    (WIFEXITED(status) && WEXITSTATUS(status) == FAILED_AS_IT_MUST);
 }
 
-/* All parts in one child: exit status 100 + the part that does not work, or
- * the walls that stand. */
+/* All parts in one child, whose exit status says which does not work, or which
+ * walls stand (eight bits get through). */
+#define WALLS 0x1f
+#define PARTS_WORK 0x20
+#define PART_FAILS 0x40
+
 static int
 parts_work(const struct sandbox_filter *filter, enum sandbox_mode mode, int dir,
     const struct preload *p)
@@ -157,11 +161,11 @@ parts_work(const struct sandbox_filter *filter, enum sandbox_mode mode, int dir,
 		return -1;
 	if (pid == 0) {
 		if (!walls(filter, mode, dir, &up))
-			_exit(99);
+			_exit(NO_WALLS);
 		for (size_t i = 0; i < preload_part_count; i++)
 			if (!preload_parts[i].use(p))
-				_exit(100 + (int)i);
-		_exit((int)(up & 0x1f)); /* eight bits get through */
+				_exit(PART_FAILS + (int)i);
+		_exit(PARTS_WORK | (int)(up & WALLS));
 	}
 	return status_of(pid);
 }
@@ -169,6 +173,7 @@ parts_work(const struct sandbox_filter *filter, enum sandbox_mode mode, int dir,
 static unsigned
 check_parts(int status, struct log *log, unsigned *up)
 {
+	const char *what = "a session";
 	int code;
 
 	if (!WIFEXITED(status)) {
@@ -178,13 +183,16 @@ check_parts(int status, struct log *log, unsigned *up)
 		return 1;
 	}
 	code = WEXITSTATUS(status);
-	if (code < 99) {
-		*up = (unsigned)code | SANDBOX_ABI_PUT(sandbox_landlock_abi());
+	if ((code & ~WALLS) == PARTS_WORK) {
+		*up = (unsigned)(code & WALLS) |
+		    SANDBOX_ABI_PUT(sandbox_landlock_abi());
 		return 0;
 	}
+	if (code >= PART_FAILS &&
+	    (size_t)(code - PART_FAILS) < preload_part_count)
+		what = preload_parts[code - PART_FAILS].name;
 	log_say(log, LOG_FAILURES, "self-test",
-	    "%s does not work behind the walls",
-	    code == 99 ? "nothing" : preload_parts[code - 100].name);
+	    "%s does not work behind the walls (status %d)", what, code);
 	return 1;
 }
 
