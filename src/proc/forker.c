@@ -15,6 +15,7 @@
 #include "proc/msg_fork.h"
 #include "proc/selftest.h"
 #include "proc/settings.h"
+#include "proc/spare.h"
 #include "proc/start.h"
 
 /*
@@ -24,6 +25,9 @@
  * children may not load.
  */
 #define CHILDREN_MAX 65536
+#define HOLE_MAX 65536 /* bytes */
+#define HOLE_MIN 64
+#define SPARE_MS 1 /* until one that was used is replaced */
 
 struct running {
 	uint32_t pid;
@@ -40,6 +44,8 @@ struct forker {
 	enum sandbox_mode mode;
 	bool setid;
 	int accounts;
+	struct spares spares;
+	struct loop_timer refill;
 };
 
 /* ---- auth ---- */
@@ -154,28 +160,50 @@ on_sigchld(void *ctx, int signo)
 		start_done(f->s);
 }
 
-/* Fork; *hub is the hub's end of the pair. The pid or a negative errno. */
-static pid_t
-make_child(struct forker *f, const struct msg_fork *m, const struct grant *g,
-    int client, int *hub)
+static struct child
+any_child(const struct forker *f)
 {
-	struct child c = { .conf = f->s->conf,
+	return (struct child){ .conf = f->s->conf,
 		.filter = f->filter,
 		.mode = f->mode,
 		.setid = f->setid,
 		.accounts = f->accounts,
 		.log = f->s->log.fd,
-		.grant = g,
-		.session = m->session,
-		.client = client };
+		.client = -1,
+		.hub = -1 };
+}
+
+/* One at a time, so that nobody waits for more than one fork. */
+static void
+on_refill(void *ctx)
+{
+	struct forker *f = ctx;
+	struct child c = any_child(f);
+
+	if (f->s->stopping || f->spares.n == SPARE_MAX)
+		return;
+	if (spare_add(&f->spares, &c) == 0) /* else with the next session */
+		loop_timer_set(f->s->loop, &f->refill, SPARE_MS, on_refill, f);
+}
+
+/* A spare child, or a new one; *hub is the hub's end of the pair. The pid or a
+ * negative errno. */
+static pid_t
+make_child(struct forker *f, const struct msg_fork *m, const struct grant *g,
+    int client, int *hub)
+{
+	struct child c = any_child(f);
 	int pair[2];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
 	*hub = pair[0];
+	c.grant = g;
+	c.session = m->session;
+	c.client = client;
 	c.hub = pair[1];
-	if ((pid = fork()) == 0)
+	if ((pid = spare_use(&f->spares, &c)) == 0 && (pid = fork()) == 0)
 		_exit(child_run(&c));
 	if (pid == -1) {
 		pid = -errno;
@@ -206,6 +234,8 @@ start_child(struct forker *f, const struct msg_fork *m, const struct grant *g,
 	if ((r = peer_send(&f->hub, &b, hub)) != 0)
 		log_say(&f->s->log, LOG_FAILURES, "fork", "tell the hub: %s",
 		    strerror(-r));
+	if (!loop_timer_is_set(&f->refill))
+		loop_timer_set(f->s->loop, &f->refill, SPARE_MS, on_refill, f);
 }
 
 static bool
@@ -338,6 +368,27 @@ can_setid(void)
 	    setresuid(r, e, s) == 0;
 }
 
+/*
+ * Use up what is free between what is used. A child that found its memory there
+ * would copy a page for each piece; behind it all pages are new. They hold
+ * nothing, so they cost nothing.
+ */
+static void
+close_holes(void)
+{
+	void *volatile kept; /* or the compiler leaves them out */
+
+	malloc_trim(0);
+	for (size_t size = HOLE_MAX; size >= HOLE_MIN; size /= 2) {
+		struct mallinfo2 m = mallinfo2();
+		size_t free_inside = m.fordblks - m.keepcost;
+
+		for (size_t n = free_inside / size; n > 0; n--)
+			kept = malloc(size);
+	}
+	(void)kept;
+}
+
 static int
 forker_go(void *ctx)
 {
@@ -365,8 +416,19 @@ forker_go(void *ctx)
 	    f->mode == SANDBOX_REQUIRE)
 		return -EPERM;
 	log_walls(f, sessions);
-	malloc_trim(0);
+	close_holes();
+	loop_timer_set(f->s->loop, &f->refill, SPARE_MS, on_refill, f);
 	return 0;
+}
+
+/* Spare children have the old configuration. */
+static void
+forker_reload(void *ctx)
+{
+	struct forker *f = ctx;
+
+	spare_drop(&f->spares);
+	loop_timer_set(f->s->loop, &f->refill, SPARE_MS, on_refill, f);
 }
 
 static void
@@ -374,6 +436,7 @@ forker_stop(void *ctx)
 {
 	struct forker *f = ctx;
 
+	spare_drop(&f->spares);
 	if (hash_count(f->by_pid) == 0)
 		start_done(f->s);
 }
@@ -388,6 +451,7 @@ main(int argc, char **argv)
 		.peer = forker_peer,
 		.directory = forker_directory,
 		.go = forker_go,
+		.reload = forker_reload,
 		.stop = forker_stop,
 	};
 	struct forker f = { .accounts = -1 };

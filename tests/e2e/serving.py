@@ -123,7 +123,8 @@ class Server:
     def forked_by(self, action):
         """What action() returns, and the one process that the forker started for it."""
         forkers = self.processes("fumi-forker")
-        children = lambda: {c for c, p in process_parents().items() if p in forkers}
+        children = lambda: {c for c, p in process_parents().items()  # not those that wait to become one
+                            if p in forkers and process_name(c) in ("fumi-session", "fumi-delivery")}
         before = children()
         result = action()
         new = wait_for(lambda: children() - before)
