@@ -38,7 +38,7 @@ def step(results, name, argv, **kw):
     """A command that passes or fails as a whole."""
     t = time.monotonic()
     r = call(argv, **kw)
-    results.add(name, r.returncode == 0, r.returncode != 0, time.monotonic() - t, r.stdout)
+    results.add(name, int(r.returncode == 0), int(r.returncode != 0), time.monotonic() - t, r.stdout)
     return r.returncode == 0
 
 
