@@ -262,17 +262,6 @@ lexer_astring(struct lexer *lx, struct view *out)
 	return true;
 }
 
-/* nstring = string / nil */
-bool
-lexer_nstring(struct lexer *lx, struct view *out)
-{
-	if (lexer_try_word(lx, VIEW_LIT("NIL"))) {
-		*out = (struct view){ NULL, 0 };
-		return true;
-	}
-	return lexer_string(lx, out);
-}
-
 bool
 lexer_number(struct lexer *lx, uint64_t min, uint64_t max, uint64_t *out)
 {

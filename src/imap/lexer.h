@@ -81,11 +81,10 @@ struct view lexer_run(struct lexer *lx, unsigned classes) A_MUST_USE;
 /* 1*ATOM-CHAR; what: the word for it in the reason. */
 bool lexer_atom(struct lexer *lx, const char *what, struct view *out)
     A_MUST_USE;
-/* quoted / literal, also astring and nstring (out->p NULL for NIL). Content is
- * in the text, or in the arena when something was escaped. */
+/* quoted / literal, also astring. Content is in the text, or in the arena when
+ * something was escaped. */
 bool lexer_string(struct lexer *lx, struct view *out) A_MUST_USE;
 bool lexer_astring(struct lexer *lx, struct view *out) A_MUST_USE;
-bool lexer_nstring(struct lexer *lx, struct view *out) A_MUST_USE;
 /* "{n}" CRLF and n octets, at the "{". */
 bool lexer_literal(struct lexer *lx, struct view *out) A_MUST_USE;
 bool lexer_number(struct lexer *lx, uint64_t min, uint64_t max, uint64_t *out)

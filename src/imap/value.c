@@ -225,15 +225,6 @@ lexer_params(struct lexer *lx, struct value_params *out)
 	return lexer_char(lx, ')');
 }
 
-const struct value_param *
-value_params_find(const struct value_params *ps, struct view name)
-{
-	for (size_t i = 0; i < ps->n; i++)
-		if (view_eq_ci(ps->p[i].name, name))
-			return &ps->p[i];
-	return NULL;
-}
-
 bool
 value_astring(const struct value *v, struct view *out)
 {

@@ -39,10 +39,6 @@ struct value_params {
 	size_t n;
 };
 
-/* The param called name (any case), or NULL. */
-const struct value_param *value_params_find(
-    const struct value_params *ps, struct view name) A_MUST_USE;
-
 /* v as astring: NIL (a name like any other here), ATOM and STRING. False for
  * a list or an external literal. */
 bool value_astring(const struct value *v, struct view *out) A_MUST_USE;

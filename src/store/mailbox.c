@@ -124,50 +124,6 @@ mailbox_get(struct account *a, uint32_t id, struct mailbox_row *out)
 	return r;
 }
 
-/* Put the levels from the innermost on in front of each other. */
-static int
-name_up(struct vdb_txn *t, uint32_t id, uint8_t buf[STORE_NAME_MAX], size_t *n)
-{
-	const struct vdb_mailbox *m;
-	size_t at = STORE_NAME_MAX;
-	int r;
-
-	for (unsigned level = 0; id != 0; level++) {
-		if ((r = vdb_mailbox(t, id, &m)) != 0)
-			return r;
-		if (level == STORE_LEVELS_MAX || m->name_n + 1 > at)
-			return STORE_LIMIT;
-		if (level > 0)
-			buf[--at] = STORE_DELIMITER;
-		at -= m->name_n;
-		memcpy(buf + at, m->name, m->name_n);
-		id = m->row.parent;
-	}
-	*n = STORE_NAME_MAX - at;
-	return 0;
-}
-
-int
-mailbox_name(
-    struct account *a, uint32_t id, struct arena *arena, struct view *out)
-{
-	uint8_t buf[STORE_NAME_MAX];
-	struct vdb_txn *t;
-	size_t n;
-	int r;
-
-	if ((r = account_read(a, &t)) != 0)
-		return r;
-	r = id == 0 ? STORE_NOT_FOUND : name_up(t, id, buf, &n);
-	account_read_end(a, t);
-	if (r != 0)
-		return r;
-	out->n = n;
-	out->p = (uint8_t *)arena_strdup(
-	    arena, (struct view){ buf + STORE_NAME_MAX - n, n });
-	return out->p != NULL ? 0 : -ENOMEM;
-}
-
 /* --- lists --- */
 
 struct listing {

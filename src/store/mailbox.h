@@ -29,9 +29,6 @@ int mailbox_find(struct account *a, struct view name, struct mailbox_row *out)
 /* The present row of mailbox id; STORE_NOT_FOUND once it is deleted. */
 int mailbox_get(struct account *a, uint32_t id, struct mailbox_row *out)
     A_MUST_USE;
-/* The full name of mailbox id, in the arena (it changes by RENAME). */
-int mailbox_name(struct account *a, uint32_t id, struct arena *arena,
-    struct view *out) A_MUST_USE;
 /* All mailboxes of one snapshot, sorted bytewise by full name with INBOX first;
  * in the arena (-ENOMEM when its limit is too small). */
 int mailbox_list(struct account *a, struct arena *arena,

@@ -80,7 +80,6 @@ int tx_mailbox_delete(struct tx *t, struct view name) A_MUST_USE;
  * (into itself). */
 int tx_mailbox_rename(struct tx *t, struct view from, struct view to)
     A_MUST_USE;
-int tx_mailbox_uses(struct tx *t, uint32_t id, uint32_t uses) A_MUST_USE;
 /* By name, whether or not the mailbox exists. */
 int tx_subscribe(struct tx *t, struct view name, bool on) A_MUST_USE;
 

@@ -322,22 +322,6 @@ tx_mailbox_rename(struct tx *t, struct view from, struct view to)
 	return put(t, &rec);
 }
 
-int
-tx_mailbox_uses(struct tx *t, uint32_t id, uint32_t uses)
-{
-	const struct vdb_mailbox *m;
-	struct record_mailbox rec;
-	int r;
-
-	if (t->failed != 0)
-		return t->failed;
-	if ((r = vdb_mailbox(t->t, id, &m)) != 0)
-		return tx_failed(t, r);
-	rec = tx_mailbox_record(t, m);
-	rec.uses = uses;
-	return put(t, &rec);
-}
-
 /* --- subscriptions --- */
 
 static int
