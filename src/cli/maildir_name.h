@@ -9,7 +9,7 @@
  * (https://cr.yp.to/proto/maildir.html): "unique:2,FLAGS".
  */
 
-/* enum store_flag bits of P R S T D F; other letters are skipped. The letters
+/* enum store_flag bits of D F R S T; other letters are skipped. The letters
  * a..z, Dovecot's keywords, are bits of *keywords. */
 unsigned maildir_name_flags(struct view name, uint32_t *keywords);
 
