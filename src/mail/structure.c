@@ -22,13 +22,14 @@ space(const struct writer *w)
 	buf_put_byte(w->out, ' ');
 }
 
-/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil */
+/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil
+ * more: what stands behind the others, or "" */
 static void
-put_params(const struct writer *w, const struct mime_param *p)
+put_params(const struct writer *w, const struct mime_param *p, const char *more)
 {
 	const char *sep = "(";
 
-	if (p == NULL) {
+	if (p == NULL && *more == '\0') {
 		buf_put(w->out, VIEW_LIT("NIL"));
 		return;
 	}
@@ -38,14 +39,28 @@ put_params(const struct writer *w, const struct mime_param *p)
 		space(w);
 		envelope_put_nstring(p->value, w->out);
 	}
+	if (*more != '\0')
+		buf_put_str(w->out, sep);
+	buf_put_str(w->out, more);
 	buf_put_byte(w->out, ')');
+}
+
+/* Text that does not name its charset is us-ascii (RFC 2045 section 5.2), and
+ * the common servers say so for it. */
+static void
+put_type_params(const struct writer *w, const struct mime_part *p)
+{
+	bool unsaid = mime_is(p, "text", NULL) &&
+	    mime_param_find(p->params, VIEW_LIT("charset")) == NULL;
+
+	put_params(w, p->params, unsaid ? "\"charset\" \"us-ascii\"" : "");
 }
 
 /* body-fields = params SP id SP desc SP enc SP octets */
 static void
 put_fields(const struct writer *w, const struct mime_part *p)
 {
-	put_params(w, p->params);
+	put_type_params(w, p);
 	space(w);
 	envelope_put_nstring(p->id, w->out);
 	space(w);
@@ -69,7 +84,7 @@ put_common_ext(const struct writer *w, const struct mime_part *p)
 		buf_put_byte(w->out, '(');
 		envelope_put_nstring(p->disposition, w->out);
 		space(w);
-		put_params(w, p->disposition_params);
+		put_params(w, p->disposition_params, "");
 		buf_put_byte(w->out, ')');
 	} else
 		buf_put(w->out, VIEW_LIT("NIL"));
@@ -95,7 +110,7 @@ put_multipart(const struct writer *w, const struct mime_part *p)
 	if (w->form == STRUCTURE_BODY)
 		return;
 	space(w);
-	put_params(w, p->params);
+	put_params(w, p->params, "");
 	put_common_ext(w, p);
 }
 

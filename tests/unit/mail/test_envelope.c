@@ -152,8 +152,10 @@ static const struct {
 	{ "multipart",
 	    "Content-Type: multipart/mixed; boundary=x\r\n\r\n"
 	    "--x\r\nContent-Type: text/html\r\n\r\na\r\n--x--\r\n",
-	    "((\"text\" \"html\" NIL NIL NIL \"7bit\" 1 0) \"mixed\")",
-	    "((\"text\" \"html\" NIL NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) "
+	    "((\"text\" \"html\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" "
+	    "1 0) \"mixed\")",
+	    "((\"text\" \"html\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" "
+	    "1 0 NIL NIL NIL NIL) "
 	    "\"mixed\" (\"boundary\" \"x\") NIL NIL NIL)" },
 	{ "message",
 	    "Content-Type: message/rfc822\r\n\r\nSubject: s\r\n\r\nabc",
@@ -166,10 +168,10 @@ static const struct {
 	    "NIL NIL)" },
 	{ "8-bit parameter",
 	    "Content-Type: text/plain; name=\"\xe4\xbb\x99\"\r\n\r\n",
-	    "(\"text\" \"plain\" (\"name\" {3}\r\n\xe4\xbb\x99) NIL NIL "
-	    "\"7bit\" 0 0)",
-	    "(\"text\" \"plain\" (\"name\" {3}\r\n\xe4\xbb\x99) NIL NIL "
-	    "\"7bit\" 0 0 NIL NIL NIL NIL)" },
+	    "(\"text\" \"plain\" (\"name\" {3}\r\n\xe4\xbb\x99 "
+	    "\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0)",
+	    "(\"text\" \"plain\" (\"name\" {3}\r\n\xe4\xbb\x99 "
+	    "\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)" },
 };
 
 static void
