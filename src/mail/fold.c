@@ -195,8 +195,11 @@ put_run(const uint8_t *p, size_t n, struct buf *out)
 void
 fold_text(struct view text, struct buf *out)
 {
-	const uint8_t *p = text.p, *e = text.p + text.n;
+	const uint8_t *p = text.p, *e;
 
+	if (text.n == 0)
+		return; /* p may be NULL */
+	e = p + text.n;
 	while (p < e) {
 		const uint8_t *s = p;
 
