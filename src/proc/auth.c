@@ -219,10 +219,7 @@ auth_new(struct loop *loop, struct log *log, const struct conf *conf,
 	a->dead_ctx = ctx;
 	a->dirfd = a->listener = -1;
 	a->gone_last = &a->gone;
-	a->mode = conf_enum(conf, "server", NULL, "sandbox") ==
-		SETTINGS_SANDBOX_REQUIRE
-	    ? SANDBOX_REQUIRE
-	    : SANDBOX_BEST_EFFORT;
+	a->mode = start_sandbox_mode(conf);
 	peer_init(
 	    &a->hub, "hub", auth_hub_rules, auth_hub_rules_n, a, hub_lost);
 	peer_init(&a->forker, "forker", NULL, 0, a, forker_lost);

@@ -304,10 +304,7 @@ forker_init(void *ctx, struct start *s)
 	f->grants = grants_new();
 	f->by_pid = hash_new(CHILDREN_MAX + 1);
 	f->by_session = hash_new(CHILDREN_MAX + 1);
-	f->mode = conf_enum(s->conf, "server", NULL, "sandbox") ==
-		SETTINGS_SANDBOX_REQUIRE
-	    ? SANDBOX_REQUIRE
-	    : SANDBOX_BEST_EFFORT;
+	f->mode = start_sandbox_mode(s->conf);
 	peer_init(
 	    &f->auth, "auth", auth_rules, COUNT(auth_rules), f, auth_lost);
 	peer_init(&f->hub, "hub", hub_rules, COUNT(hub_rules), f, hub_lost);

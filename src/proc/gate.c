@@ -168,10 +168,7 @@ static int
 gate_go(void *ctx)
 {
 	struct gate *g = ctx;
-	enum sandbox_mode mode = conf_enum(g->s->conf, "server", NULL,
-				     "sandbox") == SETTINGS_SANDBOX_REQUIRE
-	    ? SANDBOX_REQUIRE
-	    : SANDBOX_BEST_EFFORT;
+	enum sandbox_mode mode = start_sandbox_mode(g->s->conf);
 	struct why w = { "" };
 	unsigned up;
 	int r;

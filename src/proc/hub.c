@@ -271,10 +271,7 @@ static int
 hub_go(void *ctx)
 {
 	struct hub *h = ctx;
-	enum sandbox_mode mode = conf_enum(h->s->conf, "server", NULL,
-				     "sandbox") == SETTINGS_SANDBOX_REQUIRE
-	    ? SANDBOX_REQUIRE
-	    : SANDBOX_BEST_EFFORT;
+	enum sandbox_mode mode = start_sandbox_mode(h->s->conf);
 	struct why w = { "" };
 	unsigned up;
 	int r;

@@ -421,6 +421,19 @@ allow_pairs(struct build *b)
 	allow_if(b, CALL(socketpair), arg_is(0, AF_UNIX));
 }
 
+/* Paths are closed, but for what is under dirfd (-1: all); the filter of calls
+ * is to be filled. */
+static int
+begin(struct build *b, enum sandbox_mode mode, int dirfd, unsigned *up,
+    struct why *w)
+{
+	int r = close_paths(mode, dirfd, up, w);
+
+	if (r == 0 && (r = build_new(b)) != 0)
+		return why(w, r, "seccomp filter");
+	return r;
+}
+
 int
 sandbox_gate(enum sandbox_mode mode, unsigned *up, struct why *w)
 {
@@ -428,10 +441,8 @@ sandbox_gate(enum sandbox_mode mode, unsigned *up, struct why *w)
 	struct build b;
 	int r;
 
-	if ((r = close_paths(mode, -1, up, w)) != 0)
+	if ((r = begin(&b, mode, -1, up, w)) != 0)
 		return r;
-	if ((r = build_new(&b)) != 0)
-		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
 	allow_fcntl(&b);
 	keep(&b, seccomp_rule_add(b.ctx, SCMP_ACT_ALLOW, CALL(accept4), 0));
@@ -454,10 +465,8 @@ sandbox_auth(enum sandbox_mode mode, int dirfd, bool workers, unsigned *up,
 	struct build b;
 	int r;
 
-	if ((r = close_paths(mode, dirfd, up, w)) != 0)
+	if ((r = begin(&b, mode, dirfd, up, w)) != 0)
 		return r;
-	if ((r = build_new(&b)) != 0)
-		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
 	allow_fcntl(&b);
 	allow(&b, group_files);
@@ -476,10 +485,8 @@ sandbox_worker(enum sandbox_mode mode, unsigned *up, struct why *w)
 	struct build b;
 	int r;
 
-	if ((r = close_paths(mode, -1, up, w)) != 0)
+	if ((r = begin(&b, mode, -1, up, w)) != 0)
 		return r;
-	if ((r = build_new(&b)) != 0)
-		return why(w, r, "seccomp filter");
 	forbid(&b, NULL, NULL);
 	return finish(&b, mode, up, w);
 }
@@ -491,10 +498,8 @@ sandbox_hub(enum sandbox_mode mode, unsigned *up, struct why *w)
 	struct build b;
 	int r;
 
-	if ((r = close_paths(mode, -1, up, w)) != 0)
+	if ((r = begin(&b, mode, -1, up, w)) != 0)
 		return r;
-	if ((r = build_new(&b)) != 0)
-		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
 	allow_fcntl(&b);
 	allow(&b, more);
@@ -511,10 +516,8 @@ sandbox_forker(
 	struct build b;
 	int r;
 
-	if ((r = close_paths(mode, accounts, up, w)) != 0)
+	if ((r = begin(&b, mode, accounts, up, w)) != 0)
 		return r;
-	if ((r = build_new(&b)) != 0)
-		return why(w, r, "seccomp filter");
 	allow(&b, group_loop);
 	allow_fcntl(&b);
 	allow(&b, group_files);

@@ -19,6 +19,15 @@ enum start_state {
 	RUNNING = 2,
 };
 
+enum sandbox_mode
+start_sandbox_mode(const struct conf *conf)
+{
+	return conf_enum(conf, "server", NULL, "sandbox") ==
+		SETTINGS_SANDBOX_REQUIRE
+	    ? SANDBOX_REQUIRE
+	    : SANDBOX_BEST_EFFORT;
+}
+
 int
 start_read(int fd, size_t max, struct buf *out)
 {
