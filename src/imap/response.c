@@ -355,7 +355,8 @@ delimiter(struct buf *b, char c)
 static void
 list_extended(struct buf *b, const struct response_list *l, bool utf8)
 {
-	const unsigned both = COMMAND_LIST_SUBSCRIBED | COMMAND_LIST_REMOTE;
+	const unsigned both =
+	    COMMAND_LIST_SUBSCRIBED | COMMAND_LIST_SPECIAL_USE;
 
 	if (l->childinfo == 0 && l->oldname.n == 0)
 		return;
@@ -366,8 +367,8 @@ list_extended(struct buf *b, const struct response_list *l, bool utf8)
 			buf_put(b, VIEW_LIT("\"SUBSCRIBED\""));
 		if ((l->childinfo & both) == both)
 			buf_put_byte(b, ' ');
-		if ((l->childinfo & COMMAND_LIST_REMOTE) != 0)
-			buf_put(b, VIEW_LIT("\"REMOTE\""));
+		if ((l->childinfo & COMMAND_LIST_SPECIAL_USE) != 0)
+			buf_put(b, VIEW_LIT("\"SPECIAL-USE\""));
 		buf_put_byte(b, ')');
 	}
 	if (l->oldname.n > 0) {

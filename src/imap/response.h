@@ -93,7 +93,7 @@ struct response_list {
 	unsigned attrs;      /* LISTATTR_* */
 	char delimiter;      /* '\0' for NIL */
 	struct view name;    /* UTF-8 */
-	unsigned childinfo;  /* COMMAND_LIST_SUBSCRIBED, _REMOTE or 0 */
+	unsigned childinfo;  /* COMMAND_LIST_SUBSCRIBED, _SPECIAL_USE */
 	struct view oldname; /* UTF-8; n 0 for none */
 };
 /* lsub: write "LSUB" and no extended data. */

@@ -198,7 +198,8 @@ put_list(struct list *l, const struct name *e)
 	if (!e->selected && !(recursive && e->below_unlisted))
 		return 0;
 	if (recursive && e->below)
-		answer.childinfo = COMMAND_LIST_SUBSCRIBED;
+		answer.childinfo = l->c->selects &
+		    (COMMAND_LIST_SUBSCRIBED | COMMAND_LIST_SPECIAL_USE);
 	status = e->selected && (l->c->returns & COMMAND_LIST_STATUS) != 0 &&
 	    e->entry != NULL && !e->entry->row.noselect;
 	response_list(&l->s->out.b, &answer, false, session_utf8(l->s));
