@@ -110,3 +110,35 @@ def test_header_too_large_for_the_summary(server, account):
     assert b'("text" "plain" ' in c.ok(b"FETCH 1 BODYSTRUCTURE")[0]
     assert c.ok(b"SEARCH SUBJECT xxx")[-1] == b"* SEARCH 1"
     c.close()
+
+
+# ---- the server as a whole ----
+
+
+def test_stop_with_stuck_clients(own_server):
+    """Who neither reads nor finishes what was begun delays the end by stop-timeout, and it is still in order."""
+    s = own_server("--set", "server/stop-timeout=2s")
+    filled(s, s.demo, 0, large=True)
+    clients = [s.raw(s.demo, tls) for tls in (False, True)]
+    for c in clients:
+        for _ in range(3):
+            c.ok(b"APPEND INBOX {3+}\r\nx\r\n")
+        c.ok(b"SELECT INBOX")
+        c.send(b"x FETCH 1,1:* BODY.PEEK[]\r\n" * 40)
+    late = s.raw(s.demo)
+    late.send(b"x APPEND INBOX {100}\r\n")
+    half = socket.create_connection(("127.0.0.1", s.imaps), 30)
+    time.sleep(0.5)
+    everybody = s.processes()
+    start = time.monotonic()
+    s.close()
+    assert time.monotonic() - start < 10
+    wait_for(lambda: not [p for p in everybody if alive(p)])
+    half.close()
+
+
+def alive(pid):
+    try:
+        return "\nState:\tZ" not in open(f"/proc/{pid}/status").read()
+    except OSError:
+        return False
