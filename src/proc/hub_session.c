@@ -528,14 +528,17 @@ hub_session_handover(struct hub *h, struct hub_gate *gate,
 void
 hub_session_forked(struct hub *h, struct hub_session *s, uint32_t pid, int *fd)
 {
+	bool sent;
+
 	s->pid = pid;
-	if (peer_open(&s->peer, h->s->loop, fd_take(fd), STARTING) != 0 ||
-	    peer_send(&s->peer, s->first, -1) != 0)
-		session_lost(s, "no socket");
+	sent = peer_open(&s->peer, h->s->loop, fd_take(fd), STARTING) == 0 &&
+	    peer_send(&s->peer, s->first, -1) == 0;
 	buf_fini(s->first);
 	free(s->first);
 	s->first = NULL;
-	if (h->s->stopping)
+	if (!sent)
+		session_lost(s, "no socket"); /* s may be gone now */
+	else if (h->s->stopping)
 		shutdown_one(s, "Server is going down");
 }
 
