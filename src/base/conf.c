@@ -267,11 +267,14 @@ conf_check(struct conf *c)
 
 	for (size_t i = 0; i < c->schema->setting_count; i++) {
 		const struct conf_setting *s = &c->schema->settings[i];
+		const struct conf_section *section;
 		const char *name;
 
 		if ((s->flags & CONF_REQUIRED) == 0)
 			continue;
-		if (!conf_impl_section(c->schema, view_str(s->section))->named)
+		section = conf_impl_section(c->schema, view_str(s->section));
+		assert(section != NULL);
+		if (!section->named)
 			check_required(c, s, NULL);
 		for (size_t k = 0; (name = conf_name(c, s->section, k)) != NULL;
 		     k++)

@@ -55,7 +55,7 @@ meaning(iconv_t cd, const uint8_t *p, size_t n)
 static uint16_t
 build(iconv_t cd, uint8_t *p, size_t n)
 {
-	uint16_t row[256];
+	uint16_t row[256] = { 0 };
 	size_t self = node_count++, lo = 0, hi = 256;
 
 	if (n == DEPTH_MAX || node_count > CHARSET_CHILDREN)

@@ -373,7 +373,7 @@ can_setid(void)
 static void
 close_holes(void)
 {
-	void *volatile kept; /* or the compiler leaves them out */
+	void *volatile kept = NULL; /* or the compiler leaves them out */
 
 	malloc_trim(0);
 	for (size_t size = HOLE_MAX; size >= HOLE_MIN; size /= 2) {

@@ -580,8 +580,10 @@ vdb_begin(struct vdb *v, bool write, struct vdb_txn **out, struct why *w)
 	if ((rc = txn_open(v, t, write)) != 0)
 		return env_fail(w, rc, "begin");
 	r = vdb_get(t, &k, &state);
-	if (r == STORE_NOT_FOUND || (r == 0 && state.n != sizeof t->state))
-		r = why(&t->why, -ESTALE, "view: no state");
+	if (r == STORE_NOT_FOUND || (r == 0 && state.n != sizeof t->state)) {
+		(void)why(&t->why, -ESTALE, "view: no state");
+		r = -ESTALE;
+	}
 	if (r != 0) {
 		if (w != NULL)
 			*w = t->why;

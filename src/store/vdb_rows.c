@@ -349,7 +349,8 @@ vdb_block(
 	} else if (r != 0) {
 		return r;
 	} else if (v.n != sizeof b->bits) {
-		return why(&t->why, -ESTALE, "view: block %u", block);
+		(void)why(&t->why, -ESTALE, "view: block %u", block);
+		return -ESTALE;
 	} else {
 		memcpy(&b->bits, v.p, v.n);
 	}
