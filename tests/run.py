@@ -14,6 +14,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"  # the one that Debian's pytest belongs to
 FUZZ_SECONDS = 3
 FUZZ_SECONDS_LONG = 600
+# gcc 12 takes (iconv_t)-1 for a thing to close and does not see what a loop fills; the sanitizers look for both.
+ANALYZER = "-fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value"
 
 
 class Results:
@@ -138,7 +140,7 @@ def main():
         fuzz(results, "build-asan", FUZZ_SECONDS_LONG if args.long else FUZZ_SECONDS)
     step(results, "clang-format", ["clang-format", "--dry-run", "-Werror", *sources()])
     if args.long:
-        build(results, "gcc -fanalyzer", "build-analyzer", ["-Dc_args=-fanalyzer"])
+        build(results, "gcc -fanalyzer", "build-analyzer", [f"-Dc_args={ANALYZER}"])
         if shutil.which("clang-tidy"):
             step(results, "clang-tidy", ["clang-tidy", "-p", "build", "--quiet", "--warnings-as-errors=*",
                                          *[f for f in sources() if f.startswith("src/") and f.endswith(".c")]])
