@@ -400,8 +400,8 @@ log_replay_segment(struct store_log *l, uint64_t segment, log_fn *fn, void *ctx,
 	int r = log_chain_load(l, segment, &c, w);
 
 	if (r == 0 && (c.n == 0 || c.s[0].number != segment))
-		r = why(w, -ENOENT, "log/%016llx.seg",
-		    (unsigned long long)segment);
+		r = why(
+		    w, -ENOENT, "log/%016llx.seg", (unsigned long long)segment);
 	if (r == 0)
 		r = replay_segment(&p, &c.s[0], NULL, w);
 	if (damaged != NULL)
