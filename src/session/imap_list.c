@@ -9,7 +9,7 @@
  */
 
 #include "base/hash.h"
-#include "imap/match.h"
+#include "imap/pattern.h"
 #include "imap/response.h"
 #include "session/imap_status.h"
 #include "session/session.h"
@@ -46,7 +46,7 @@ static bool
 any_pattern(const struct list *l, struct view name)
 {
 	for (size_t i = 0; i < l->c->n; i++)
-		if (match_pattern(l->pattern[i], name))
+		if (pattern_match(l->pattern[i], name))
 			return true;
 	return false;
 }

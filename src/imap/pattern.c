@@ -5,7 +5,7 @@
  * nothing to try again.
  */
 
-#include "imap/match.h"
+#include "imap/pattern.h"
 
 #include "imap/limits.h"
 
@@ -85,7 +85,7 @@ match_octets(struct match_places *m, struct view name)
 }
 
 bool
-match_pattern(struct view pattern, struct view name)
+pattern_match(struct view pattern, struct view name)
 {
 	struct match_places m;
 
@@ -94,7 +94,7 @@ match_pattern(struct view pattern, struct view name)
 }
 
 bool
-match_below(struct view pattern, struct view parent)
+pattern_below(struct view pattern, struct view parent)
 {
 	struct match_places m;
 

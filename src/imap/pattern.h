@@ -1,5 +1,5 @@
-#ifndef IMAP_MATCH_H
-#define IMAP_MATCH_H
+#ifndef IMAP_PATTERN_H
+#define IMAP_PATTERN_H
 
 #include "base/attrs.h"
 #include "base/view.h"
@@ -13,13 +13,13 @@
  * Time O(pattern.n * name.n) at worst and no recursion, no allocation: there
  * are no exponential patterns.
  */
-bool match_pattern(struct view pattern, struct view name) A_MUST_USE;
+bool pattern_match(struct view pattern, struct view name) A_MUST_USE;
 
 /*
  * Can a name that begins with parent + "/" match? For walking a tree without
  * descending where nothing can match, and for "%" finding parents of names
  * (RFC 9051 section 6.3.9.7). Same cost.
  */
-bool match_below(struct view pattern, struct view parent) A_MUST_USE;
+bool pattern_below(struct view pattern, struct view parent) A_MUST_USE;
 
 #endif

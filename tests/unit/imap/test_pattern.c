@@ -1,5 +1,5 @@
 #include "imap/limits.h"
-#include "imap/match.h"
+#include "imap/pattern.h"
 #include "tap.h"
 
 static const struct {
@@ -49,16 +49,16 @@ test_hard(void)
 		memcpy(pattern + i, i % 4 == 0 ? "*a" : "%a", 2);
 	memset(name, 'a', LIMITS_MAILBOX);
 	tap_ok(
-	    match_pattern(view_str(pattern), view_str(name)), "many wildcards");
+	    pattern_match(view_str(pattern), view_str(name)), "many wildcards");
 	name[LIMITS_MAILBOX - 1] = 'b';
-	tap_ok(!match_pattern(view_str(pattern), view_str(name)),
+	tap_ok(!pattern_match(view_str(pattern), view_str(name)),
 	    "many wildcards and no match");
 	memset(pattern, '*', LIMITS_MAILBOX);
-	tap_ok(match_pattern(view_str(pattern), view_str(name)),
+	tap_ok(pattern_match(view_str(pattern), view_str(name)),
 	    "longest pattern");
 	pattern[LIMITS_MAILBOX] = '*';
-	tap_ok(!match_pattern(view_str(pattern), view_str(name)) &&
-		!match_below(view_str(pattern), view_str(name)),
+	tap_ok(!pattern_match(view_str(pattern), view_str(name)) &&
+		!pattern_below(view_str(pattern), view_str(name)),
 	    "pattern too long");
 }
 
@@ -69,9 +69,9 @@ main(void)
 		struct view p = view_str(cases[i].pattern);
 		struct view n = view_str(cases[i].name);
 
-		tap_ok(match_pattern(p, n) == cases[i].want, "%s and %s",
+		tap_ok(pattern_match(p, n) == cases[i].want, "%s and %s",
 		    cases[i].pattern, cases[i].name);
-		tap_ok(match_below(p, n) == cases[i].below, "%s below %s",
+		tap_ok(pattern_below(p, n) == cases[i].below, "%s below %s",
 		    cases[i].pattern, cases[i].name);
 	}
 	test_hard();

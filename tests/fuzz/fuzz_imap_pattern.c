@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "imap/match.h"
+#include "imap/pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,7 +33,7 @@ matches_some(struct view pattern, struct view parent)
 	name[parent.n] = '/';
 	memcpy(name + parent.n + 1, pattern.p, pattern.n);
 	for (size_t n = 1; n <= pattern.n; n++)
-		if (match_pattern(
+		if (pattern_match(
 			pattern, (struct view){ name, parent.n + 1 + n }))
 			return true;
 	return false;
@@ -50,9 +50,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p = view_sub(in, 0, data[0] % 9);
 	n = view_sub(in, p.n, in.n);
 	if (!view_starts_ci(n, VIEW_LIT("INBOX")) &&
-	    match_pattern(p, n) != plain(p, n))
+	    pattern_match(p, n) != plain(p, n))
 		abort();
-	if (matches_some(p, n) && !match_below(p, n))
+	if (matches_some(p, n) && !pattern_below(p, n))
 		abort();
 	return 0;
 }
