@@ -58,8 +58,11 @@ env_fail(struct why *w, int rc, const char *what)
 {
 	int r = error_of(rc);
 
-	return why(w, r == STORE_NOT_FOUND ? -ESTALE : r, "view: %s: %s", what,
-	    mdb_strerror(rc));
+	if (r == STORE_NOT_FOUND)
+		r = -ESTALE;
+	assert(r != 0); /* not for what went well */
+	(void)why(w, r, "view: %s: %s", what, mdb_strerror(rc));
+	return r;
 }
 
 int
