@@ -16,6 +16,7 @@ enum mechanism {
 };
 #define MECHANISMS 6
 
+/* "SCRAM-SHA-256" and the like; never NULL. */
 const char *mechanism_name(enum mechanism m);
 /* Exactly one of the names. */
 bool mechanism_parse(struct view v, enum mechanism *out) A_MUST_USE;

@@ -114,6 +114,7 @@ void auth_reload(struct auth *a, const struct conf *conf);
 
 extern const struct peer_rule auth_gate_rules[];
 extern const size_t auth_gate_rules_n;
+/* Tell it which mechanisms there are. */
 void auth_gate_offer(struct auth_gate *g);
 /* It is gone, with all its exchanges; frees g. */
 void auth_gate_free(struct auth_gate *g);

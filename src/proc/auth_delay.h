@@ -28,6 +28,7 @@
 
 struct auth_delay;
 
+/* Nothing is remembered yet. Never NULL; *d may be NULL. */
 struct auth_delay *auth_delay_new(void);
 void auth_delay_free(struct auth_delay **d);
 

@@ -70,6 +70,7 @@ void conn_init(struct conn *c);
 enum conn_result conn_event(
     struct conn *c, enum conn_event event, uint32_t generation) A_MUST_USE;
 
+/* Words for the log; never NULL. */
 const char *conn_state_name(enum conn_state state);
 const char *conn_event_name(enum conn_event event);
 

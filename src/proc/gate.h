@@ -165,17 +165,21 @@ void gate_conn_log(struct gate_conn *c, struct log_line *l,
 
 /* --- gate_auth.c --- */
 
+/* The peer is made; master brings its socket. */
 void gate_auth_init(struct gate *g);
 /* Begin the exchange that its login asks for. False: it has failed already, and
  * the login has been told. */
 bool gate_auth_start(struct gate_conn *c) A_MUST_USE;
+/* What the client answered goes on to auth. False as above. */
 bool gate_auth_continue(struct gate_conn *c) A_MUST_USE;
 /* If there is an exchange. */
 void gate_auth_cancel(struct gate_conn *c);
+/* All exchanges fail; why is for the log. */
 void gate_auth_lost(struct gate *g, const char *why);
 
 /* --- gate_hand.c --- */
 
+/* The peer is made; master brings its socket. */
 void gate_hand_init(struct gate *g);
 /* Hand it over with c->grant. False: it could not be, and the login has been
  * told. */

@@ -142,6 +142,8 @@ void hub_account_look(struct hub *h);
 
 /* --- hub_deliver.c --- */
 
+/* Accept commands and deliveries there; the listener is taken. 0 or negative
+ * errno. */
 int hub_deliver_listen(struct hub *h, int *fd) A_MUST_USE;
 /* The answer of auth. */
 void hub_deliver_looked(struct hub *h, const struct msg_grant_looked *m);

@@ -67,6 +67,8 @@ struct master {
 
 /* --- master_open.c: 0, or a negative errno with *w set --- */
 
+/* path: NULL for the defaults alone. errors: what -EINVAL is about, a line an
+ * error. */
 int master_open_conf(const char *path, struct conf **out, struct buf *errors)
     A_MUST_USE;
 /* The log file, or standard error. */

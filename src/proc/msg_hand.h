@@ -57,6 +57,7 @@ struct msg_hand_over {
 void msg_hand_over_put(struct buf *b, const struct msg_hand_over *m);
 bool msg_hand_over_get(struct wire *w, struct msg_hand_over *m) A_MUST_USE;
 
+/* A connection in one of its turns (conn.h). */
 struct msg_hand_id {
 	uint64_t conn;
 	uint32_t generation;

@@ -35,6 +35,7 @@ struct output {
 	uint64_t sent; /* bytes written in all */
 };
 
+/* fd: non-blocking, stays the caller's. output_fini() sends nothing. */
 void output_init(struct output *o, int fd, unsigned timeout_ms);
 void output_fini(struct output *o);
 /* Send everything; lent bytes are given back. 0 or negative errno. */

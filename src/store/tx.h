@@ -15,6 +15,8 @@
  */
 struct tx;
 
+/* Take the lock, waiting ten seconds for it at most; one change at a time of an
+ * account. *out is ended by tx_commit() or tx_abort(). */
 int tx_begin(struct account *a, struct tx **out) A_MUST_USE;
 /*
  * Write, flush, apply, release the lock. modseq: the version of the commit, to
@@ -23,6 +25,7 @@ int tx_begin(struct account *a, struct tx **out) A_MUST_USE;
  * before tx_begin(). Sets *t to NULL in any case.
  */
 int tx_commit(struct tx **t, uint64_t *modseq) A_MUST_USE;
+/* Nothing of it was ever there; *t may be NULL, and is afterwards. */
 void tx_abort(struct tx **t);
 
 /* --- messages --- */

@@ -219,6 +219,7 @@ int vdb_scan(struct vdb_txn *t, uint32_t mailbox, const struct uid_run *runs,
 
 /* --- changes --- */
 
+/* Flags of these UIDs were changed by the commit of that version. */
 int vdb_changes_add(struct vdb_txn *t, struct vdb_mailbox *m, uint64_t version,
     const struct uid_run *runs, size_t n) A_MUST_USE;
 /* UIDs with changed flags after since, those still to be found in the list. */
@@ -266,6 +267,7 @@ int vdb_bodies_all(struct vdb_txn *t, vdb_body_fn *fn, void *ctx) A_MUST_USE;
 
 /* --- keywords and other entries under a key --- */
 
+/* Keyword number, below STORE_KEYWORDS_MAX, is called name from now on. */
 int vdb_keyword_put(struct vdb_txn *t, unsigned number, struct view name)
     A_MUST_USE;
 /* The name of a keyword, valid as long as the transaction is not written to. */
