@@ -509,6 +509,7 @@ read_certificate(
 	    memfd_create("certificate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
 
+	*out = -1;
 	if (fd == -1)
 		return why(w, -errno, "memfd_create");
 	if ((r = append_file(fd, certificate, w)) != 0)
