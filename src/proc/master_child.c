@@ -622,5 +622,9 @@ master_child_kill(struct master *m)
 	for (size_t i = 0; i < m->children; i++)
 		if (m->child[i].pid > 0)
 			(void)kill(m->child[i].pid, SIGKILL);
+	/* sessions become ours only when the forker is really gone */
+	for (size_t i = 0; i < m->children; i++)
+		if (m->child[i].pid > 0)
+			(void)waitpid(m->child[i].pid, NULL, 0);
 	kill_orphans();
 }
