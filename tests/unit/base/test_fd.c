@@ -88,6 +88,8 @@ test_many(int count)
 	ssize_t n;
 
 	pair(s);
+	if (cm == NULL)
+		abort();
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);

@@ -52,6 +52,8 @@ n_files(void)
 	DIR *d = fdopendir(fd);
 	struct dirent *de;
 
+	if (d == NULL)
+		abort();
 	while ((de = readdir(d)) != NULL)
 		n += de->d_name[0] != '.';
 	closedir(d);
