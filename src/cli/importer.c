@@ -1,6 +1,7 @@
 #include "cli/importer.h"
 
 #include <stdlib.h>
+#include <uninorm.h>
 
 #include "base/digest.h"
 #include "base/hash.h"
@@ -144,14 +145,13 @@ make_mailbox(struct importer *im, struct view name)
 	return r;
 }
 
-int
-importer_mailbox(struct importer *im, struct view name)
+/* The mailbox called name, as NFC. */
+static int
+find_mailbox(struct importer *im, struct view name)
 {
 	struct mailbox_row row;
-	int r = importer_flush(im);
+	int r;
 
-	if (r != 0)
-		return r;
 	im->mailbox = 0;
 	r = mailbox_find(im->account, name, &row);
 	if (r == 0 && !row.noselect)
@@ -160,6 +160,21 @@ importer_mailbox(struct importer *im, struct view name)
 		r = 0;
 	else if (r == 0 || r == STORE_NOT_FOUND)
 		r = make_mailbox(im, name);
+	return r;
+}
+
+int
+importer_mailbox(struct importer *im, struct view name)
+{
+	size_t n = 0;
+	AUTO_FREE uint8_t *nfc =
+	    u8_normalize(UNINORM_NFC, name.p, name.n, NULL, &n);
+	int r = importer_flush(im);
+
+	if (nfc == NULL)
+		return STORE_BAD_NAME; /* not UTF-8 */
+	if (r == 0)
+		r = find_mailbox(im, (struct view){ nfc, n });
 	return r == 0 ? read_known(im) : r;
 }
 

@@ -24,9 +24,10 @@ struct importer *importer_new(struct account *a, bool dry_run);
 void importer_free(struct importer **im);
 
 /*
- * What follows goes into this mailbox (UTF-8), made and subscribed to when it is
- * not there. Commits what is left for the one before. 0, an outcome of the
- * store, or negative errno.
+ * What follows goes into this mailbox, made and subscribed to when it is not
+ * there. name: UTF-8; its NFC is taken, as is that of names from clients.
+ * Commits what is left for the one before. 0, an outcome of the store, or
+ * negative errno.
  */
 int importer_mailbox(struct importer *im, struct view name) A_MUST_USE;
 
