@@ -347,7 +347,7 @@ open_shared(struct account *a)
 	struct vdb_txn *t;
 	int r = open_view(a);
 
-	if (r == 0 || r != -ESTALE)
+	if (r != -ESTALE)
 		return r;
 	if ((r = account_write(a, ACCOUNT_LOCK_MS, &t)) != 0)
 		return r;

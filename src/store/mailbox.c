@@ -98,7 +98,7 @@ int
 mailbox_find(struct account *a, struct view name, struct mailbox_row *out)
 {
 	struct vdb_txn *t;
-	uint32_t id;
+	uint32_t id = 0;
 	int r;
 
 	if (mailbox_name_check(name) != 0)
