@@ -1,5 +1,6 @@
 #include "store/log_inside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -296,6 +297,7 @@ replay_commit(struct replay *p, uint64_t segment, const struct log_commit *c,
 		r.at = (struct log_position){ segment,
 			base + (uint64_t)(r.payload.p - c->records.p) };
 		r.is_last = in.n == 0;
+		assert(p->fn != NULL);
 		err = p->fn(p->ctx, &r);
 	}
 	return err;

@@ -138,6 +138,7 @@ tx_mailbox_create(struct tx *t, struct view name, uint32_t uses, uint32_t *id)
 	bool made = false;
 	int r;
 
+	*id = 0;
 	if (t->failed != 0)
 		return t->failed;
 	if ((r = mailbox_name_check(name)) != 0 || (r = fits(t, name)) != 0)

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -80,8 +81,11 @@ tx_selectable(struct tx *t, uint32_t id, struct vdb_mailbox **out)
 
 	if (t->failed != 0)
 		return t->failed;
-	if ((r = vdb_mailbox(t->t, id, &m)) != 0)
-		return tx_failed(t, r);
+	if ((r = vdb_mailbox(t->t, id, &m)) != 0) {
+		r = tx_failed(t, r);
+		assert(r != 0);
+		return r;
+	}
 	if (m->row.noselect)
 		return STORE_NOSELECT;
 	return tx_failed(t, vdb_mailbox_change(t->t, id, out));

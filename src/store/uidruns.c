@@ -8,13 +8,15 @@
 void
 uidruns_add(struct uidruns *r, uint32_t lo, uint32_t hi)
 {
-	struct uid_run *last = r->n > 0 ? &r->p[r->n - 1] : NULL;
-
 	assert(lo >= 1 && lo <= hi);
-	if (last != NULL && lo >= last->lo && lo - 1 <= last->hi) {
-		if (hi > last->hi)
-			last->hi = hi;
-		return;
+	if (r->n > 0) {
+		struct uid_run *last = &r->p[r->n - 1];
+
+		if (lo >= last->lo && lo - 1 <= last->hi) {
+			if (hi > last->hi)
+				last->hi = hi;
+			return;
+		}
 	}
 	if (r->n == r->cap) {
 		r->cap = r->cap == 0 ? 16 : r->cap * 2;

@@ -572,7 +572,7 @@ vdb_begin(struct vdb *v, bool write, struct vdb_txn **out, struct why *w)
 {
 	struct vdb_txn *t = write ? &v->write : &v->read;
 	struct vdb_key k = vdb_key(VDB_STATE);
-	struct view state;
+	struct view state = { 0 };
 	int r, rc;
 
 	assert(t->txn == NULL);
