@@ -444,7 +444,7 @@ settle_unseen(struct vdb_txn *t, struct vdb_mailbox *m)
 	m->unseen_moved = false;
 	m->row.first_unseen = 0;
 	for (; m->row.unseen > 0; block++) {
-		if ((r = vdb_block_next(t, m->row.id, &block)) != 0)
+		if (vdb_block_next(t, m->row.id, &block) != 0)
 			break;
 		if ((r = vdb_block(t, m->row.id, block, &b)) != 0)
 			return r;

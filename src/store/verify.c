@@ -171,7 +171,8 @@ compare_rows(struct verify *v, uint32_t id)
 			return r;
 		for (size_t i = 0; i < m && r == 0; i++)
 			r = check_message(v, id, &want[i]);
-		if (r == 0 && (n != m || memcmp(got, want, n * sizeof *got)))
+		if (r == 0 &&
+		    (n != m || memcmp(got, want, n * sizeof *got) != 0))
 			return differ(
 			    v, id, "other messages from UID", next, 0);
 		next = m > 0 ? want[m - 1].uid + 1 : 0;
