@@ -128,7 +128,9 @@ move_up(struct gate_conn *c)
 		c->eof = true;
 		return MOVED_SOME;
 	}
-	return m;
+	/* the client may have said all it will before it hears an answer: what
+	 * waits goes on when the session reads, not when the client writes */
+	return m != MOVED_LOST && c->up.n > 0 ? MOVED_STUCK : m;
 }
 
 /* ---- down ---- */

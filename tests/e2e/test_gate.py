@@ -3,13 +3,13 @@ costs."""
 import base64
 import hashlib
 import hmac
+import json
 import os
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
@@ -268,12 +268,27 @@ def test_much_in_both_directions(server, account, tls):
     c = server.raw(account, tls=tls)
     assert c.append(b"INBOX", mail).startswith(b"OK")
     c.ok(b"SELECT INBOX")
-    writer = threading.Thread(target=lambda: [c.send(b"f%d FETCH 1 BODY.PEEK[]\r\n" % i) for i in range(5)])
-    writer.start()
+    # from this thread: OpenSSL lets only one at a time use a connection
+    c.send(b"".join(b"f%d FETCH 1 BODY.PEEK[]\r\n" % i for i in range(5)))
     for i in range(5):
         untagged, status = c.end(b"f%d" % i)
         assert status.startswith(b"OK") and body in untagged[0]
-    writer.join()
+    c.close()
+
+
+def test_the_session_reads_later(server, account):
+    """The client has sent everything and waits; the session was busy meanwhile."""
+    c = server.raw(account, tls=True)
+    c.ok(b"NOOP")
+    session = next(r["pid"] for r in json.loads(server.fumi("top", "--json")) if r["account"] == account.name)
+    mail = message("late", "x" * 60 + "\r\n" + ("y" * 70 + "\r\n") * 6000)
+    c.tags += 1
+    os.kill(session, signal.SIGSTOP)
+    c.send(b"t%d APPEND INBOX {%d+}\r\n%s\r\n" % (c.tags, len(mail), mail))
+    time.sleep(0.5)
+    os.kill(session, signal.SIGCONT)
+    c.socket.settimeout(10)
+    assert c.end(b"t%d" % c.tags)[1].startswith(b"OK")
     c.close()
 
 
