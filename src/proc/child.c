@@ -16,6 +16,7 @@
 #include "proc/msg_session.h"
 #include "proc/peer.h"
 #include "session/session.h"
+#include "store/account.h"
 
 /*
  * The order matters. The directory is made by the forker's uid, opened by the
@@ -224,36 +225,48 @@ leave_watch(void)
 	(void)!fd_send(CHILD_FD_HUB, buf_view(&b), tail);
 }
 
-/* The first message of the hub, into p (MSG_MAX bytes); its length, or 0. */
+/* A message of the hub within ms, into p (MSG_MAX bytes); its length, or 0. *fd
+ * is what came along, or -1. */
 static size_t
-first_message(uint8_t *p)
+message(uint8_t *p, int ms, int *fd)
 {
 	struct pollfd hub = { .fd = CHILD_FD_HUB, .events = POLLIN };
-	AUTO_CLOSE int fd = -1;
 	ssize_t n;
 
-	if (poll(&hub, 1, CHILD_START_MS) != 1)
+	*fd = -1;
+	if (poll(&hub, 1, ms) != 1)
 		return 0;
-	n = fd_recv(CHILD_FD_HUB, p, MSG_MAX, &fd);
-	return n > 0 && fd == -1 ? (size_t)n : 0;
+	n = fd_recv(CHILD_FD_HUB, p, MSG_MAX, fd);
+	return n > 0 ? (size_t)n : 0;
 }
 
+/* One client after the other, all of this account. */
+struct imap_runs {
+	struct account *account; /* open from the first one on */
+	uint64_t session;        /* 0: any */
+	int client;
+};
+
 static int
-run_imap(const struct child *c, struct log *log, struct wire *in)
+run_imap(const struct child *c, struct log *log, struct wire *in,
+    struct imap_runs *runs)
 {
 	struct msg_session_start m;
 	char remote[NETADDR_TEXT_SIZE];
 	struct session_env env;
 
 	if (wire_u32(in) != MSG_SESSION_START ||
-	    !msg_session_start_get(in, &m) || m.session != c->session)
+	    !msg_session_start_get(in, &m) ||
+	    (runs->session != 0 && m.session != runs->session))
 		return CHILD_NO_START;
+	log->session = m.session;
 	netaddr_text(&m.client.remote, remote);
-	env = (struct session_env){ .in = CHILD_FD_CLIENT,
-		.out = CHILD_FD_CLIENT,
+	env = (struct session_env){ .in = runs->client,
+		.out = runs->client,
 		.hub = CHILD_FD_HUB,
 		.dir = CHILD_FD_DIR,
 		.create = true,
+		.kept = &runs->account,
 		.first = SESSION_LOGGED_IN,
 		.tag = m.tag,
 		.unread = m.unread,
@@ -265,6 +278,35 @@ run_imap(const struct child *c, struct log *log, struct wire *in)
 		.cpu_s = c->grant->m.cpu_max_s,
 		.log = log };
 	return child_serve_imap(&env);
+}
+
+/*
+ * The client is gone, nothing of it is left but the open account: say so, and
+ * wait for the next one. False: there will be none.
+ */
+static bool
+rest(uint8_t *p, struct wire *in, struct imap_runs *runs)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE);
+	struct wire w;
+	uint32_t type;
+
+	fd_close(&runs->client);
+	msg_session_rest_put(&b);
+	if (fd_send(CHILD_FD_HUB, buf_view(&b), -1) != 0)
+		return false;
+	do {
+		fd_close(&runs->client);
+		*in = wire_read((struct view){
+		    p, message(p, CHILD_REST_MS, &runs->client) });
+		w = *in;
+		type = wire_u32(&w);
+	} while (type == MSG_SESSION_CHANGED); /* crossed our REST */
+	if (type == MSG_SESSION_SHUTDOWN)
+		(void)!account_settle(runs->account);
+	runs->session = 0;
+	return type == MSG_SESSION_START && runs->client != -1 &&
+	    fd_nonblock(runs->client, false) == 0;
 }
 
 static int
@@ -284,17 +326,32 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 }
 
 static int
+serve_imap(const struct child *c, struct log *log, uint8_t *p, struct wire *in)
+{
+	struct imap_runs runs = { .session = c->session,
+		.client = CHILD_FD_CLIENT };
+	int r;
+
+	do
+		r = run_imap(c, log, in, &runs);
+	while (r == CHILD_REST && rest(p, in, &runs));
+	return r == CHILD_REST ? CHILD_OK : r;
+}
+
+static int
 serve(const struct child *c, struct log *log)
 {
 	uint8_t p[MSG_MAX];
-	struct wire in = wire_read((struct view){ p, first_message(p) });
+	AUTO_CLOSE int fd = -1;
+	struct wire in =
+	    wire_read((struct view){ p, message(p, CHILD_START_MS, &fd) });
 
-	if (in.in.n == 0)
+	if (in.in.n == 0 || fd != -1)
 		return CHILD_NO_START;
 	leave_watch();
 	if (c->grant->m.service == MSG_SERVICE_DELIVERY)
 		return run_delivery(c, log, &in);
-	return run_imap(c, log, &in);
+	return serve_imap(c, log, p, &in);
 }
 
 static int

@@ -28,10 +28,12 @@ struct child {
 #define CHILD_FD_HUB 4
 #define CHILD_FD_DIR 5
 #define CHILD_START_MS 10000 /* the hub must have told us what for by then */
+#define CHILD_REST_MS 60000  /* the hub must have said more by then */
 
 /* Exit status of a child. */
 enum child_status {
 	CHILD_OK = 0,
+	CHILD_REST = 1, /* not an exit: its client has logged out in order */
 	CHILD_NO_ACCOUNT = 70, /* its directory cannot be made or opened */
 	CHILD_NO_WALLS = 71,   /* the sandbox could not be put up */
 	CHILD_NO_START = 72,   /* the hub said nothing, or nonsense */
@@ -42,7 +44,7 @@ enum child_status {
 int child_run(const struct child *c);
 
 /* What the walls are for; the test build of the forker has another one. env is
- * that of session_imap_run(). */
+ * that of session_imap_run(). An exit status, or CHILD_REST. */
 struct session_env;
 int child_serve_imap(const struct session_env *env);
 

@@ -6,6 +6,7 @@ child_serve_imap(const struct session_env *env)
 {
 	switch (session_imap_run(env)) {
 	case SESSION_LOGOUT:
+		return CHILD_REST;
 	case SESSION_GONE:
 	case SESSION_AUTOLOGOUT:
 	case SESSION_SHUTDOWN:

@@ -262,6 +262,22 @@ on_fork(void *ctx, struct wire *w, int *fd)
 }
 
 static bool
+on_forget(void *ctx, struct wire *w, int *fd)
+{
+	struct forker *f = ctx;
+	uint8_t id[MSG_GRANT_SIZE];
+	struct grant g;
+
+	(void)fd;
+	if (!msg_fork_forget_get(w, id))
+		return false;
+	peer_pump(&f->auth);
+	(void)!grants_take(f->grants, id, clock_mono_ms(), &g);
+	explicit_bzero(&g, sizeof(g));
+	return true;
+}
+
+static bool
 on_kill(void *ctx, struct wire *w, int *fd)
 {
 	struct forker *f = ctx;
@@ -280,6 +296,7 @@ on_kill(void *ctx, struct wire *w, int *fd)
 static const struct peer_rule hub_rules[] = {
 	{ MSG_FORK_FORK, 1, MSG_FORK_SIZE, PEER_FD, on_fork },
 	{ MSG_FORK_KILL, 1, MSG_FORK_KILL_SIZE, PEER_NO_FD, on_kill },
+	{ MSG_FORK_FORGET, 1, MSG_FORK_FORGET_SIZE, PEER_NO_FD, on_forget },
 };
 
 static void

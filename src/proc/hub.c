@@ -170,7 +170,7 @@ on_exited(void *ctx, struct wire *w, int *fd)
 	if (!msg_fork_exited_get(w, &m))
 		return false;
 	if ((s = hub_session_find(h, m.session)) != NULL && s->pid == m.pid)
-		hub_session_exited(h, s, m.status);
+		hub_session_exited(s, m.status);
 	return true;
 }
 
@@ -285,6 +285,12 @@ hub_go(void *ctx)
 }
 
 static void
+hub_reload(void *ctx)
+{
+	hub_session_reload(ctx);
+}
+
+static void
 hub_stop(void *ctx)
 {
 	struct hub *h = ctx;
@@ -305,6 +311,7 @@ main(int argc, char **argv)
 		.peer = hub_peer,
 		.listener = hub_listener,
 		.go = hub_go,
+		.reload = hub_reload,
 		.stop = hub_stop,
 	};
 	static struct hub h; /* large, and lives as long as the process */

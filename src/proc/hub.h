@@ -19,6 +19,9 @@
  */
 #define HUB_START_MS 120000 /* from FORK to READY: a view may be rebuilt */
 #define HUB_EXIT_MS 10000   /* from the end of its socket to its exit */
+#define HUB_REST_MS 3000    /* a session waits so long for another login */
+#define HUB_RESTING_MAX 128 /* of all accounts, at once */
+#define HUB_LOGINS_MAX 1000 /* of one process, then it ends */
 #define HUB_LOOK_MS 5000    /* between two looks at the watched files */
 #define HUB_NUMBERS 1000000 /* session numbers of one life of the hub */
 
@@ -35,9 +38,21 @@ struct hub_account {
 	uint64_t watch_size, watch_time;
 };
 
-/* A session or delivery process, from FORK to its exit. */
+/* What a process was forked with and cannot change. */
+struct hub_rights {
+	uint32_t uid, gid;
+	uint64_t memory_max;
+	uint32_t cpu_max_s;
+	uint8_t service;
+};
+
+/* A session or delivery process, from FORK to its exit. It has one session
+ * after the other, all of one account: see REST of msg_session.h. */
 struct hub_session {
-	uint64_t number;
+	uint64_t number;          /* of the process, and of its first session */
+	uint64_t session;         /* number of the present or last session */
+	unsigned logins;          /* it has had */
+	struct hub_rights rights; /* a further login must have the same */
 	struct hub *hub;
 	struct hub_account *account;
 	TAILQ_ENTRY(hub_session) link;
@@ -51,6 +66,8 @@ struct hub_session {
 	uint32_t pid;      /* 0: FORKED has not come */
 	uint8_t state;     /* enum msg_session_state */
 	bool ready, gone;  /* READY has come; its socket has ended */
+	bool counted;      /* it has a session: one of account->count */
+	bool resting;      /* it has none, and may get one */
 	bool orphan;       /* its forker is gone: nobody will tell its exit */
 	bool dirty;        /* there is news it could not be told */
 	uint64_t told;     /* newest modseq it was told, or told us */
@@ -102,7 +119,8 @@ struct hub {
 	struct hash *sessions; /* by number */
 	struct hash *accounts; /* by name */
 	uint64_t next_session, next_delivery;
-	int control; /* listening */
+	size_t resting; /* sessions that are */
+	int control;    /* listening */
 	struct loop_fd control_watch;
 	TAILQ_HEAD(, hub_caller) callers;
 	size_t caller_count;
@@ -123,7 +141,7 @@ struct hub_session *hub_session_find(struct hub *h, uint64_t number);
 void hub_session_forked(
     struct hub *h, struct hub_session *s, uint32_t pid, int *fd);
 void hub_session_failed(struct hub *h, struct hub_session *s, uint8_t why);
-void hub_session_exited(struct hub *h, struct hub_session *s, uint32_t status);
+void hub_session_exited(struct hub_session *s, uint32_t status);
 /* The gate says that the client is gone. */
 void hub_session_client_gone(
     struct hub *h, uint32_t gate, const struct msg_hand_id *id);
@@ -133,6 +151,8 @@ void hub_session_gate_lost(struct hub *h, uint32_t gate);
 /* Say BYE and end: all of an account, or with NULL all there are. */
 void hub_session_shutdown(
     struct hub *h, struct hub_account *a, const char *text);
+/* Let none rest: what they know is old. */
+void hub_session_reload(struct hub *h);
 struct hub_account *hub_account_find(struct hub *h, struct view name);
 /* The newest modseq of a; its sessions but `by` are told. */
 void hub_account_changed(

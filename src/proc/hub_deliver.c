@@ -308,7 +308,7 @@ static void
 send_row(struct hub_caller *c, const struct hub_session *s)
 {
 	AUTO_BUF struct buf b = peer_msg();
-	struct msg_control_row m = { .session = s->number,
+	struct msg_control_row m = { .session = s->session,
 		.pid = s->pid,
 		.service = s->service,
 		.state = s->state,
@@ -372,7 +372,8 @@ on_list(void *ctx, struct wire *w, int *fd)
 	c->list = xcalloc(hash_count(c->hub->sessions) + 1, sizeof(*c->list));
 	c->list_n = c->list_at = 0;
 	while ((s = hash_next(c->hub->sessions, &at)) != NULL)
-		c->list[c->list_n++] = s->number;
+		if (s->counted || s->service == MSG_SERVICE_DELIVERY)
+			c->list[c->list_n++] = s->number;
 	list_on(c);
 	return true;
 }

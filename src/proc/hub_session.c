@@ -155,6 +155,20 @@ hub_account_look(struct hub *h)
 /* ---- beginning and end ---- */
 
 static void
+no_longer_counted(struct hub_session *s)
+{
+	s->account->count -= s->counted;
+	s->counted = false;
+}
+
+static void
+no_longer_resting(struct hub_session *s)
+{
+	s->hub->resting -= s->resting;
+	s->resting = false;
+}
+
+static void
 free_session(struct hub_session *s)
 {
 	struct hub *h = s->hub;
@@ -164,8 +178,8 @@ free_session(struct hub_session *s)
 	loop_timer_del(h->s->loop, &s->timer);
 	(void)hash_del(h->sessions, number_key(s));
 	TAILQ_REMOVE(&a->sessions, s, link);
-	if (s->service != MSG_SERVICE_DELIVERY)
-		a->count--;
+	no_longer_counted(s);
+	no_longer_resting(s);
 	if (a->delivery == s)
 		a->delivery = NULL;
 	if (s->first != NULL)
@@ -240,6 +254,7 @@ session_gone(struct hub_session *s)
 	if (s->gone)
 		return;
 	s->gone = true;
+	no_longer_resting(s);
 	if (s->account->delivery == s)
 		s->account->delivery = NULL;
 	gate_ended(s, "The account cannot be opened");
@@ -275,6 +290,7 @@ shutdown_one(struct hub_session *s, const char *text)
 
 	if (s->gone || !peer_is_open(&s->peer))
 		return;
+	no_longer_resting(s);
 	msg_session_shutdown_put(&b, text);
 	(void)!peer_send(&s->peer, &b, -1);
 }
@@ -284,6 +300,7 @@ shutdown_one(struct hub_session *s, const char *text)
 enum session_peer_state {
 	STARTING = 1,
 	READY = 2,
+	RESTING = 4,
 };
 
 static bool
@@ -292,7 +309,7 @@ on_ready(void *ctx, struct wire *w, int *fd)
 	struct hub_session *s = ctx;
 	AUTO_BUF struct buf b = peer_msg();
 	struct msg_hand_started m = { { s->conn_id, s->conn.generation },
-		s->number };
+		s->session };
 
 	(void)fd;
 	if (!wire_end(w))
@@ -361,6 +378,57 @@ on_delivered(void *ctx, struct wire *w, int *fd)
 	    msg_session_delivered_get(w, &m) && hub_deliver_done(s, &m);
 }
 
+static void
+log_end_session(const struct hub_session *s, int status)
+{
+	struct log_line l;
+
+	log_begin(&l, &s->hub->s->log, LOG_MAJOR, "session-end");
+	log_u64(&l, "session", s->session);
+	if (WIFSIGNALED(status))
+		log_i64(&l, "signal", WTERMSIG(status));
+	else
+		log_i64(&l, "status", WEXITSTATUS(status));
+	log_u64(&l, "ms", clock_mono_ms() - s->began_ms);
+	log_end(&l);
+}
+
+static void
+rest_over(void *ctx)
+{
+	struct hub_session *s = ctx;
+
+	shutdown_one(s, "Nobody has come");
+	loop_timer_set(
+	    s->hub->s->loop, &s->timer, HUB_EXIT_MS, kill_session, s);
+}
+
+/* Its client has logged out: it may have the next one of the account. */
+static bool
+on_rest(void *ctx, struct wire *w, int *fd)
+{
+	struct hub_session *s = ctx;
+	struct hub *h = s->hub;
+
+	(void)fd;
+	if (!wire_end(w) || s->service == MSG_SERVICE_DELIVERY)
+		return false;
+	gate_ended(s, "");
+	log_end_session(s, 0);
+	no_longer_counted(s);
+	s->ready = s->dirty = false;
+	s->peer.state = RESTING;
+	if (h->s->stopping || s->orphan || h->resting >= HUB_RESTING_MAX ||
+	    s->logins >= HUB_LOGINS_MAX) {
+		rest_over(s);
+		return true;
+	}
+	s->resting = true;
+	h->resting++;
+	loop_timer_set(h->s->loop, &s->timer, HUB_REST_MS, rest_over, s);
+	return true;
+}
+
 static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_READY, STARTING, 0, PEER_NO_FD, on_ready },
 	{ MSG_SESSION_COMMITTED, READY, MSG_SESSION_MODSEQ_SIZE, PEER_NO_FD,
@@ -368,6 +436,7 @@ static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_WATCH, STARTING | READY, 0, PEER_FD, on_watch },
 	{ MSG_SESSION_STATE, READY, MSG_SESSION_STATE_SIZE, PEER_NO_FD,
 	    on_state },
+	{ MSG_SESSION_REST, READY, 0, PEER_NO_FD, on_rest },
 	{ MSG_SESSION_DELIVERED, READY, MSG_SESSION_DELIVERED_MAX, PEER_NO_FD,
 	    on_delivered },
 };
@@ -386,7 +455,8 @@ new_session(struct hub *h, struct hub_account *a, uint8_t service)
 {
 	struct hub_session *s = xcalloc(1, sizeof(*s));
 
-	s->number = h->next_session++;
+	s->number = s->session = h->next_session++;
+	s->logins = 1;
 	s->hub = h;
 	s->account = a;
 	s->service = service;
@@ -396,9 +466,19 @@ new_session(struct hub *h, struct hub_account *a, uint8_t service)
 	    sizeof(session_rules) / sizeof(session_rules[0]), s, session_lost);
 	s->peer.drained = on_drained;
 	TAILQ_INSERT_TAIL(&a->sessions, s, link);
-	if (service != MSG_SERVICE_DELIVERY)
-		a->count++;
+	s->counted = service != MSG_SERVICE_DELIVERY;
+	a->count += s->counted;
 	return s;
+}
+
+static struct hub_rights
+rights_of(const struct msg_grant *g)
+{
+	return (struct hub_rights){ .uid = g->uid,
+		.gid = g->gid,
+		.memory_max = g->memory_max,
+		.cpu_max_s = g->cpu_max_s,
+		.service = g->service };
 }
 
 struct hub_session *
@@ -417,6 +497,7 @@ hub_session_fork(struct hub *h, const struct grant *g, uint8_t service,
 	}
 	s = new_session(h, a, service);
 	s->first = first;
+	s->rights = rights_of(&g->m);
 	m.session = s->number;
 	memcpy(m.grant, g->m.id, sizeof(m.grant));
 	msg_fork_put(&b, &m);
@@ -467,7 +548,7 @@ too_many(struct hub *h, const struct grant *g)
 
 	if (a != NULL && a->count >= g->m.sessions_max)
 		return "Too many sessions of this account";
-	if (hash_count(h->sessions) >=
+	if (hash_count(h->sessions) - h->resting >=
 	    conf_num(h->s->conf, "session", NULL, "total"))
 		return "Too many sessions";
 	return NULL;
@@ -481,13 +562,63 @@ log_begin_session(struct hub *h, const struct hub_session *s)
 
 	netaddr_text(&s->client.remote, remote);
 	log_begin(&l, &h->s->log, LOG_MAJOR, "session");
-	log_u64(&l, "session", s->number);
+	log_u64(&l, "session", s->session);
 	log_view(&l, "user", name_key(s->account));
 	log_str(&l, "remote", remote);
 	log_u64(&l, "gate", s->gate);
 	log_u64(&l, "connection", s->conn_id);
 	log_str(&l, "tls", s->client.tls ? "yes" : "no");
 	log_end(&l);
+}
+
+static bool
+same_rights(const struct hub_rights *a, const struct hub_rights *b)
+{
+	return a->uid == b->uid && a->gid == b->gid &&
+	    a->service == b->service && a->memory_max == b->memory_max &&
+	    a->cpu_max_s == b->cpu_max_s;
+}
+
+static struct hub_session *
+find_resting(struct hub *h, const struct grant *g)
+{
+	struct hub_account *a = hub_account_find(h, g->m.account);
+	const struct hub_rights want = rights_of(&g->m);
+	struct hub_session *s;
+
+	if (a == NULL)
+		return NULL;
+	TAILQ_FOREACH (s, &a->sessions, link)
+		if (s->resting && same_rights(&s->rights, &want))
+			return s;
+	return NULL;
+}
+
+/* Give the login to a process of the account that rests; NULL: there is none.
+ * first is taken over then. */
+static struct hub_session *
+wake(struct hub *h, const struct grant *g, struct buf *first, int fd)
+{
+	struct hub_session *s = find_resting(h, g);
+	AUTO_BUF struct buf b = peer_msg();
+
+	if (s == NULL || !peer_sent(&s->peer) ||
+	    peer_send(&s->peer, first, fd) != 0)
+		return NULL;
+	buf_fini(first);
+	free(first);
+	msg_fork_forget_put(&b, g->m.id);
+	(void)!peer_send(&h->forker, &b, -1);
+	no_longer_resting(s);
+	s->session = h->next_session++;
+	s->logins++;
+	s->counted = true;
+	s->account->count++;
+	s->state = MSG_SESSION_BUSY;
+	s->began_ms = clock_mono_ms();
+	s->peer.state = STARTING;
+	loop_timer_set(h->s->loop, &s->timer, HUB_START_MS, kill_session, s);
+	return s;
 }
 
 void
@@ -497,6 +628,7 @@ hub_session_handover(struct hub *h, struct hub_gate *gate,
 	struct msg_hand_id id = { m->conn, m->generation };
 	struct hub_session *s;
 	const char *many;
+	struct buf *first;
 	struct grant g;
 
 	if (!grant_fits(h, gate, m, &g)) {
@@ -512,7 +644,9 @@ hub_session_handover(struct hub *h, struct hub_gate *gate,
 		refuse(h, gate, &id, MSG_HAND_LIMIT, many);
 		return;
 	}
-	s = hub_session_fork(h, &g, m->service, start_message(h, m), *fd);
+	first = start_message(h, m);
+	if ((s = wake(h, &g, first, *fd)) == NULL)
+		s = hub_session_fork(h, &g, m->service, first, *fd);
 	if (s == NULL) {
 		refuse(h, gate, &id, MSG_HAND_UNAVAILABLE,
 		    "The session could not be started");
@@ -553,21 +687,14 @@ hub_session_failed(struct hub *h, struct hub_session *s, uint8_t why)
 }
 
 void
-hub_session_exited(struct hub *h, struct hub_session *s, uint32_t status)
+hub_session_exited(struct hub_session *s, uint32_t status)
 {
 	int st = (int)status;
-	struct log_line l;
 
-	log_begin(&l, &h->s->log, LOG_MAJOR, "session-end");
-	log_u64(&l, "session", s->number);
-	if (WIFSIGNALED(st))
-		log_i64(&l, "signal", WTERMSIG(st));
-	else
-		log_i64(&l, "status", WEXITSTATUS(st));
-	log_u64(&l, "ms", clock_mono_ms() - s->began_ms);
-	log_end(&l);
 	/* what it had written before is still in the socket */
 	peer_pump(&s->peer);
+	if (s->counted || WIFSIGNALED(st))
+		log_end_session(s, st);
 	gate_ended(s, "The account cannot be opened");
 	hub_deliver_ended(s, WIFEXITED(st) && WEXITSTATUS(st) == 0);
 	free_session(s);
@@ -635,4 +762,15 @@ hub_session_shutdown(struct hub *h, struct hub_account *a, const char *text)
 	}
 	while ((s = hash_next(h->sessions, &at)) != NULL)
 		shutdown_one(s, text);
+}
+
+void
+hub_session_reload(struct hub *h)
+{
+	struct hub_session *s;
+	size_t at = 0;
+
+	while ((s = hash_next(h->sessions, &at)) != NULL)
+		if (s->resting)
+			rest_over(s);
 }

@@ -34,6 +34,20 @@ msg_fork_kill_get(struct wire *w, uint64_t *session)
 }
 
 void
+msg_fork_forget_put(struct buf *b, const uint8_t grant[MSG_GRANT_SIZE])
+{
+	wire_put_u32(b, MSG_FORK_FORGET);
+	msg_id_put(b, grant);
+}
+
+bool
+msg_fork_forget_get(struct wire *w, uint8_t grant[MSG_GRANT_SIZE])
+{
+	msg_id_get(w, grant);
+	return wire_end(w);
+}
+
+void
 msg_forked_put(struct buf *b, const struct msg_forked *m)
 {
 	wire_put_u32(b, MSG_FORK_FORKED);

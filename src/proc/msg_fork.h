@@ -14,11 +14,13 @@
  *   forker -> hub  FAILED  no child
  *   forker -> hub  EXITED  that child is gone
  *   hub -> forker  KILL    end a child that does not end by itself
+ *   hub -> forker  FORGET  a child that is there serves this grant: it is used
  */
 
 enum msg_fork_type {
 	MSG_FORK_FORK = 0x0401,
 	MSG_FORK_KILL = 0x0402,
+	MSG_FORK_FORGET = 0x0403,
 	MSG_FORK_FORKED = 0x0481,
 	MSG_FORK_FAILED = 0x0482,
 	MSG_FORK_EXITED = 0x0483,
@@ -37,6 +39,11 @@ bool msg_fork_get(struct wire *w, struct msg_fork *m) A_MUST_USE;
 #define MSG_FORK_KILL_SIZE 8
 void msg_fork_kill_put(struct buf *b, uint64_t session);
 bool msg_fork_kill_get(struct wire *w, uint64_t *session) A_MUST_USE;
+
+#define MSG_FORK_FORGET_SIZE MSG_GRANT_SIZE
+void msg_fork_forget_put(struct buf *b, const uint8_t grant[MSG_GRANT_SIZE]);
+bool msg_fork_forget_get(struct wire *w, uint8_t grant[MSG_GRANT_SIZE])
+    A_MUST_USE;
 
 /* Needs the descriptor. */
 struct msg_forked {

@@ -38,6 +38,12 @@ msg_session_ready_put(struct buf *b)
 }
 
 void
+msg_session_rest_put(struct buf *b)
+{
+	wire_put_u32(b, MSG_SESSION_REST);
+}
+
+void
 msg_session_watch_put(struct buf *b)
 {
 	wire_put_u32(b, MSG_SESSION_WATCH);

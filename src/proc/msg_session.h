@@ -19,6 +19,11 @@
  *                              may die between commit and telling
  *   session -> hub  STATE      what it does, for "fumi top"
  *   hub -> session  SHUTDOWN   finish the command, BYE, exit
+ *   session -> hub  REST       the client has logged out and nothing is left
+ *                              of it. The hub answers, sooner or later, with
+ *                              another START, this time with a descriptor: the
+ *                              client of a further login to the same account,
+ *                              by a grant that says the same; or with SHUTDOWN
  *
  * A session that stops reading loses no notification: the hub keeps the newest
  * modseq and sends it when there is room again.
@@ -30,6 +35,7 @@ enum msg_session_type {
 	MSG_SESSION_WATCH = 0x0503,
 	MSG_SESSION_STATE = 0x0504,
 	MSG_SESSION_DELIVERED = 0x0505,
+	MSG_SESSION_REST = 0x0506,
 	MSG_SESSION_START = 0x0581,
 	MSG_SESSION_CHANGED = 0x0582,
 	MSG_SESSION_SHUTDOWN = 0x0583,
@@ -51,6 +57,7 @@ bool msg_session_start_get(struct wire *w, struct msg_session_start *m)
     A_MUST_USE;
 
 void msg_session_ready_put(struct buf *b); /* no fields */
+void msg_session_rest_put(struct buf *b);  /* no fields */
 void msg_session_watch_put(struct buf *b); /* no fields, needs the descriptor */
 
 /* COMMITTED and CHANGED. */

@@ -248,12 +248,19 @@ log_notice(struct session *s)
 static int
 open_account(struct session *s)
 {
+	struct account **kept = s->env->kept;
 	struct why w = { "" };
-	int r =
-	    account_open(s->env->dir, s->env->create, NULL, &s->account, &w);
 	struct log_line l;
+	int r;
 
+	if (kept != NULL && *kept != NULL) {
+		s->account = *kept;
+		return 0;
+	}
+	r = account_open(s->env->dir, s->env->create, NULL, &s->account, &w);
 	if (r == 0) {
+		if (kept != NULL)
+			*kept = s->account;
 		log_notice(s);
 		return 0;
 	}
@@ -335,7 +342,11 @@ finish(struct session *s)
 	free(s->flag_text);
 	free(s->spool);
 	state_fini(&s->st);
-	account_close(&s->account);
+	/* an orderly stop leaves a view that outlives the boot */
+	if (s->account != NULL && s->end == SESSION_SHUTDOWN)
+		(void)!account_settle(s->account);
+	if (s->env->kept == NULL)
+		account_close(&s->account);
 }
 
 enum session_end

@@ -33,6 +33,9 @@ struct session_env {
 	int hub;     /* SOCK_SEQPACKET to the hub (session/hub.h), or -1 */
 	int dir;     /* the account's directory */
 	bool create; /* make the account if there is none */
+	/* NULL: opened and closed here. Else *kept, when not NULL, is the
+	 * account, open already; it is left open there for the next session */
+	struct account **kept;
 	enum session_first first;
 	struct view tag;    /* of the login command, for SESSION_LOGGED_IN */
 	struct view unread; /* at most SESSION_UNREAD_MAX bytes read already */
