@@ -60,7 +60,13 @@ uid-range = {FIRST_UID}-{FIRST_UID + 9999}
         common.wait_port(self.imap)
 
     def new_boot(self, bench, messages):
-        """As after a power cut: the views are of another boot and not marked clean, so they are rebuilt."""
+        """As after a power cut: the views are of another boot and not marked clean, so they are rebuilt.
+
+        User 2, whose account has these messages and nothing else in it."""
+        mark = os.path.join(self.dir, f"rebuild-{messages}")
+        if not os.path.exists(mark):
+            bench.run(self, "-a", 2, "-n", messages, "-M", 100, "append")
+            open(mark, "w").close()
         self.stop()
         for mark in glob.glob(f"{self.dir}/state/accounts/*/*/view.clean"):
             os.unlink(mark)
