@@ -63,6 +63,7 @@ struct trace {
 	/* of a check */
 	unsigned n_wrong, n_images;
 	uint64_t caught; /* sites, as bits */
+	unsigned mutant; /* the site that is left out in the image at hand */
 	char text[4096];
 	uint8_t data[];
 };
@@ -87,6 +88,16 @@ rnd(void)
 	rng_state ^= rng_state << 25;
 	rng_state ^= rng_state >> 27;
 	return rng_state * 0x2545f4914f6cdd1d;
+}
+
+/* Numbers beside each other start series that have nothing in common. */
+static void
+rnd_start(uint64_t n)
+{
+	n = (n + 1) * 0x9e3779b97f4a7c15;
+	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+	n = (n ^ n >> 27) * 0x94d049bb133111eb;
+	rng_state = (n ^ n >> 31) | 1;
 }
 
 static uint64_t
@@ -903,8 +914,9 @@ struct plan {
 	size_t n_objects;
 	enum trouble trouble;
 	uint64_t at;
-	int real, image; /* directories */
-	unsigned images; /* to make */
+	int real, image;  /* directories */
+	unsigned images;  /* to make */
+	unsigned mutants; /* to make for each site */
 };
 
 static A_PRINTF(2, 3) void wrong(const struct plan *p, const char *fmt, ...)
@@ -990,28 +1002,47 @@ check_images(struct plan *p)
 
 #define MUTANTS 4 /* images per plan and site */
 
-static void
-check_mutants(struct plan *p)
+/* Where the first sync of that site returned; n_events if none did. */
+static size_t
+first_sync(enum io_site site)
 {
-	uint64_t there = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < trace->n_events; i++)
-		if (trace->events[i].op == IO_SYNC &&
-		    trace->events[i].result == 0)
-			there |= 1ull << trace->events[i].site;
-	there &= ~(caught | 1ull << IO_SITE_NONE);
-	for (unsigned s = 1; s < IO_SITES; s++) {
-		if ((there >> s & 1) == 0)
+	while (i < trace->n_events &&
+	    (trace->events[i].op != IO_SYNC || trace->events[i].site != site ||
+		trace->events[i].result != 0))
+		i++;
+	return i;
+}
+
+/* Is the account wrong after one of some power cuts if that site's syncs had not
+ * been there? They come after the first of them: before it nothing differs. */
+static bool
+is_missed(struct plan *p, enum io_site site, size_t first)
+{
+	for (unsigned i = 0; i < p->mutants * long_factor; i++) {
+		size_t n =
+		    first + 1 + (size_t)rnd_below(trace->n_events - first);
+
+		image_make(p, n, site);
+		if (check_dir(p, p->image, n, true) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Of the sites from this one on that no image has told of. */
+static void
+check_mutants(struct plan *p, int from)
+{
+	for (unsigned s = (unsigned)from; s < IO_SITES; s++) {
+		size_t first = first_sync((enum io_site)s);
+
+		if ((caught >> s & 1) != 0 || first == trace->n_events)
 			continue;
-		for (unsigned i = 0; i < MUTANTS * long_factor; i++) {
-			size_t n = moment();
-
-			image_make(p, n, (enum io_site)s);
-			if (check_dir(p, p->image, n, true) != NULL) {
-				trace->caught |= 1ull << s;
-				break;
-			}
-		}
+		trace->mutant = s;
+		if (is_missed(p, (enum io_site)s, first))
+			trace->caught |= 1ull << s;
 	}
 }
 
@@ -1044,7 +1075,18 @@ child_check(struct plan *p, int arg)
 	if (p->trouble == KILL_TRACED)
 		return; /* the last call may be done and not recorded */
 	check_images(p);
-	check_mutants(p);
+}
+
+/* A view that is trusted without its sync can end whoever reads it: that, too,
+ * is being found out. */
+static void
+children_mutants(struct plan *p)
+{
+	int status;
+
+	trace->mutant = 0;
+	while (!in_child(p, check_mutants, (int)trace->mutant + 1, &status))
+		trace->caught |= 1ull << trace->mutant;
 }
 
 /* Run it stop by stop, up to p->at (0: to the end); how many there were. -1:
@@ -1110,7 +1152,7 @@ plan_run(struct plan *p, uint64_t *calls)
 	p->n_objects = p->disk.n;
 	trace->n_events = trace->n_data = 0;
 	trace->fits = false;
-	rng_state = seed * 1000003 + p->at * 31 + p->trouble + 1;
+	rnd_start(seed * 1000003 + p->at * 31 + p->trouble);
 	if (p->trouble == KILL_TRACED)
 		*calls = (uint64_t)run_traced(p, child_run);
 	else if (!in_child(p, child_run, 0, &status) &&
@@ -1123,6 +1165,8 @@ plan_run(struct plan *p, uint64_t *calls)
 			wrong(p, "the process after it died: %x", status);
 		if (!in_child(p, child_check, 0, &status))
 			wrong(p, "the check died: status %x", status);
+		if (p->trouble != KILL_TRACED)
+			children_mutants(p);
 	}
 	disk_fini(&p->disk);
 	return trace->fits;
@@ -1213,7 +1257,7 @@ kill_everywhere(struct plan *p)
 void
 crash_run(const struct crash_case *c)
 {
-	struct plan p = { .c = c };
+	struct plan p = { .c = c, .mutants = MUTANTS };
 	char *real_path, *image_path;
 	unsigned want = (c->images == 0 ? 1000 : c->images) * long_factor;
 	unsigned plans = 0, n_wrong = 0, n_images = 0, kills;
@@ -1244,6 +1288,12 @@ crash_run(const struct crash_case *c)
 			caught |= trace->caught;
 		}
 	kills = kill_everywhere(&p);
+	if (only.name == NULL && c->mutants > 0) {
+		p = (struct plan){ c, .real = p.real, .image = p.image,
+			.mutants = c->mutants };
+		plan_run(&p, &ignored);
+		show();
+	}
 	n_wrong = trace->n_wrong;
 	n_images = trace->n_images;
 	caught |= trace->caught;

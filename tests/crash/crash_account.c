@@ -770,10 +770,14 @@ static const struct {
 		    { APPEND, "INBOX", NULL, 41, 0, 0 }, { 0 } } } } },
 };
 
-/* With the files of the view. */
+/* With the files of the view. Pages that a settled view needs are written over
+ * by the third change after it at the soonest. */
 static const struct script settle = {
 	{ { { APPEND, "INBOX", NULL, 20, 0, 0 }, { SETTLE, "", NULL, 0, 0, 0 },
 	      { FLAGS, "INBOX", NULL, 1, 20, STORE_SEEN },
+	      { FLAGS, "INBOX", NULL, 1, 4, STORE_FLAGGED },
+	      { FLAGS, "A", NULL, 1, 9, STORE_SEEN },
+	      { FLAGS, "INBOX", NULL, 3, 9, 0 },
 	      { EXPUNGE, "INBOX", NULL, 2, 3, 0 },
 	      { SETTLE, "", NULL, 0, 0, 0 } },
 	    { { COPY, "INBOX", "A", 1, 9, 0 }, { SETTLE, "", NULL, 0, 0, 0 },
@@ -974,7 +978,8 @@ test_any_order(const char *name)
 static const struct crash_case settle_case = { .name = "settle",
 	.setup = setup,
 	.run = run,
-	.check = check };
+	.check = check,
+	.mutants = 5000 };
 
 int
 main(int argc, char **argv)
