@@ -247,6 +247,14 @@ kill_session(void *ctx)
 	gate_ended(s, "The session could not be started");
 }
 
+/* It is about to exit, or must. */
+static void
+await_exit(struct hub_session *s)
+{
+	loop_timer_set(
+	    s->hub->s->loop, &s->timer, HUB_EXIT_MS, kill_session, s);
+}
+
 /* Its socket is closed: it has ended, or will now. */
 static void
 session_gone(struct hub_session *s)
@@ -263,8 +271,7 @@ session_gone(struct hub_session *s)
 		free_session(s);
 		return;
 	}
-	loop_timer_set(
-	    s->hub->s->loop, &s->timer, HUB_EXIT_MS, kill_session, s);
+	await_exit(s);
 }
 
 static void
@@ -399,8 +406,7 @@ rest_over(void *ctx)
 	struct hub_session *s = ctx;
 
 	shutdown_one(s, "Nobody has come");
-	loop_timer_set(
-	    s->hub->s->loop, &s->timer, HUB_EXIT_MS, kill_session, s);
+	await_exit(s);
 }
 
 /* Its client has logged out: it may have the next one of the account. */
