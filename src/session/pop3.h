@@ -1,0 +1,66 @@
+#ifndef SESSION_POP3_H
+#define SESSION_POP3_H
+
+#include "session/client.h"
+
+/*
+ * A POP3 session after login (RFC 1939, 2449, 6856). The maildrop is INBOX as
+ * it is at login: numbers, sizes and UIDLs stay the same while others work on
+ * it. A message that is expunged meanwhile keeps its number; RETR and TOP then
+ * answer "-ERR [SYS/TEMP]". QUIT removes exactly the messages marked, by UID,
+ * in one commit; every other end removes nothing.
+ */
+#define POP3_IDLE_MS (10 * 60 * 1000) /* RFC 1939 section 3: at least 10 min */
+#define POP3_LINE 512 /* bytes of a command with its line end (2449: 255) */
+#define POP3_ERRORS_MAX 50 /* -ERR for bad commands in a row before the end */
+#define POP3_MESSAGES_MAX 8000000 /* of one maildrop */
+#define POP3_LOCK_MS 3000 /* wait for another session to end; then IN-USE */
+
+/* Files in the account's directory. */
+#define POP3_LOCK_FILE "pop3-lock"   /* held while a session lasts */
+#define POP3_LOGIN_FILE "pop3-login" /* its time is that of the last login */
+
+enum pop3_language { POP3_ENGLISH, POP3_JAPANESE, POP3_LANGUAGES };
+/* "en", "ja": the tag as it is written (RFC 5646). */
+const char *pop3_language_tag(enum pop3_language language);
+/* What a language calls itself, UTF-8. */
+const char *pop3_language_name(enum pop3_language language);
+/* The best one for a basic language range of RFC 4647 ("*", "en", "ja-JP");
+ * false: there is none. "*" and "i-default" are English. */
+bool pop3_language_find(struct view range, enum pop3_language *language)
+    A_MUST_USE;
+
+/* How an EXPIRE capability reads (RFC 2449 section 6.7). */
+#define POP3_EXPIRE_NEVER UINT32_MAX
+
+struct pop3_settings {
+	/* [pop3] */
+	bool mark_seen;       /* RETR sets \Seen, at the end of the session */
+	bool hide_seen;       /* the maildrop is what has no \Seen */
+	bool exclusive;       /* one session at a time, the others: [IN-USE] */
+	uint32_t expire_days; /* POP3_EXPIRE_NEVER */
+	uint32_t login_delay_s; /* 0: none */
+	/* of this connection, as the gate says (proc/msg.h) */
+	struct view mechanisms; /* of SASL, a blank between; may be empty */
+	bool password;          /* CAPA has USER */
+	bool starttls;          /* CAPA has STLS */
+	bool utf8;              /* UTF8 was said before login */
+	enum pop3_language language; /* chosen by LANG before login */
+};
+
+/*
+ * Put the lines of CAPA, each with CRLF, without "+OK" and ".": for the session
+ * and for the gate, whose list before login must say the same (RFC 2449
+ * section 5: what may differ is marked there).
+ * before  it is before login: LOGIN-DELAY and EXPIRE have " USER" only if they
+ *         may differ from user to user, which they do not
+ */
+void pop3_capabilities_put(
+    struct buf *b, const struct pop3_settings *set, bool before);
+
+/* Serve the client until it is over; writes the last "+OK" of the login (or
+ * "-ERR [IN-USE]", "-ERR [LOGIN-DELAY]", and ends). */
+enum client_end pop3_run(
+    const struct client_env *env, const struct pop3_settings *set) A_MUST_USE;
+
+#endif
