@@ -24,6 +24,7 @@ struct auth_exchange {
 	uint64_t conn;
 	uint32_t generation;
 	uint8_t service;
+	bool final_in_ok; /* the last message of SCRAM goes there */
 	enum mechanism mech;
 	struct msg_client client;
 	uint8_t exporter[MSG_AUTH_EXPORTER_SIZE];
@@ -33,7 +34,7 @@ struct auth_exchange {
 	bool cancelled; /* nobody waits for the answer */
 	struct loop_timer timer;
 	struct scram *scram; /* NULL: not one of these */
-	struct buf final;    /* its last message, while that is held */
+	struct buf final;    /* its last message, until it is sent */
 	struct auth_job *job;
 	char *user; /* LOGIN's name, until the password comes */
 	struct auth_delay_try try;
@@ -195,8 +196,10 @@ static void
 send_ok(struct auth_exchange *e)
 {
 	AUTO_BUF struct buf b = peer_msg();
-	struct msg_auth_ok m = { .id = id_of(e),
-		.account = view_str(e->account.name) };
+	struct msg_auth_ok m = {
+		.id = id_of(e),
+		.account = view_str(e->account.name),
+	};
 	struct msg_grant grant = { .gate = e->gate->number,
 		.conn = e->conn,
 		.generation = e->generation,
@@ -211,6 +214,8 @@ send_ok(struct auth_exchange *e)
 		    "the server is not ready; try again later");
 	} else {
 		memcpy(m.grant, grant.id, sizeof(m.grant));
+		if (e->final_in_ok)
+			m.final = buf_view(&e->final);
 		msg_auth_ok_put(&b, &m);
 		log_login(e, "login", NULL);
 		tell(e, &b);
@@ -508,10 +513,12 @@ step_scram_final(struct auth_exchange *e, struct view in)
 {
 	switch (scram_final(e->scram, in, &e->final)) {
 	case SCRAM_OK:
-		if (e->known)
-			scram_proved(e);
-		else
+		if (!e->known)
 			fail_wrong(e);
+		else if (e->final_in_ok)
+			succeed(e);
+		else
+			scram_proved(e);
 		return;
 	case SCRAM_BAD:
 		fail(e, MSG_AUTH_BAD, "that is not a SCRAM message");
@@ -649,8 +656,9 @@ exchange_new(struct auth_gate *g, const struct msg_auth_start *m)
 	e->conn = m->id.conn;
 	e->generation = m->id.generation;
 	e->service = m->service;
+	e->final_in_ok = m->final_in_ok;
 	e->client = m->client;
-	buf_init(&e->final, MSG_AUTH_CHALLENGE_MAX);
+	buf_init(&e->final, MSG_FINAL_MAX);
 	copy_bindings(e, m);
 	TAILQ_INSERT_TAIL(&g->all, e, link);
 	g->exchanges++;

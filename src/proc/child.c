@@ -256,7 +256,7 @@ run_imap(const struct child *c, struct log *log, struct wire *in,
 	struct session_env env;
 
 	if (wire_u32(in) != MSG_SESSION_START ||
-	    !msg_session_start_get(in, &m) ||
+	    !msg_session_start_get(in, &m) || m.login.tag.n == 0 ||
 	    (runs->session != 0 && m.session != runs->session))
 		return CHILD_NO_START;
 	log->session = m.session;
@@ -268,7 +268,7 @@ run_imap(const struct child *c, struct log *log, struct wire *in,
 		.create = true,
 		.kept = &runs->account,
 		.first = SESSION_LOGGED_IN,
-		.tag = m.tag,
+		.tag = m.login.tag,
 		.unread = m.unread,
 		.user = c->grant->m.account,
 		.remote = view_str(remote),

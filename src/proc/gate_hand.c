@@ -36,8 +36,8 @@ send_over(struct gate_conn *c, int pass)
 	struct msg_hand_over m = { .conn = c->id,
 		.generation = c->conn.generation,
 		.service = MSG_SERVICE_IMAP,
-		.tag = gate_login_tag(c->login),
-		.command = command_of(c),
+		.login = { .tag = gate_login_tag(c->login),
+		    .command = command_of(c) },
 		.unread = buf_view(&c->in),
 		.client = c->client,
 		.direct = c->tls == NULL };

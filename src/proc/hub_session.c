@@ -536,8 +536,7 @@ start_message(const struct hub *h, const struct msg_hand_over *m)
 {
 	struct buf *b = xcalloc(1, sizeof(*b));
 	struct msg_session_start start = { .session = h->next_session,
-		.tag = m->tag,
-		.command = m->command,
+		.login = m->login,
 		.unread = m->unread,
 		.client = m->client,
 		.direct = m->direct };

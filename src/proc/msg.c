@@ -67,6 +67,46 @@ msg_client_put(struct buf *b, const struct msg_client *c)
 	msg_bool_put(b, c->tls);
 }
 
+static bool
+is_printable(struct view v, uint8_t from)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < from || v.p[i] > '~')
+			return false;
+	return true;
+}
+
+void
+msg_login_put(struct buf *b, const struct msg_login *l)
+{
+	assert(l->tag.n <= MSG_TAG_MAX && l->command.n <= MSG_COMMAND_MAX);
+	assert(l->final.n <= MSG_FINAL_MAX && l->mechanisms.n <= MSG_OFFER_MAX);
+	wire_put_bytes(b, l->tag);
+	wire_put_bytes(b, l->command);
+	wire_put_bytes(b, l->final);
+	wire_put_bytes(b, l->mechanisms);
+	msg_bool_put(b, l->password);
+	msg_bool_put(b, l->starttls);
+	msg_bool_put(b, l->utf8);
+}
+
+struct msg_login
+msg_login_get(struct wire *w)
+{
+	struct msg_login l;
+
+	l.tag = wire_bytes(w, MSG_TAG_MAX);
+	l.command = msg_word_get(w, MSG_COMMAND_MAX);
+	l.final = wire_bytes(w, MSG_FINAL_MAX);
+	l.mechanisms = wire_bytes(w, MSG_OFFER_MAX);
+	l.password = msg_bool_get(w);
+	l.starttls = msg_bool_get(w);
+	l.utf8 = msg_bool_get(w);
+	if (!is_printable(l.tag, '!') || !is_printable(l.mechanisms, ' '))
+		w->ok = false;
+	return w->ok ? l : (struct msg_login){ .utf8 = false };
+}
+
 static void
 take_address(struct wire *w, struct netaddr *out)
 {

@@ -29,6 +29,8 @@
 #define MSG_GRANT_SIZE 16   /* bytes of the random id of a grant */
 #define MSG_TAG_MAX 256     /* bytes of an IMAP tag */
 #define MSG_COMMAND_MAX 16  /* bytes of the name of a login command */
+#define MSG_FINAL_MAX 256   /* bytes that SASL has to say with success */
+#define MSG_OFFER_MAX 512   /* bytes of one list of SASL mechanisms */
 #define MSG_UNREAD_MAX 8192 /* bytes behind the login command */
 #define MSG_TEXT_MAX 200    /* bytes of a reason for people, ASCII */
 
@@ -52,6 +54,30 @@ struct msg_client {
 void msg_client_put(struct buf *b, const struct msg_client *c);
 /* Sticky like every get of base/wire. */
 struct msg_client msg_client_get(struct wire *w);
+
+/*
+ * How a client has logged in, and what it may see of that afterwards: said by
+ * the gate, told to the session by the hub.
+ */
+struct msg_login {
+	struct view tag;     /* IMAP: of the login command; else empty */
+	struct view command; /* "LOGIN", "AUTHENTICATE", "PASS", "AUTH", … */
+	/* ManageSieve: what SASL has to say with success, not yet base64 (RFC
+	 * 5804 section 2.1); empty when it has nothing to say */
+	struct view final;
+	/* POP3 and ManageSieve: what their lists of capabilities say of this
+	 * connection, and go on to say: mechanisms, one space between */
+	struct view mechanisms;
+	bool password; /* POP3: USER is offered */
+	bool starttls; /* TLS could have been begun */
+	bool utf8;     /* POP3: UTF8 was said (RFC 6856 section 2.1) */
+};
+#define MSG_LOGIN_MAX                                                          \
+	(4 + MSG_TAG_MAX + 4 + MSG_COMMAND_MAX + 4 + MSG_FINAL_MAX + 4 +       \
+	    MSG_OFFER_MAX + 3)
+void msg_login_put(struct buf *b, const struct msg_login *l);
+/* Tag and command are printable ASCII without spaces; mechanisms with them. */
+struct msg_login msg_login_get(struct wire *w);
 
 /* A text for people: cut to MSG_TEXT_MAX, everything but printable ASCII
  * replaced by "?". get: true only if it is one. */

@@ -43,7 +43,7 @@ take_service(struct wire *w)
 {
 	uint8_t s = wire_u8(w);
 
-	if (s < MSG_SERVICE_IMAP || s > MSG_SERVICE_LMTP)
+	if (s < MSG_SERVICE_IMAP || s > MSG_SERVICE_SIEVE)
 		w->ok = false;
 	return s;
 }
@@ -58,6 +58,7 @@ msg_auth_start_put(struct buf *b, const struct msg_auth_start *m)
 	put_id(b, MSG_AUTH_START, &m->id);
 	wire_put_u8(b, m->service);
 	msg_bool_put(b, m->login_command);
+	msg_bool_put(b, m->final_in_ok);
 	wire_put_bytes(b, m->mech);
 	msg_bool_put(b, m->has_initial);
 	wire_put_bytes(b, m->initial);
@@ -72,6 +73,7 @@ msg_auth_start_get(struct wire *w, struct msg_auth_start *m)
 	take_id(w, &m->id);
 	m->service = take_service(w);
 	m->login_command = msg_bool_get(w);
+	m->final_in_ok = msg_bool_get(w);
 	m->mech = take_mech(w);
 	m->has_initial = msg_bool_get(w);
 	m->initial = wire_bytes(w, MSG_AUTH_RESPONSE_MAX);
@@ -154,10 +156,12 @@ msg_auth_fail_get(struct wire *w, struct msg_auth_fail *m)
 void
 msg_auth_ok_put(struct buf *b, const struct msg_auth_ok *m)
 {
-	assert(m->account.n > 0 && m->account.n <= MSG_ACCOUNT_MAX);
+	assert(m->account.n > 0 && m->account.n <= MSG_ACCOUNT_MAX &&
+	    m->final.n <= MSG_FINAL_MAX);
 	put_id(b, MSG_AUTH_OK, &m->id);
 	msg_id_put(b, m->grant);
 	wire_put_bytes(b, m->account);
+	wire_put_bytes(b, m->final);
 }
 
 bool
@@ -166,6 +170,7 @@ msg_auth_ok_get(struct wire *w, struct msg_auth_ok *m)
 	take_id(w, &m->id);
 	msg_id_get(w, m->grant);
 	m->account = msg_account_get(w);
+	m->final = wire_bytes(w, MSG_FINAL_MAX);
 	return wire_end(w);
 }
 

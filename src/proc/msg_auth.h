@@ -38,7 +38,7 @@ enum msg_auth_type {
 #define MSG_AUTH_CHALLENGE_MAX 4096
 #define MSG_AUTH_EXPORTER_SIZE 32 /* RFC 9266 section 2 */
 #define MSG_AUTH_ENDPOINT_MAX 64  /* RFC 5929 section 4.1: a digest */
-#define MSG_AUTH_OFFER_MAX 512    /* bytes of one list of mechanisms */
+#define MSG_AUTH_OFFER_MAX MSG_OFFER_MAX
 
 /* Exchange, as every message here begins. */
 struct msg_auth_id {
@@ -48,10 +48,13 @@ struct msg_auth_id {
 
 struct msg_auth_start {
 	struct msg_auth_id id;
-	uint8_t service; /* enum msg_service but delivery */
+	uint8_t service; /* IMAP, POP3 or SIEVE of enum msg_service */
 	/* it came as a LOGIN command (RFC 9051 section 6.2.3); mech is PLAIN
 	 * then and initial is NUL user NUL password */
 	bool login_command;
+	/* what is to be said with success goes with it (RFC 4422 section 3.6),
+	 * not as a challenge before it */
+	bool final_in_ok;
 	struct view mech; /* 1..MAX bytes: A-Z 0-9 - _ */
 	bool has_initial; /* initial may be empty and yet there (RFC 4959) */
 	struct view initial;
@@ -61,7 +64,7 @@ struct msg_auth_start {
 	struct view exporter, endpoint;
 };
 #define MSG_AUTH_START_MAX                                                     \
-	(12 + 2 + 4 + MSG_AUTH_MECH_MAX + 1 + 4 + MSG_AUTH_RESPONSE_MAX + 37 + \
+	(12 + 3 + 4 + MSG_AUTH_MECH_MAX + 1 + 4 + MSG_AUTH_RESPONSE_MAX + 37 + \
 	    4 + MSG_AUTH_EXPORTER_SIZE + 4 + MSG_AUTH_ENDPOINT_MAX)
 void msg_auth_start_put(struct buf *b, const struct msg_auth_start *m);
 bool msg_auth_start_get(struct wire *w, struct msg_auth_start *m) A_MUST_USE;
@@ -112,8 +115,10 @@ struct msg_auth_ok {
 	struct msg_auth_id id;
 	uint8_t grant[MSG_GRANT_SIZE]; /* what hub and forker expect */
 	struct view account;           /* its name in the directory; to log */
+	struct view final;             /* with final_in_ok: see there; or n 0 */
 };
-#define MSG_AUTH_OK_MAX (12 + MSG_GRANT_SIZE + 4 + MSG_ACCOUNT_MAX)
+#define MSG_AUTH_OK_MAX                                                        \
+	(12 + MSG_GRANT_SIZE + 4 + MSG_ACCOUNT_MAX + 4 + MSG_FINAL_MAX)
 void msg_auth_ok_put(struct buf *b, const struct msg_auth_ok *m);
 bool msg_auth_ok_get(struct wire *w, struct msg_auth_ok *m) A_MUST_USE;
 

@@ -23,15 +23,13 @@ take_id(struct wire *w, struct msg_hand_id *id)
 void
 msg_hand_over_put(struct buf *b, const struct msg_hand_over *m)
 {
-	assert(m->tag.n > 0 && m->tag.n <= MSG_TAG_MAX);
-	assert(m->command.n <= MSG_COMMAND_MAX);
+	assert((m->login.tag.n > 0) == (m->service == MSG_SERVICE_IMAP));
 	assert(m->unread.n <= MSG_UNREAD_MAX);
 	put_id(b, MSG_HAND_HANDOVER,
 	    &(struct msg_hand_id){ m->conn, m->generation });
 	wire_put_u8(b, m->service);
 	msg_id_put(b, m->grant);
-	wire_put_bytes(b, m->tag);
-	wire_put_bytes(b, m->command);
+	msg_login_put(b, &m->login);
 	wire_put_bytes(b, m->unread);
 	msg_client_put(b, &m->client);
 	msg_bool_put(b, m->direct);
@@ -47,13 +45,14 @@ msg_hand_over_get(struct wire *w, struct msg_hand_over *m)
 	m->generation = id.generation;
 	m->service = wire_u8(w);
 	msg_id_get(w, m->grant);
-	m->tag = msg_word_get(w, MSG_TAG_MAX);
-	m->command = msg_word_get(w, MSG_COMMAND_MAX);
+	m->login = msg_login_get(w);
 	m->unread = wire_bytes(w, MSG_UNREAD_MAX);
 	m->client = msg_client_get(w);
 	m->direct = msg_bool_get(w);
 	return wire_end(w) && m->service >= MSG_SERVICE_IMAP &&
-	    m->service <= MSG_SERVICE_LMTP && !(m->direct && m->client.tls);
+	    m->service <= MSG_SERVICE_SIEVE &&
+	    (m->login.tag.n > 0) == (m->service == MSG_SERVICE_IMAP) &&
+	    !(m->direct && m->client.tls);
 }
 
 void

@@ -9,12 +9,13 @@
  *   gate -> hub  HANDOVER  with a descriptor: the client's socket itself
  *                          (plain), or one end of a SOCK_STREAM socket pair
  *                          that the gate relays (TLS)
- *   hub -> gate  STARTED   the session lives and will write the tagged OK; the
- *                          gate closes its own copy of a plain socket, or
- *                          begins to relay
+ *   hub -> gate  STARTED   the session lives and will answer the login command
+ *                          (OK with the tag, +OK, OK); the gate closes its own
+ *                          copy of a plain socket, or begins to relay
  *   hub -> gate  REFUSED   there is no session: the gate answers the login
- *                          command NO [UNAVAILABLE] (or [LIMIT]), puts the
- *                          unread bytes back and goes on before login
+ *                          command NO [UNAVAILABLE] (or [LIMIT]; -ERR
+ *                          [SYS/TEMP]; NO (TRYLATER)), puts the unread bytes
+ *                          back and goes on before login
  *   gate -> hub  GONE      the client is gone while it was starting, or its
  *                          relay has ended
  *   hub -> gate  ENDED     the session has ended; a plain connection no longer
@@ -42,18 +43,17 @@ enum msg_hand_type {
 struct msg_hand_over {
 	uint64_t conn;
 	uint32_t generation;
-	uint8_t service; /* enum msg_service but delivery */
+	uint8_t service; /* IMAP, POP3 or SIEVE of enum msg_service */
 	uint8_t grant[MSG_GRANT_SIZE];
-	struct view tag;     /* of the login command, 1..MSG_TAG_MAX bytes */
-	struct view command; /* "LOGIN" or "AUTHENTICATE" */
-	struct view unread;  /* read behind the login command, not yet used */
+	struct msg_login login; /* with a tag if it is IMAP, else without */
+	struct view unread; /* read behind the login command, not yet used */
 	struct msg_client client;
 	/* the descriptor is the client's own socket (no TLS) */
 	bool direct;
 };
 #define MSG_HAND_OVER_MAX                                                      \
-	(8 + 4 + 1 + MSG_GRANT_SIZE + 4 + MSG_TAG_MAX + 4 + MSG_COMMAND_MAX +  \
-	    4 + MSG_UNREAD_MAX + 37 + 1)
+	(8 + 4 + 1 + MSG_GRANT_SIZE + MSG_LOGIN_MAX + 4 + MSG_UNREAD_MAX +     \
+	    37 + 1)
 void msg_hand_over_put(struct buf *b, const struct msg_hand_over *m);
 bool msg_hand_over_get(struct wire *w, struct msg_hand_over *m) A_MUST_USE;
 

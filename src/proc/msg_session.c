@@ -5,13 +5,10 @@
 void
 msg_session_start_put(struct buf *b, const struct msg_session_start *m)
 {
-	assert(m->tag.n > 0 && m->tag.n <= MSG_TAG_MAX);
-	assert(m->command.n <= MSG_COMMAND_MAX);
 	assert(m->unread.n <= MSG_UNREAD_MAX);
 	wire_put_u32(b, MSG_SESSION_START);
 	wire_put_u64(b, m->session);
-	wire_put_bytes(b, m->tag);
-	wire_put_bytes(b, m->command);
+	msg_login_put(b, &m->login);
 	wire_put_bytes(b, m->unread);
 	msg_client_put(b, &m->client);
 	msg_bool_put(b, m->direct);
@@ -22,8 +19,7 @@ bool
 msg_session_start_get(struct wire *w, struct msg_session_start *m)
 {
 	m->session = wire_u64(w);
-	m->tag = msg_word_get(w, MSG_TAG_MAX);
-	m->command = msg_word_get(w, MSG_COMMAND_MAX);
+	m->login = msg_login_get(w);
 	m->unread = wire_bytes(w, MSG_UNREAD_MAX);
 	m->client = msg_client_get(w);
 	m->direct = msg_bool_get(w);

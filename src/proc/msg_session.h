@@ -44,14 +44,14 @@ enum msg_session_type {
 
 struct msg_session_start {
 	uint64_t session;
-	struct view tag, command, unread; /* as in msg_hand.h */
+	struct msg_login login;
+	struct view unread; /* as in msg_hand.h */
 	struct msg_client client;
 	bool direct;     /* the descriptor is the client's own TCP socket */
 	uint64_t modseq; /* newest the hub knows of the account, 0: none */
 };
 #define MSG_SESSION_START_MAX                                                  \
-	(8 + 4 + MSG_TAG_MAX + 4 + MSG_COMMAND_MAX + 4 + MSG_UNREAD_MAX + 37 + \
-	    1 + 8)
+	(8 + MSG_LOGIN_MAX + 4 + MSG_UNREAD_MAX + 37 + 1 + 8)
 void msg_session_start_put(struct buf *b, const struct msg_session_start *m);
 bool msg_session_start_get(struct wire *w, struct msg_session_start *m)
     A_MUST_USE;

@@ -151,8 +151,8 @@ say_handover(struct script *s)
 	struct msg_hand_over m = { .conn = y & 3,
 		.generation = 1,
 		.service = MSG_SERVICE_IMAP,
-		.tag = VIEW_LIT("a"),
-		.command = VIEW_LIT("LOGIN") };
+		.login = {
+		    .tag = VIEW_LIT("a"), .command = VIEW_LIT("LOGIN") } };
 
 	id_of(x, m.grant);
 	msg_hand_over_put(&b, &m);

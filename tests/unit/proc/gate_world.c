@@ -431,7 +431,7 @@ world_ok(struct world *w, const struct msg_auth_id *id)
 {
 	AUTO_BUF struct buf b = peer_msg();
 	struct msg_auth_ok m = { *id, { 1, 2, 3 },
-		VIEW_LIT("demo@example.org") };
+		VIEW_LIT("demo@example.org"), { NULL, 0 } };
 
 	msg_auth_ok_put(&b, &m);
 	send_msg(w->auth, &b);

@@ -37,6 +37,16 @@ client(bool tls)
 	return c;
 }
 
+static struct msg_login
+login(bool most)
+{
+	return (struct msg_login){ .tag = few(most, MSG_TAG_MAX, 'b'),
+		.command = few(most, MSG_COMMAND_MAX, 'c'),
+		.final = few(most, MSG_FINAL_MAX, 'd'),
+		.mechanisms = few(most, MSG_OFFER_MAX, 'e'),
+		.utf8 = true };
+}
+
 static struct view
 path(bool most)
 {
@@ -53,6 +63,7 @@ auth_start_sample(struct buf *out, bool most)
 	struct msg_auth_start m = { .id = { 7, 3 },
 		.service = 1,
 		.login_command = true,
+		.final_in_ok = true,
 		.mech = few(most, MSG_AUTH_MECH_MAX, 'A'),
 		.has_initial = true,
 		.initial = few(most, MSG_AUTH_RESPONSE_MAX, 'b'),
@@ -164,7 +175,8 @@ auth_ok_sample(struct buf *out, bool most)
 {
 	struct msg_auth_ok m = { .id = { 7, 3 },
 		.grant = { 9 },
-		.account = few(most, MSG_ACCOUNT_MAX, 'b') };
+		.account = few(most, MSG_ACCOUNT_MAX, 'b'),
+		.final = few(most, MSG_FINAL_MAX, 'c') };
 
 	(void)most;
 	msg_auth_ok_put(out, &m);
@@ -307,8 +319,7 @@ hand_over_sample(struct buf *out, bool most)
 		.generation = 3,
 		.service = 1,
 		.grant = { 4 },
-		.tag = few(most, MSG_TAG_MAX, 'b'),
-		.command = few(most, MSG_COMMAND_MAX, 'c'),
+		.login = login(most),
 		.unread = few(most, MSG_UNREAD_MAX, 'd'),
 		.client = client(false),
 		.direct = true };
@@ -511,8 +522,7 @@ static void
 session_start_sample(struct buf *out, bool most)
 {
 	struct msg_session_start m = { .session = 42,
-		.tag = few(most, MSG_TAG_MAX, 'b'),
-		.command = few(most, MSG_COMMAND_MAX, 'c'),
+		.login = login(most),
 		.unread = few(most, MSG_UNREAD_MAX, 'd'),
 		.client = client(true),
 		.modseq = 9 };

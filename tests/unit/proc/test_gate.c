@@ -65,8 +65,8 @@ login(void)
 	tap_ok(world_quiet(&w, w.hub), "no hand-over before OK");
 	world_ok(&w, &s.id);
 	tap_ok(world_handover(&w, &m, &h) && h.direct &&
-		view_eq(h.tag, VIEW_LIT("a")) &&
-		view_eq(h.command, VIEW_LIT("LOGIN")) &&
+		view_eq(h.login.tag, VIEW_LIT("a")) &&
+		view_eq(h.login.command, VIEW_LIT("LOGIN")) &&
 		view_eq(h.unread, VIEW_LIT("b select inbox\r\n")) &&
 		h.grant[0] == 1 && h.grant[2] == 3,
 	    "HANDOVER with tag, grant and unread bytes");
