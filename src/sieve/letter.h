@@ -1,0 +1,68 @@
+#ifndef SIEVE_LETTER_H
+#define SIEVE_LETTER_H
+
+#include "base/arena.h"
+#include "base/attrs.h"
+#include "base/view.h"
+#include "mail/header.h"
+#include "mail/mime.h"
+
+/*
+ * A message as tests see it: its fields in a hashed table made at the first
+ * question, each decoded at the first question for it, its MIME tree likewise.
+ * All in the arena of the run; where that is full, what would need more is
+ * empty.
+ */
+struct letter;
+
+struct letter_address {
+	const struct letter_address *next;
+	struct view all;    /* local@domain; without "@" when there is none */
+	struct view local;  /* without quotes; all of a broken address */
+	struct view domain; /* n 0: none */
+	bool broken;        /* no address: only "all" is of use */
+};
+
+/* A header field, or a value made from one. */
+struct letter_value {
+	struct letter_value *next; /* the next of its name */
+	struct view name;
+	struct view raw; /* after ':', with folding */
+	/* private: decoded when asked for */
+	struct view text, folded;
+	const struct letter_address *addresses;
+	unsigned have;
+};
+
+/* Values in the order of the message. */
+struct letter_values {
+	struct letter_value *first;
+	size_t n;
+};
+
+/* octets: borrowed as long as the letter. NULL: the arena is full. */
+struct letter *letter_new(struct view octets, struct arena *a) A_MUST_USE;
+struct view letter_octets(const struct letter *l) A_MUST_USE;
+struct view letter_header(const struct letter *l) A_MUST_USE;
+/* The fields called name (ASCII case ignored). */
+struct letter_values letter_fields(struct letter *l, struct view name)
+    A_MUST_USE;
+/* A value like a field, of any text (":mime :param" and the like): text is what
+ * tests see, UTF-8. NULL: the arena is full. */
+struct letter_value *letter_made(struct letter *l, struct view text) A_MUST_USE;
+
+/* Unfolded, RFC 2047 decoded, without blanks at either end: valid UTF-8. */
+struct view letter_text(struct letter *l, struct letter_value *v) A_MUST_USE;
+/* The same in ASCII lower case, for i;ascii-casemap. */
+struct view letter_folded(struct letter *l, struct letter_value *v) A_MUST_USE;
+/* The addresses in it; groups' names left out (RFC 5228 section 5.1). */
+const struct letter_address *letter_addresses(
+    struct letter *l, struct letter_value *v) A_MUST_USE;
+/* The MIME tree; NULL: the arena is full. */
+const struct mime_part *letter_mime(struct letter *l) A_MUST_USE;
+/* The decoded text of a text/ part in UTF-8, or the octets of any other after
+ * its transfer encoding. */
+struct view letter_part_text(struct letter *l, const struct mime_part *p)
+    A_MUST_USE;
+
+#endif
