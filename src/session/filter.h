@@ -1,0 +1,201 @@
+#ifndef SESSION_FILTER_H
+#define SESSION_FILTER_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "sieve/sieve.h"
+#include "store/tx.h"
+
+/*
+ * The rules of one account, carried out: which scripts run over a message, and
+ * what is to be done then. The filter runs behind an account's walls, in a
+ * delivery process, in an IMAP session (RFC 6785) and by hand; it stores nothing
+ * and sends nothing itself. What it answers is a plan, which its caller carries
+ * out in this order:
+ *
+ *   filter_plan()     scripts run; edited versions and replies are made
+ *   filter_spool()    outside any lock
+ *   each plan->out    is submitted; when one is refused, filter_refused()
+ *   filter_store()    in the transaction, with those of other messages
+ *   commit
+ *   filter_done()     what must be remembered is
+ *   answer            to whoever brought the message
+ *
+ * So what leaves is durable before the commit: a redirect that is refused can
+ * still be kept, and nobody hears that a message was taken before all of it was.
+ * A crash or a full disk between the two makes the bringer try again, and then
+ * the same is submitted again: under the same key, by which out knows it. What
+ * must not happen twice but may be lost (that a reply was sent) is remembered
+ * last, and not synced.
+ *
+ * Nothing in here fails: a script that does not compile, an error when it runs,
+ * a global script that is missing all end in a message that is kept.
+ */
+struct filter;
+
+/* Scripts of the administrator, as one file that master has made:
+ * filter_globals_add() for each, in the order in which they run. */
+enum filter_where {
+	FILTER_BEFORE = 1, /* run before the user's own */
+	FILTER_AFTER = 2,  /* run behind it */
+	FILTER_GLOBAL = 3, /* to be included by :global */
+};
+#define FILTER_GLOBALS_MAX 256        /* scripts */
+#define FILTER_GLOBALS_SIZE (8 << 20) /* bytes of all of them */
+#define FILTER_GLOBAL_NAME_MAX 200    /* bytes of a name, without ".sieve" */
+void filter_globals_add(struct buf *out, enum filter_where where,
+    struct view name, struct view text);
+
+struct filter_env {
+	int dir;                 /* the account's directory */
+	struct account *account; /* open; borrowed */
+	struct view user;        /* account's name; the user's own address */
+	struct view host;        /* name of this server, for Message-ID */
+	struct view globals;     /* as above; n 0: none. Must live as long */
+	/* extensions users' scripts may not require */
+	const char *const *disabled;
+	size_t n_disabled;
+
+	struct log *log;
+};
+
+/* Costs nothing until the first plan. Never NULL. */
+struct filter *filter_new(const struct filter_env *env);
+void filter_free(struct filter **f);
+#define AUTO_FILTER __attribute__((cleanup(filter_free)))
+
+/* Why a filter runs. */
+enum filter_cause {
+	FILTER_DELIVERY = 0,
+	FILTER_BY_HAND, /* fumi sieve run: only the one script given */
+	FILTER_APPEND,  /* RFC 6785 section 4.3 */
+	FILTER_COPY,
+	FILTER_FLAG,
+};
+
+struct filter_message {
+	struct view octets;    /* as it will be stored: CRLF, trace lines */
+	struct view sender;    /* of the envelope; n 0: the null sender */
+	struct view recipient; /* as in RCPT TO; n 0: the account */
+	struct view auth;      /* who gave it to us; p NULL: nobody */
+	struct view remote_host, remote_ip; /* p NULL: not known */
+	int64_t now;                        /* seconds since 1970 */
+	int zone;                           /* minutes east of UTC */
+	bool can_refuse; /* a 5xx answer goes to the sender, for this recipient
+	                  * alone (LMTP) */
+	enum filter_cause cause;
+	/* BY_HAND and the IMAP causes: the script to run, instead of the
+	 * account's; text, n 0: none */
+	struct view script;
+	/* the IMAP causes: where the message is, the flags it has, those that
+	 * were changed (FLAG), and who is logged in */
+	struct view mailbox;
+	const struct view *flags;
+	size_t n_flags;
+	const struct view *changed;
+	size_t n_changed;
+	struct view imap_user;
+};
+
+/* One copy to be stored. Views live as long as the plan. */
+struct filter_place {
+	struct view mailbox; /* name in UTF-8, "INBOX" when it is that */
+	bool create;         /* make it, and subscribe to it, if missing */
+	bool original;       /* the octets are the message's own */
+	struct view octets;
+	uint16_t flags;              /* enum store_flag bits */
+	const struct view *keywords; /* at most SIEVE_FLAGS_MAX */
+	size_t n_keywords;
+	bool keep; /* by keep, not fileinto; flags_known as in sieve_keep */
+	bool flags_known;
+	struct spool *spool; /* of octets that are not the original */
+	uint32_t uid;        /* filter_store(): it got */
+	uint32_t id;         /* of its mailbox */
+};
+
+#define FILTER_KEY_SIZE 16
+/* Numbers of enum msg_out_kind (proc/msg_out.h), which this layer may not
+ * include. */
+enum filter_kind {
+	FILTER_REDIRECT = 1,
+	FILTER_VACATION = 3,
+	FILTER_REJECT = 4,
+	FILTER_NOTIFY = 5,
+};
+
+/* One message that is to leave. */
+struct filter_out {
+	enum filter_kind kind;
+	struct view sender;    /* of the envelope; n 0: null */
+	const struct view *to; /* 1.. of them */
+	size_t n;
+	struct view octets; /* whole, CRLF */
+	/* the same for the same act on the same message, see msg_out.h */
+	uint8_t key[FILTER_KEY_SIZE];
+	/* refused: the message is kept instead */
+	bool keep_if_refused;
+	bool refused;
+};
+
+enum filter_fate {
+	FILTER_ACCEPT = 0, /* carry it out; places may be none (discard) */
+	FILTER_REFUSE,     /* 550 with text; there are no places */
+	FILTER_LATER,      /* 451 with text: not now; there are no places */
+};
+
+struct filter_plan {
+	enum filter_fate fate;
+	char text[200]; /* for the answer: ASCII, one line, ours or the
+	                 * script's reason */
+	struct filter_place *places;
+	size_t n_places;
+	struct filter_out *outs;
+	size_t n_outs;
+	/* an IMAP cause: there was no keep, and nothing failed: the message is
+	 * to be marked \Deleted (RFC 6785 section 3.4) */
+	bool cancel_keep;
+	/* BY_HAND: line and column of an error; line 0: none */
+	struct sieve_error error;
+	struct arena *arena; /* owner of all that is here */
+	struct filter_inside *inside;
+};
+
+/*
+ * Run the scripts over a message: those of before, the user's active one, those
+ * of after while an implicit keep is in force. Never fails.
+ *
+ * m    borrowed until filter_plan_fini()
+ * out  filled always
+ *
+ * A plan sees what the plans before it want remembered, even when they are not
+ * done yet; that is forgotten when they end without filter_done().
+ */
+void filter_plan(
+    struct filter *f, const struct filter_message *m, struct filter_plan *out);
+/* Frees spools, too. */
+void filter_plan_fini(struct filter_plan *p);
+
+/* Spool what is not the original. 0, or what spool_open() and spool_write()
+ * return. */
+int filter_spool(struct filter *f, struct filter_plan *p) A_MUST_USE;
+/* Out i cannot be sent: if need be the message is kept. Before filter_store().
+ */
+void filter_refused(struct filter *f, struct filter_plan *p, size_t i);
+/*
+ * Put all places into the transaction, making mailboxes and keywords. A mailbox
+ * that cannot be made or delivered into becomes INBOX.
+ *
+ * body      of the original, from tx_body(); not looked at when no place needs
+ *           it (filter_needs_original())
+ *
+ * 0, STORE_LIMIT, or a negative errno (only tx_abort() is left).
+ */
+int filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
+    uint64_t body, int64_t date, int16_t zone) A_MUST_USE;
+bool filter_needs_original(const struct filter_plan *p) A_MUST_USE;
+/* The UID it got in INBOX; 0: it is not there. After filter_store(). */
+uint32_t filter_inbox_uid(const struct filter_plan *p) A_MUST_USE;
+/* All of it has been done: remember. The file is not synced. */
+void filter_done(struct filter *f, struct filter_plan *p);
+
+#endif
