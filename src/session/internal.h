@@ -22,6 +22,8 @@ enum session_event {
  * the middle of a command); BYE has then been said, as at an autologout.
  */
 enum session_event session_wait(struct session *s, bool between, bool news);
+/* For output.h: what the hub says while the client does not read. */
+bool session_heard_writing(void *ctx);
 /* Say "* BYE [code] text" and end for that reason. code may be NULL. */
 void session_bye(struct session *s, enum session_end end, const char *code,
     const char *text);

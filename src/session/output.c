@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /*
@@ -20,7 +21,7 @@
 void
 output_init(struct output *o, int fd, unsigned timeout_ms)
 {
-	*o = (struct output){ .fd = fd, .timeout_ms = timeout_ms };
+	*o = (struct output){ .fd = fd, .timeout_ms = timeout_ms, .watch = -1 };
 	buf_init(&o->b, OUTPUT_MAX);
 }
 
@@ -36,15 +37,26 @@ output_fini(struct output *o)
 static int
 wait_writable(struct output *o)
 {
-	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-	int r;
+	uint64_t until = clock_mono_ms() + o->timeout_ms;
+	struct pollfd p[2] = { { .fd = o->fd, .events = POLLOUT },
+		{ .fd = o->watch, .events = POLLIN } };
 
-	do
-		r = poll(&p, 1, (int)o->timeout_ms);
-	while (r == -1 && errno == EINTR);
-	if (r == 0)
-		return -ETIMEDOUT;
-	return r == -1 ? -errno : 0;
+	for (;;) {
+		uint64_t now = clock_mono_ms();
+		int r = poll(p, 2, until > now ? (int)(until - now) : 0);
+
+		if (r == -1 && errno != EINTR)
+			return -errno;
+		if (r > 0 && p[0].revents != 0)
+			return 0;
+		if (r > 0 && o->heard(o->heard_ctx)) {
+			o->watch = p[1].fd = -1;
+			if (until > now + OUTPUT_STOP_MS)
+				until = now + OUTPUT_STOP_MS;
+		}
+		if (r == 0)
+			return -ETIMEDOUT;
+	}
 }
 
 /* Write n vectors whole; they are used up. */

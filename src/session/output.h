@@ -17,6 +17,7 @@
 #define OUTPUT_LEND 1024    /* from this size on pieces are not copied */
 #define OUTPUT_PIECES 512   /* of one write */
 #define OUTPUT_MAX ((size_t)64 << 20) /* bytes between two turns */
+#define OUTPUT_STOP_MS 1000 /* may the client still read nothing at a stop */
 
 struct output_piece {
 	const uint8_t *p; /* NULL: the next n bytes of b */
@@ -28,6 +29,12 @@ struct output {
 	int fd;
 	int error;           /* 0, or a negative errno */
 	unsigned timeout_ms; /* how long the client may read nothing */
+	/* Set both, or neither, after output_init(): while a write waits and
+	 * there is something to read from watch, heard() takes it; when it says
+	 * true the client has OUTPUT_STOP_MS left. */
+	int watch;
+	bool (*heard)(void *ctx);
+	void *heard_ctx;
 	struct output_piece *piece;
 	size_t pieces;
 	size_t cut;    /* bytes of b that are in pieces */

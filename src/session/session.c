@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "imap/limits.h"
 #include "imap/response.h"
@@ -316,6 +317,12 @@ begin(struct session *s)
 		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
 	output_init(&s->out, env->out, ms);
+	/* a stop is heard even while the client does not read */
+	if (env->hub != -1 && fd_nonblock(env->out, true) == 0) {
+		s->out.watch = env->hub;
+		s->out.heard = session_heard_writing;
+		s->out.heard_ctx = s;
+	}
 	/* fails on pipes, where nobody waits for it */
 	(void)setsockopt(env->out, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	frame_init(&s->frame, FRAME_COMMAND, LIMITS_LINE, LIMITS_LITERAL);

@@ -95,6 +95,7 @@ struct session {
 	uint64_t polled;           /* account's modseq at the last look */
 	enum session_end end;
 	bool stop;            /* the hub wants it to end soon */
+	bool changed;         /* the hub said so while answers were going out */
 	bool ending;          /* leave the loop after this command */
 	struct spool **spool; /* messages of an APPEND coming in */
 	size_t spools, spools_cap;

@@ -32,19 +32,21 @@ ended(struct session *s, enum session_end end)
 	return SESSION_EVENT_END;
 }
 
-/* Read once; INPUT, or END when the client has closed. */
-static enum session_event
-read_input(struct session *s)
+/* Read once. False: there was nothing after all. */
+static bool
+read_input(struct session *s, enum session_event *e)
 {
-	ssize_t r;
+	ssize_t r = read(s->env->in, s->input_bytes, SESSION_INPUT);
 
-	do
-		r = read(s->env->in, s->input_bytes, SESSION_INPUT);
-	while (r == -1 && errno == EINTR);
-	if (r <= 0)
-		return ended(s, SESSION_GONE);
+	if (r == -1 && (errno == EINTR || errno == EAGAIN))
+		return false;
+	if (r <= 0) {
+		*e = ended(s, SESSION_GONE);
+		return true;
+	}
 	s->input = (struct view){ s->input_bytes, (size_t)r };
-	return SESSION_EVENT_INPUT;
+	*e = SESSION_EVENT_INPUT;
+	return true;
 }
 
 /* How long poll() may sleep, up to the autologout. */
@@ -80,6 +82,15 @@ heard_stop(struct session *s, bool between, bool *news)
 	return between;
 }
 
+bool
+session_heard_writing(void *ctx)
+{
+	struct session *s = ctx;
+
+	(void)heard_stop(s, false, &s->changed);
+	return s->stop;
+}
+
 static uint64_t
 limit_ms(const struct session *s)
 {
@@ -98,10 +109,18 @@ session_wait(struct session *s, bool between, bool news)
 		return SESSION_EVENT_INPUT;
 	if ((between ? output_rest(&s->out) : output_flush(&s->out)) != 0)
 		return ended(s, SESSION_GONE);
+	if (s->stop && between) { /* heard while that went out */
+		session_bye(s, SESSION_SHUTDOWN, NULL, "Server is going down");
+		return ended(s, SESSION_SHUTDOWN);
+	}
 	for (;;) {
-		bool heard = false;
+		bool heard = s->changed;
+		enum session_event e;
 		int r;
 
+		s->changed = false;
+		if (news && heard)
+			return SESSION_EVENT_NEWS;
 		if (s->stop)
 			p[1].fd = -1; /* it has said its last */
 		r = poll(p, 2, sleep_ms(s, until, news));
@@ -110,8 +129,8 @@ session_wait(struct session *s, bool between, bool news)
 		if (r > 0 && p[1].revents != 0 &&
 		    heard_stop(s, between, &heard))
 			return ended(s, SESSION_SHUTDOWN);
-		if (r > 0 && p[0].revents != 0)
-			return read_input(s);
+		if (r > 0 && p[0].revents != 0 && read_input(s, &e))
+			return e;
 		if (news && (heard || (r == 0 && s->env->hub == -1)))
 			return SESSION_EVENT_NEWS;
 		if (clock_mono_ms() >= until) {

@@ -137,6 +137,19 @@ def test_stop_with_stuck_clients(own_server):
     half.close()
 
 
+def test_stop_with_a_client_that_does_not_read(own_server):
+    """Its session waits a second for it, not the whole stop-timeout."""
+    s = own_server("--set", "server/stop-timeout=60s")
+    filled(s, s.demo, 0, large=True)
+    c = s.raw(s.demo)
+    c.ok(b"SELECT INBOX")
+    c.send(b"x FETCH 1,1:* BODY.PEEK[]\r\n" * 40)
+    time.sleep(0.5)
+    start = time.monotonic()
+    s.close()
+    assert time.monotonic() - start < 20
+
+
 def alive(pid):
     try:
         return "\nState:\tZ" not in open(f"/proc/{pid}/status").read()

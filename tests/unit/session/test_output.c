@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "tap.h"
@@ -128,6 +129,42 @@ test_stalled(void)
 	output_fini(&o);
 }
 
+static bool
+take_stop(void *ctx)
+{
+	char c = 0;
+
+	if (read(*(int *)ctx, &c, 1) != 1)
+		abort();
+	return c == 's';
+}
+
+static void
+test_stop(void)
+{
+	AUTO_FREE uint8_t *p = xcalloc(1, 1 << 20);
+	struct output o;
+	int fd[2], hub[2];
+	uint64_t start = clock_mono_ms();
+
+	tap_ok(pipe2(fd, O_CLOEXEC | O_NONBLOCK) == 0 &&
+		pipe2(hub, O_CLOEXEC) == 0 && write(hub[1], "ns", 2) == 2,
+	    "pipes");
+	output_init(&o, fd[1], 600000);
+	o.watch = hub[0];
+	o.heard = take_stop;
+	o.heard_ctx = &hub[0];
+	output_lend(&o, (struct view){ p, 1 << 20 });
+	tap_ok(output_flush(&o) == -ETIMEDOUT && o.watch == -1 &&
+		clock_mono_ms() - start >= OUTPUT_STOP_MS,
+	    "a client that does not read has a little time after a stop");
+	for (int i = 0; i < 2; i++) {
+		close(fd[i]);
+		close(hub[i]);
+	}
+	output_fini(&o);
+}
+
 static void
 test_short_file(void)
 {
@@ -156,6 +193,7 @@ main(void)
 	test_order("non-blocking socket", true, true);
 	test_gone();
 	test_stalled();
+	test_stop();
 	test_short_file();
 	return tap_done();
 }
