@@ -95,7 +95,7 @@ int scripts_active(struct scripts *s, struct buf *text, struct buf *name,
  * does not. SCRIPTS_NOT_FOUND when there is none. */
 int scripts_good(struct scripts *s, struct buf *text) A_MUST_USE;
 /* This text of the active script has compiled: keep it, if it is another one
- * than is kept already. Not synced: it is a convenience. */
+ * than is kept already. Its name is not synced: it is a convenience. */
 int scripts_keep_good(struct scripts *s, struct view text) A_MUST_USE;
 
 /* --- for ManageSieve, include, and the command line --- */

@@ -10,7 +10,7 @@ io_site_name(enum io_site site)
 	static const char *const names[IO_SITES] = { "none", "commit", "cut",
 		"recover", "recover-dir", "segment", "segment-dir", "body",
 		"body-dir", "unlink", "view", "current", "clean", "clean-dir",
-		"withdraw" };
+		"withdraw", "script", "script-dir", "script-home" };
 
 	return site < IO_SITES ? names[site] : "?";
 }

@@ -35,6 +35,9 @@ enum io_site {
 	IO_SYNC_CLEAN,       /* the mark that it is whole */
 	IO_SYNC_CLEAN_DIR,   /* and the names of the three */
 	IO_SYNC_WITHDRAW,    /* that the mark is gone, before a write */
+	IO_SYNC_SCRIPT,      /* a Sieve script (session/scripts.h) */
+	IO_SYNC_SCRIPT_DIR,  /* and its name */
+	IO_SYNC_SCRIPT_HOME, /* and the name of their directory */
 	IO_SITES,
 };
 /* "commit", "cut" …; never NULL. */
