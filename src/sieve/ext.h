@@ -136,6 +136,8 @@ enum ext_flag {
 	EXT_IMAP = 2,     /* only with sieve_options.imap */
 	EXT_TEST = 4,     /* only with sieve_options.test */
 	EXT_UNLISTED = 8, /* can be required but is not told */
+	EXT_SYNTAX = 16,  /* changes how strings are read: ihave cannot give it
+	                     (RFC 5463 section 4) */
 };
 
 struct ext {
@@ -169,12 +171,21 @@ struct ext {
 
 #define EXT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* All of them; NULL at the end. The index in it is the extension's number. */
+/* All of them; NULL at the end, at most EXT_MAX. The index in it is the
+ * extension's number, and 1 << number its bit. */
 extern const struct ext *const ext_all[];
 #define EXT_MAX 64
 
 /* The extension of that name, whatever its flags; NULL: there is none. */
 const struct ext *ext_find(struct view name) A_MUST_USE;
 unsigned ext_number(const struct ext *e) A_MUST_USE;
+/* May it be required under these options (NULL: the default)? */
+bool ext_usable(const struct ext *e, const struct sieve_options *options)
+    A_MUST_USE;
+static inline uint64_t
+ext_bit(const struct ext *e)
+{
+	return UINT64_C(1) << ext_number(e);
+}
 
 #endif

@@ -53,7 +53,7 @@ struct letter_value *letter_made(struct letter *l, struct view text) A_MUST_USE;
 
 /* Unfolded, RFC 2047 decoded, without blanks at either end: valid UTF-8. */
 struct view letter_text(struct letter *l, struct letter_value *v) A_MUST_USE;
-/* The same in ASCII lower case, for i;ascii-casemap. */
+/* The same in ASCII upper case, for i;ascii-casemap. */
 struct view letter_folded(struct letter *l, struct letter_value *v) A_MUST_USE;
 /* The addresses in it; groups' names left out (RFC 5228 section 5.1). */
 const struct letter_address *letter_addresses(

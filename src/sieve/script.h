@@ -83,7 +83,10 @@ struct script_node {
 	struct script_tag *tags;       /* in the order of the script */
 	size_t n_tags;
 	struct compare_how *how; /* of tests with EXT_MATCH */
-	void *data;              /* of def's check */
+	uint64_t needs;    /* extensions (bits) that only ihave can give */
+	const char *wrong; /* cannot be run, and why: with ihave that is
+	                            said when it is reached */
+	void *data;        /* of def's check */
 };
 
 /* The tag of a checked command that is def's; NULL: not given. */

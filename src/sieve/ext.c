@@ -1,0 +1,83 @@
+/* The list of extensions. */
+
+#include "sieve/ext.h"
+
+#include <assert.h>
+
+#include "sieve/ext_list.h"
+
+const struct ext *const ext_all[] = {
+	&ext_core,
+	&ext_fileinto,
+	&ext_envelope,
+	&ext_encoded_character,
+	&ext_comparator_octet,
+	&ext_comparator_casemap,
+	&ext_comparator_numeric,
+	&ext_comparator_unicode,
+	&ext_copy,
+	&ext_variables,
+	&ext_relational,
+	&ext_subaddress,
+	&ext_body,
+	&ext_imap4flags,
+	&ext_date,
+	&ext_index,
+	&ext_environment,
+	&ext_ihave,
+	&ext_mailbox,
+	NULL,
+};
+
+_Static_assert(EXT_COUNT(ext_all) <= EXT_MAX + 1, "a bit for each");
+
+const struct ext *
+ext_find(struct view name)
+{
+	for (size_t i = 0; ext_all[i] != NULL; i++)
+		if (view_eq(name, view_str(ext_all[i]->name)))
+			return ext_all[i];
+	return NULL;
+}
+
+unsigned
+ext_number(const struct ext *e)
+{
+	for (unsigned i = 0;; i++) {
+		assert(ext_all[i] != NULL);
+		if (ext_all[i] == e)
+			return i;
+	}
+}
+
+bool
+ext_usable(const struct ext *e, const struct sieve_options *options)
+{
+	if (options == NULL)
+		return (e->flags & (EXT_IMAP | EXT_TEST)) == 0;
+	if ((e->flags & EXT_IMAP) != 0 && !options->imap)
+		return false;
+	if ((e->flags & EXT_TEST) != 0 && !options->test)
+		return false;
+	for (size_t i = 0; i < options->n_disabled; i++)
+		if (view_eq(options->disabled[i], view_str(e->name)))
+			return false;
+	return true;
+}
+
+void
+sieve_extensions(const struct sieve_options *options, struct buf *out)
+{
+	bool first = true;
+
+	for (size_t i = 0; ext_all[i] != NULL; i++) {
+		const struct ext *e = ext_all[i];
+
+		if ((e->flags & EXT_UNLISTED) != 0 || !ext_usable(e, options))
+			continue;
+		if (!first)
+			buf_put_byte(out, ' ');
+		buf_put_str(out, e->name);
+		first = false;
+	}
+}

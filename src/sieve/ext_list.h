@@ -1,0 +1,27 @@
+#ifndef SIEVE_EXT_LIST_H
+#define SIEVE_EXT_LIST_H
+
+#include "sieve/ext.h"
+
+/* The tables, each in the file of its name. */
+extern const struct ext ext_core;              /* RFC 5228 */
+extern const struct ext ext_fileinto;          /* ext_core.c */
+extern const struct ext ext_envelope;          /* ext_address.c */
+extern const struct ext ext_encoded_character; /* checker_text.c */
+extern const struct ext ext_comparator_octet;  /* ext_comparator.c */
+extern const struct ext ext_comparator_casemap;
+extern const struct ext ext_comparator_numeric;
+extern const struct ext ext_comparator_unicode;
+extern const struct ext ext_copy;        /* RFC 3894 */
+extern const struct ext ext_variables;   /* RFC 5229 */
+extern const struct ext ext_relational;  /* RFC 5231 */
+extern const struct ext ext_subaddress;  /* RFC 5233 */
+extern const struct ext ext_body;        /* RFC 5173 */
+extern const struct ext ext_imap4flags;  /* RFC 5232 */
+extern const struct ext ext_date;        /* RFC 5260 */
+extern const struct ext ext_index;       /* ext_date.c */
+extern const struct ext ext_environment; /* RFC 5183 */
+extern const struct ext ext_ihave;       /* RFC 5463 */
+extern const struct ext ext_mailbox;     /* RFC 5490 */
+
+#endif
