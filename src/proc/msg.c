@@ -88,6 +88,7 @@ msg_login_put(struct buf *b, const struct msg_login *l)
 	msg_bool_put(b, l->password);
 	msg_bool_put(b, l->starttls);
 	msg_bool_put(b, l->utf8);
+	wire_put_u8(b, l->language);
 }
 
 struct msg_login
@@ -102,6 +103,7 @@ msg_login_get(struct wire *w)
 	l.password = msg_bool_get(w);
 	l.starttls = msg_bool_get(w);
 	l.utf8 = msg_bool_get(w);
+	l.language = wire_u8(w);
 	if (!is_printable(l.tag, '!') || !is_printable(l.mechanisms, ' '))
 		w->ok = false;
 	return w->ok ? l : (struct msg_login){ .utf8 = false };

@@ -69,12 +69,13 @@ struct msg_login {
 	 * connection, and go on to say: mechanisms, one space between */
 	struct view mechanisms;
 	bool password; /* POP3: USER is offered */
-	bool starttls; /* TLS could have been begun */
+	bool starttls; /* TLS could be begun (before login only) */
 	bool utf8;     /* POP3: UTF8 was said (RFC 6856 section 2.1) */
+	uint8_t language; /* POP3: of LANG, enum pop3_language */
 };
 #define MSG_LOGIN_MAX                                                          \
 	(4 + MSG_TAG_MAX + 4 + MSG_COMMAND_MAX + 4 + MSG_FINAL_MAX + 4 +       \
-	    MSG_OFFER_MAX + 3)
+	    MSG_OFFER_MAX + 4)
 void msg_login_put(struct buf *b, const struct msg_login *l);
 /* Tag and command are printable ASCII without spaces; mechanisms with them. */
 struct msg_login msg_login_get(struct wire *w);
