@@ -9,7 +9,7 @@ static const char *const sandbox_names[] = { "require", "best-effort", NULL };
 static const char *const style_names[] = { "plain", "systemd", NULL };
 static const char *const level_names[] = { "crashes", "failures", "major",
 	"problems", "low-level", "all", NULL };
-static const char *const protocol_names[] = { "imap", NULL };
+static const char *const protocol_names[] = { "imap", "pop3", "sieve", NULL };
 static const char *const tls_names[] = { "none", "starttls", "implicit", NULL };
 static const char *const version_names[] = { "1.2", "1.3", NULL };
 static const char *const cleartext_names[] = { "never", "loopback", "always",
@@ -29,6 +29,8 @@ static const struct conf_section sections[] = {
 	{ "auth", false, "Accounts and how they log in." },
 	{ "store", false, "Where and how mail is kept." },
 	{ "session", false, "Limits after login." },
+	{ "pop3", false, "POP3." },
+	{ "sieve", false, "Sieve scripts." },
 	{ "delivery", false, "Mail that comes in." },
 };
 
@@ -167,6 +169,27 @@ static const struct conf_setting settings[] = {
 	NUMBER("session", "idle", CONF_DURATION, "30m", MINUTE, DAY,
 	    "How long a client may be silent (RFC 9051 asks for 30 minutes "
 	    "at least)."),
+	/* pop3 */
+	NUMBER("pop3", "apop", CONF_BOOL, "no", 0, 0,
+	    "Whether clients may log in by APOP. It uses MD5, needs accounts "
+	    "whose password is stored as it is, and is for old clients only."),
+	NUMBER("pop3", "mark-seen", CONF_BOOL, "no", 0, 0,
+	    "Whether a message that was retrieved becomes one that was read."),
+	NUMBER("pop3", "hide-seen", CONF_BOOL, "no", 0, 0,
+	    "Whether messages that were read are left out."),
+	NUMBER("pop3", "exclusive", CONF_BOOL, "yes", 0, 0,
+	    "Whether an account has one session at a time, as RFC 1939 has "
+	    "it."),
+	NUMBER("pop3", "expire", CONF_INT, "0", 0, 10000,
+	    "Days after which mail may be removed at this site, as clients "
+	    "are told; 0: never."),
+	NUMBER("pop3", "login-delay", CONF_DURATION, "0", 0, DAY,
+	    "How long an account must wait between two logins."),
+	/* sieve */
+	NUMBER("sieve", "max-script", CONF_SIZE, "1M", 4 * KIB, MIB,
+	    "Largest script that ManageSieve takes."),
+	NUMBER("sieve", "max-scripts", CONF_INT, "100", 1, 1000,
+	    "Scripts of one account."),
 	/* delivery */
 	LIST("delivery", "deliver-users", NULL, 32,
 	    "System users, or numbers, that may deliver to any account, "
