@@ -14,7 +14,7 @@
 #include "cli/control.h"
 #include "cli/message_file.h"
 #include "proc/msg_control.h"
-#include "proc/msg_session.h"
+#include "proc/msg_deliver.h"
 #include "store/tx.h"
 
 #define USAGE "deliver -d ACCOUNT [-f SENDER] < MESSAGE"
@@ -76,9 +76,9 @@ answer(const char *account, struct view msg)
 		return cli_fail(EX_TEMPFAIL, "deliver",
 		    "the server's answer is not understood");
 	switch (m.result) {
-	case MSG_SESSION_OK:
+	case MSG_DELIVER_OK:
 		return EX_OK;
-	case MSG_SESSION_PERMANENT:
+	case MSG_DELIVER_PERMANENT:
 		return cli_fail(EX_NOUSER, "deliver", "%s: %.*s", account,
 		    (int)m.text.n, (const char *)m.text.p);
 	default:

@@ -104,6 +104,14 @@ forker_lost(void *ctx, const char *why)
 }
 
 static void
+lmtp_lost(void *ctx, const char *why)
+{
+	struct auth *a = ctx;
+
+	log_say(a->log, LOG_PROBLEMS, "lmtp-lost", "%s", why);
+}
+
+static void
 gate_lost(void *ctx, const char *why)
 {
 	struct auth_gate *g = ctx;
@@ -153,6 +161,8 @@ open_peer(struct auth *a, enum msg_process process, uint32_t number, int *fd)
 		return peer_open(&a->forker, a->loop, fd_take(fd), 1);
 	case MSG_PROCESS_GATE:
 		return open_gate(a, number, fd);
+	case MSG_PROCESS_LMTP:
+		return peer_open(&a->lmtp, a->loop, fd_take(fd), 1);
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_AUTH:
 		break;
@@ -223,6 +233,8 @@ auth_new(struct loop *loop, struct log *log, const struct conf *conf,
 	peer_init(
 	    &a->hub, "hub", auth_hub_rules, auth_hub_rules_n, a, hub_lost);
 	peer_init(&a->forker, "forker", NULL, 0, a, forker_lost);
+	peer_init(&a->lmtp, "lmtp", auth_lmtp_rules, auth_lmtp_rules_n, a,
+	    lmtp_lost);
 	a->hub.drained = auth_disconnect_more;
 	a->delay = auth_delay_new();
 	a->cache = xcalloc(1, sizeof(*a->cache));
@@ -247,6 +259,7 @@ auth_free(struct auth **ap)
 			auth_admin_free(a->admin[i]);
 	peer_close(&a->hub);
 	peer_close(&a->forker);
+	peer_close(&a->lmtp);
 	auth_disconnect_forget(a);
 	auth_pool_free(&a->pool);
 	auth_delay_free(&a->delay);
@@ -355,6 +368,7 @@ auth_reload(struct auth *a, const struct conf *conf)
 {
 	a->conf = conf;
 	read_conf(a);
+	auth_lmtp_changed(a);
 	for (size_t i = 1; i <= MSG_GATES_MAX; i++)
 		if (a->gate[i] != NULL)
 			auth_gate_offer(a->gate[i]);

@@ -84,7 +84,7 @@ struct auth {
 	size_t deliver_uids;
 	uint32_t sessions_max, cpu_max_s;
 	uint64_t memory_max;
-	struct peer hub, forker;
+	struct peer hub, forker, lmtp;
 	struct auth_gate *gate[MSG_GATES_MAX + 1];
 	struct auth_delay *delay;
 	struct auth_pool *pool;
@@ -134,6 +134,13 @@ void auth_disconnect(struct auth *a, const char *name, const char *text);
 /* The hub is new: nothing is owed to it. */
 void auth_disconnect_forget(struct auth *a);
 void auth_disconnect_more(void *auth);
+
+/* ---- auth_lmtp.c ---- */
+
+extern const struct peer_rule auth_lmtp_rules[];
+extern const size_t auth_lmtp_rules_n;
+/* What was found for the front end may be wrong now: tell it. */
+void auth_lmtp_changed(struct auth *a);
 
 /* ---- auth_admin.c ---- */
 

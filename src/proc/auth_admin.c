@@ -283,6 +283,7 @@ on_commit(void *ctx, struct wire *w, int *fd)
 		log_why(c->auth->log, LOG_FAILURES, "account-change", &y);
 	if (r == DIRECTORY_OK) {
 		c->auth->changes++;
+		auth_lmtp_changed(c->auth);
 		tell_all(c);
 	}
 	forget_changes(c);

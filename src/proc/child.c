@@ -315,14 +315,13 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 	struct delivery_env env = { .hub = CHILD_FD_HUB,
 		.first = CHILD_FD_CLIENT,
 		.dir = CHILD_FD_DIR,
+		.account = c->grant->m.account,
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
+		.detail_mailbox = conf_bool(
+		    c->conf, "delivery", NULL, "detail-mailbox"),
 		.log = log };
-	struct msg_session_deliver m;
 
-	if (wire_u32(in) != MSG_SESSION_DELIVER ||
-	    !msg_session_deliver_get(in, &m))
-		return CHILD_NO_START;
-	return delivery_run(&env, &m);
+	return delivery_run(&env, in->in);
 }
 
 static int

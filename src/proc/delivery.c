@@ -1,332 +1,201 @@
 #include "proc/delivery.h"
 
-#include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "proc/child.h"
+#include "proc/delivery_item.h"
 #include "proc/msg_session.h"
-#include "store/account.h"
-#include "store/spool.h"
-#include "store/tx.h"
 
 /*
- * Messages come as sealed files, so reading one never waits for anybody. A turn
- * takes what has come, spools it outside the account's lock, then commits all of
- * it with one flush and answers each.
+ * Messages are whole when they come, so reading one never waits for anybody. A
+ * turn takes what has come from all sides, stores it by one commit, and answers
+ * each. Who leaves says so on every side: first it shuts them for reading, so
+ * that nothing more gets in, then it takes what is still there.
  */
-#define INBOX 1           /* its id in every account */
-#define PIECE (64 * 1024) /* bytes read at once */
+#define HUB 0
+#define SOURCES (1 + DELIVERY_CHANNELS_MAX)
+#define NOBODY SIZE_MAX /* who brought it is gone */
 
-struct item {
-	uint64_t number;
-	int fd; /* -1: spooled */
-	uint8_t sender[MSG_SESSION_SENDER_MAX];
-	size_t sender_n;
-	struct spool *spool;
-	uint32_t uid; /* it got; 0: none yet */
-	const char *failed;
-	bool for_good; /* trying again will not help */
-};
+_Static_assert(MSG_TYPE_SIZE + MSG_DELIVER_MAX <= MSG_MAX, "fits a message");
 
-struct delivery {
-	const struct delivery_env *env;
-	struct account *account;
-	struct item item[DELIVERY_BATCH];
-	size_t n;
-	bool stop; /* no more will come */
-};
+/* ---- sending ---- */
 
-_Static_assert(DELIVERY_BATCH >= MSG_SESSION_QUEUE_MAX,
-    "what the hub may have waiting fits");
-
-/* ---- taking ---- */
+#define SEND_MS 10000 /* for the other side to make room */
 
 static void
-take(struct delivery *d, const struct msg_session_deliver *m, int fd)
+send_to(int fd, const struct buf *b)
 {
-	struct item *it = &d->item[d->n++];
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-	*it = (struct item){ .number = m->delivery, .fd = fd };
-	it->sender_n = m->sender.n;
-	memcpy(it->sender, m->sender.p, m->sender.n);
-}
-
-/* One message of the hub; false when there is none. */
-static bool
-take_one(struct delivery *d)
-{
-	uint8_t p[MSG_MAX];
-	AUTO_CLOSE int fd = -1;
-	ssize_t n = fd_recv(d->env->hub, p, sizeof(p), &fd);
-	struct wire w = wire_read((struct view){ p, n > 0 ? (size_t)n : 0 });
-	struct msg_session_deliver m;
-
-	if (n == -EAGAIN)
-		return false;
-	if (n <= 0) {
-		d->stop = true;
-		return false;
-	}
-	switch (wire_u32(&w)) {
-	case MSG_SESSION_DELIVER:
-		if (!msg_session_deliver_get(&w, &m) || fd == -1)
-			break;
-		take(d, &m, fd_take(&fd));
-		return true;
-	case MSG_SESSION_CHANGED:
-		return true; /* every commit looks at the log anyway */
-	case MSG_SESSION_SHUTDOWN:
-		/* nothing more is read: what waits in the socket was never
-		 * taken, and the hub knows it */
-		break;
-	}
-	d->stop = true;
-	return false;
-}
-
-static void
-take_waiting(struct delivery *d)
-{
-	while (!d->stop && d->n < DELIVERY_BATCH && take_one(d))
+	while (fd_send(fd, buf_view(b), -1) == -EAGAIN &&
+	    poll(&p, 1, SEND_MS) == 1)
 		;
 }
 
-/* ---- spooling ---- */
-
 static void
-fail(struct item *it, const char *text, bool for_good)
+send_plain(int fd, enum msg_deliver_type type)
 {
-	it->failed = text;
-	it->for_good = for_good;
+	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE);
+
+	msg_deliver_plain_put(&b, type);
+	send_to(fd, &b);
 }
 
-static void
-fail_by(struct delivery *d, struct item *it, int r, const char *what)
-{
-	switch (r) {
-	case STORE_LIMIT:
-		fail(it, "The message is too large", true);
-		return;
-	case STORE_FULL:
-		fail(it, "The disk or the quota is full", false);
-		return;
-	case STORE_LOCKED:
-		fail(it, "The account is locked", false);
-		return;
-	}
-	log_say(d->env->log, LOG_FAILURES, "delivery", "%s: %s (%d)", what,
-	    account_why(d->account), r);
-	fail(it, "The account cannot be written", false);
-}
+/* ---- sources ---- */
 
-/* Lines of in end by CR LF in out (room for twice as much). *cr: the octet
- * before was a CR. Returns the octets in out. */
 static size_t
-to_crlf(struct view in, uint8_t *out, bool *cr)
+channels(const struct delivery *d)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < in.n; i++) {
-		uint8_t c = in.p[i];
-
-		if (c == '\n' && !*cr)
-			out[n++] = '\r';
-		out[n++] = c;
-		*cr = c == '\r';
-	}
+	for (size_t i = HUB + 1; i < SOURCES; i++)
+		n += d->source[i].fd >= 0;
 	return n;
 }
 
-/* RFC 5321 section 4.4: the line that the last hop puts in front. */
-static int
-spool_return_path(struct item *it)
-{
-	uint8_t line[MSG_SESSION_SENDER_MAX + 32];
-	AUTO_BUF struct buf b;
-
-	buf_init(&b, sizeof(line));
-	buf_put_str(&b, "Return-Path: <");
-	buf_put(&b, (struct view){ it->sender, it->sender_n });
-	buf_put_str(&b, ">\r\n");
-	assert(!b.failed);
-	return spool_write(it->spool, buf_view(&b));
-}
-
-/* Octets of the line that only an mbox has, at the start of v. */
-static size_t
-from_line(struct view v)
-{
-	const uint8_t *lf = v.n > 0 ? memchr(v.p, '\n', v.n) : NULL;
-
-	return lf != NULL && view_starts(v, VIEW_LIT("From "))
-	    ? (size_t)(lf + 1 - v.p)
-	    : 0;
-}
-
-static int
-spool_octets(struct item *it, uint64_t size)
-{
-	AUTO_FREE uint8_t *in = xmalloc(PIECE);
-	AUTO_FREE uint8_t *out = xmalloc(2 * PIECE);
-	bool cr = false;
-
-	for (uint64_t at = 0; at < size;) {
-		size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		int r = fd_pread(it->fd, in, n, at);
-		struct view v = { in, n };
-
-		if (r == 0 && at == 0)
-			view_skip(&v, from_line(v));
-		if (r == 0)
-			r = spool_write(it->spool,
-			    (struct view){ out, to_crlf(v, out, &cr) });
-		if (r != 0)
-			return r;
-		at += n;
-	}
-	return 0;
-}
-
 static void
-spool_one(struct delivery *d, struct item *it)
-{
-	struct stat st;
-	int r;
-
-	if (fstat(it->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < 0) {
-		fail(it, "The message cannot be read", true);
-		return;
-	}
-	if ((uint64_t)st.st_size > d->env->max_message) {
-		fail(it, "The message is too large", true);
-		return;
-	}
-	r = spool_open(d->account, 0, &it->spool);
-	if (r == 0)
-		r = spool_return_path(it);
-	if (r == 0)
-		r = spool_octets(it, (uint64_t)st.st_size);
-	if (r == 0)
-		r = spool_finish(it->spool);
-	if (r != 0)
-		fail_by(d, it, r, "spool");
-	fd_close(&it->fd);
-}
-
-/* ---- committing ---- */
-
-static int
-put_one(struct tx *t, struct item *it, int64_t now, int16_t zone)
-{
-	static const struct store_flags none;
-	uint64_t body;
-	int r = tx_body(t, it->spool, &body);
-
-	if (r == 0)
-		r = tx_message(t, INBOX, body, &none, now, zone, &it->uid);
-	return r;
-}
-
-/* All that are still good, in one transaction. A negative errno spoils all. */
-static int
-put_all(struct delivery *d, struct tx *t)
-{
-	int64_t now = clock_wall_s();
-	time_t at = (time_t)now;
-	struct tm tm = { 0 };
-	int16_t zone;
-
-	(void)localtime_r(&at, &tm);
-	zone = (int16_t)(tm.tm_gmtoff / 60);
-	for (size_t i = 0; i < d->n; i++) {
-		struct item *it = &d->item[i];
-		int r;
-
-		if (it->failed != NULL)
-			continue;
-		if ((r = put_one(t, it, now, zone)) < 0)
-			return r;
-		if (r > 0)
-			fail_by(d, it, r, "append");
-	}
-	return 0;
-}
-
-static void
-fail_rest(struct delivery *d, int r, const char *what)
+close_source(struct delivery *d, size_t at)
 {
 	for (size_t i = 0; i < d->n; i++)
-		if (d->item[i].failed == NULL)
-			fail_by(d, &d->item[i], r, what);
+		if (d->item[i].from == at)
+			d->item[i].from = NOBODY;
+	/* the hub's own descriptor stays where it is, shut */
+	if (at != HUB)
+		fd_close(&d->source[at].fd);
+	if (at == HUB || channels(d) == 0)
+		d->stop = true;
 }
 
+/* *fd is taken when there is room. */
 static void
-commit(struct delivery *d, uint64_t *modseq)
+add_channel(struct delivery *d, int *fd)
 {
-	struct tx *t;
-	int r = tx_begin(d->account, &t);
-
-	*modseq = 0;
-	if (r != 0) {
-		fail_rest(d, r, "begin");
+	for (size_t i = HUB + 1; i < SOURCES; i++) {
+		if (d->source[i].fd >= 0)
+			continue;
+		if (fd_nonblock(*fd, true) != 0)
+			return;
+		if (d->leaving)
+			(void)shutdown(*fd, SHUT_RD);
+		d->source[i].fd = fd_take(fd);
+		send_plain(d->source[i].fd, MSG_DELIVER_TAKEN);
 		return;
 	}
-	if ((r = put_all(d, t)) < 0)
-		tx_abort(&t);
-	else
-		r = tx_commit(&t, modseq);
-	if (r != 0)
-		fail_rest(d, r, "commit");
+}
+
+/* ---- taking ---- */
+
+static struct delivery_item *
+next_item(struct delivery *d, size_t from)
+{
+	struct delivery_item *it = &d->item[d->n];
+	uint8_t *packet = it->packet;
+
+	if (packet == NULL)
+		packet = xmalloc(MSG_MAX);
+	*it =
+	    (struct delivery_item){ .from = from, .packet = packet, .fd = -1 };
+	return it;
+}
+
+/* What one message says, in the item that would be next; false: it breaks the
+ * rules. */
+static bool
+handle(struct delivery *d, struct delivery_item *it, struct wire *w, int *fd)
+{
+	switch (wire_u32(w)) {
+	case MSG_DELIVER_DELIVER:
+		if (!msg_deliver_get(w, &it->m))
+			return false;
+		it->fd = fd_take(fd);
+		d->n++;
+		return true;
+	case MSG_DELIVER_CHANNEL:
+		if (it->from != HUB || !wire_end(w) || *fd < 0)
+			return false;
+		add_channel(d, fd);
+		return true;
+	case MSG_SESSION_CHANGED:
+		/* every commit looks at the log anyway */
+		return it->from == HUB;
+	case MSG_SESSION_SHUTDOWN:
+		/* what was sent before it has been read */
+		d->stop |= it->from == HUB;
+		return it->from == HUB;
+	}
+	return false;
+}
+
+/* One message of a source; false when there is none. */
+static bool
+take_one(struct delivery *d, size_t from)
+{
+	struct delivery_item *it = next_item(d, from);
+	AUTO_CLOSE int fd = -1;
+	ssize_t n = fd_recv(d->source[from].fd, it->packet, MSG_MAX, &fd);
+	struct wire w =
+	    wire_read((struct view){ it->packet, n > 0 ? (size_t)n : 0 });
+
+	if (n == -EAGAIN || (n == 0 && d->leaving))
+		return false;
+	if (n > 0 && handle(d, it, &w, &fd))
+		return true;
+	if (n != 0)
+		log_say(d->env->log, LOG_FAILURES, "delivery",
+		    "%s breaks the rules", from == HUB ? "hub" : "channel");
+	close_source(d, from);
+	return false;
+}
+
+/* Everybody in turn, so that nobody can keep the others out. */
+static void
+take_waiting(struct delivery *d)
+{
+	bool more = true;
+
+	while (more && d->n < DELIVERY_BATCH && (!d->stop || d->leaving)) {
+		more = false;
+		for (size_t i = 0; i < SOURCES && d->n < DELIVERY_BATCH; i++)
+			if (d->source[i].fd >= 0 && (!d->stop || d->leaving))
+				more |= take_one(d, i);
+	}
 }
 
 /* ---- answering ---- */
 
-#define SEND_MS 10000 /* for the hub to make room */
-
 static void
-send_hub(struct delivery *d, const struct buf *b)
+answer(struct delivery *d, const struct delivery_item *it, uint64_t modseq)
 {
-	struct pollfd hub = { .fd = d->env->hub, .events = POLLOUT };
+	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE + MSG_DELIVERED_MAX);
+	struct msg_delivered m = { .delivery = it->m.delivery };
 
-	while (fd_send(d->env->hub, buf_view(b), -1) == -EAGAIN &&
-	    poll(&hub, 1, SEND_MS) == 1)
-		;
-}
-
-static void
-answer(struct delivery *d, const struct item *it, uint64_t modseq)
-{
-	AUTO_BUF struct buf b;
-	struct msg_session_delivered m = { .delivery = it->number };
-
-	buf_init(&b, MSG_MAX);
+	if (it->from == NOBODY)
+		return;
 	if (it->failed != NULL) {
-		m.result = it->for_good ? MSG_SESSION_PERMANENT
-					: MSG_SESSION_TEMPORARY;
+		m.result = it->for_good ? MSG_DELIVER_PERMANENT
+					: MSG_DELIVER_TEMPORARY;
 		m.text = view_str(it->failed);
+		m.status = view_str(it->status != NULL ? it->status : "");
 	} else {
 		m.uid = it->uid;
 		m.modseq = modseq;
 	}
-	msg_session_delivered_put(&b, &m);
-	send_hub(d, &b);
+	msg_delivered_put(&b, &m);
+	send_to(d->source[it->from].fd, &b);
 }
 
 static void
 tell_commit(struct delivery *d, uint64_t modseq)
 {
-	AUTO_BUF struct buf b;
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
 
-	buf_init(&b, MSG_MAX);
 	msg_session_committed_put(&b, modseq);
-	send_hub(d, &b);
+	send_to(d->env->hub, &b);
 }
 
 static void
@@ -334,7 +203,7 @@ log_turn(struct delivery *d, size_t stored, uint64_t ms)
 {
 	struct log_line l;
 
-	log_begin(&l, d->env->log, LOG_MAJOR, "delivered");
+	log_begin(&l, d->env->log, LOG_LOW_LEVEL, "delivered");
 	log_u64(&l, "messages", stored);
 	log_u64(&l, "failed", d->n - stored);
 	log_u64(&l, "ms", ms);
@@ -347,75 +216,118 @@ turn(struct delivery *d)
 	uint64_t began = clock_mono_ms(), modseq;
 	size_t stored = 0;
 
-	for (size_t i = 0; i < d->n; i++)
-		spool_one(d, &d->item[i]);
-	commit(d, &modseq);
-	/* the other sessions first: they have waited longest */
-	if (modseq != 0)
-		tell_commit(d, modseq);
+	delivery_store(d, &modseq);
 	for (size_t i = 0; i < d->n; i++) {
 		answer(d, &d->item[i], modseq);
 		stored += d->item[i].failed == NULL;
-		spool_free(&d->item[i].spool);
-		fd_close(&d->item[i].fd);
 	}
+	if (modseq != 0)
+		tell_commit(d, modseq);
 	log_turn(d, stored, clock_mono_ms() - began);
 	d->n = 0;
 }
 
-/* The hub is told that nothing more is taken; what it had sent before that
- * still is. */
 static void
 leave(struct delivery *d)
 {
-	(void)shutdown(d->env->hub, SHUT_RD);
+	d->leaving = true;
+	for (size_t i = 0; i < SOURCES; i++)
+		if (d->source[i].fd >= 0)
+			(void)shutdown(d->source[i].fd, SHUT_RD);
 	take_waiting(d);
 	while (d->n > 0) {
 		turn(d);
 		take_waiting(d);
 	}
+	for (size_t i = HUB + 1; i < SOURCES; i++)
+		if (d->source[i].fd >= 0)
+			send_plain(d->source[i].fd, MSG_DELIVER_LEFT);
+}
+
+/* False: nothing has come for a while. */
+static bool
+await(struct delivery *d)
+{
+	struct pollfd p[SOURCES];
+
+	for (size_t i = 0; i < SOURCES; i++)
+		p[i] =
+		    (struct pollfd){ .fd = d->source[i].fd, .events = POLLIN };
+	return poll(p, SOURCES, DELIVERY_LINGER_MS) != 0;
 }
 
 static void
 serve(struct delivery *d)
 {
-	struct pollfd hub = { .fd = d->env->hub, .events = POLLIN };
-
 	while (!d->stop) {
 		take_waiting(d);
 		if (d->n > 0)
 			turn(d);
-		else if (!d->stop && poll(&hub, 1, DELIVERY_LINGER_MS) == 0)
+		else if (!d->stop && !await(d))
 			break;
 	}
 	leave(d);
 }
 
+/* ---- life ---- */
+
+static bool
+begin(struct delivery *d, struct view first)
+{
+	struct delivery_item *it = next_item(d, HUB);
+	int fd = d->env->first;
+	struct wire w;
+
+	if (first.n > MSG_MAX)
+		return false;
+	memcpy(it->packet, first.p, first.n);
+	w = wire_read((struct view){ it->packet, first.n });
+	return handle(d, it, &w, &fd) && (d->n > 0 || channels(d) > 0);
+}
+
+static void
+end(struct delivery *d)
+{
+	for (size_t i = HUB + 1; i < SOURCES; i++)
+		fd_close(&d->source[i].fd);
+	for (size_t i = 0; i < DELIVERY_BATCH; i++)
+		free(d->item[i].packet);
+	account_close(&d->account);
+	free(d);
+}
+
+static int
+open_and_serve(struct delivery *d, struct view first)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE);
+	struct why w = { "" };
+	int r = account_open(d->env->dir, true, NULL, &d->account, &w);
+
+	if (r == 0)
+		r = fd_nonblock(d->env->hub, true);
+	if (r != 0) {
+		log_say(
+		    d->env->log, LOG_FAILURES, "account", "%s (%d)", w.text, r);
+		return CHILD_NO_ACCOUNT;
+	}
+	msg_session_ready_put(&b);
+	if (fd_send(d->env->hub, buf_view(&b), -1) != 0 || !begin(d, first))
+		return CHILD_NO_START;
+	serve(d);
+	return CHILD_OK;
+}
+
 int
-delivery_run(
-    const struct delivery_env *env, const struct msg_session_deliver *deliver)
+delivery_run(const struct delivery_env *env, struct view first_message)
 {
 	struct delivery *d = xcalloc(1, sizeof(*d));
-	AUTO_BUF struct buf b = { 0 };
-	struct why w = { "" };
 	int r;
 
 	d->env = env;
-	r = account_open(env->dir, true, NULL, &d->account, &w);
-	if (r == 0)
-		r = fd_nonblock(env->hub, true);
-	if (r != 0) {
-		log_say(
-		    env->log, LOG_FAILURES, "account", "%s (%d)", w.text, r);
-		return CHILD_NO_ACCOUNT;
-	}
-	buf_init(&b, MSG_MAX);
-	msg_session_ready_put(&b);
-	if (fd_send(env->hub, buf_view(&b), -1) != 0)
-		return CHILD_NO_START;
-	take(d, deliver, env->first);
-	serve(d);
-	account_close(&d->account);
-	free(d);
-	return CHILD_OK;
+	d->source[HUB].fd = env->hub;
+	for (size_t i = HUB + 1; i < SOURCES; i++)
+		d->source[i].fd = -1;
+	r = open_and_serve(d, first_message);
+	end(d);
+	return r;
 }

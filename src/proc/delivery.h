@@ -6,28 +6,37 @@
 
 /*
  * The process that stores messages into one account: as the account's uid,
- * behind a session's walls.
+ * behind a session's walls. They come from the hub (fumi deliver) and over the
+ * channels of LMTP front ends: proc/msg_deliver.h.
  */
 struct delivery_env {
 	int hub;   /* SOCK_SEQPACKET to the hub, proc/msg_session.h */
-	int first; /* the first message: a regular file or memfd */
+	int first; /* the first message's octets, or the first channel */
 	int dir;   /* the account's directory */
+	struct view account;  /* its name */
 	uint64_t max_message; /* bytes of one message */
+	/* user+detail@… goes to the mailbox named detail, if there is one */
+	bool detail_mailbox;
 	struct log *log;
 };
 
 #define DELIVERY_LINGER_MS 2000 /* it waits so long for more before it ends */
 #define DELIVERY_BATCH 64       /* messages of one commit */
+#define DELIVERY_CHANNELS_MAX 8 /* front ends it talks to at once */
 
 /*
- * Store the first message, whose DELIVER is `deliver` (number and sender), and
- * those that follow; whatever waits when one commit begins goes into it: one
- * flush for all. Each gets its answer after the flush. Line ends become CRLF;
- * "Return-Path: <sender>" is put in front (RFC 5321 section 4.4). Returns when
- * the hub is gone or says so, or nothing has come for DELIVERY_LINGER_MS.
+ * Take what `first_message` brings (a DELIVER whose octets are env->first, or a
+ * CHANNEL that is env->first), and all that follows; whatever waits when one
+ * commit begins goes into it: one flush for all. Each gets its answer after the
+ * flush. In front of each come "Return-Path: <sender>" (RFC 5321 section 4.4),
+ * "Delivered-To: recipient" and the trace lines that came with it. Line ends
+ * become CRLF, a lone CR stays. Returns, with an exit status, when the hub is
+ * gone or says so, when its last channel has been closed, or when nothing has
+ * come for DELIVERY_LINGER_MS.
+ *
+ * first_message  body and type, borrowed during the call
  */
-struct msg_session_deliver;
-int delivery_run(
-    const struct delivery_env *env, const struct msg_session_deliver *deliver);
+int delivery_run(const struct delivery_env *env, struct view first_message)
+    A_MUST_USE;
 
 #endif

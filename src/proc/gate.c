@@ -78,6 +78,7 @@ gate_peer(void *ctx, const struct msg_master_peer *m, int *fd)
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_FORKER:
 	case MSG_PROCESS_GATE:
+	case MSG_PROCESS_LMTP:
 		break;
 	}
 	return -EINVAL;

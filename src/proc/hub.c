@@ -189,6 +189,31 @@ forker_lost(void *ctx, const char *why)
 	hub_session_forker_lost(h);
 }
 
+/* ---- lmtp ---- */
+
+static bool
+on_open(void *ctx, struct wire *w, int *fd)
+{
+	struct msg_lmtp_open m;
+
+	(void)fd;
+	if (!msg_lmtp_open_get(w, &m))
+		return false;
+	hub_deliver_open(ctx, &m);
+	return true;
+}
+
+static const struct peer_rule lmtp_rules[] = {
+	{ MSG_LMTP_OPEN, 1, MSG_LMTP_OPEN_SIZE, PEER_NO_FD, on_open },
+};
+
+/* Its channels end by themselves. */
+static void
+lmtp_lost(void *ctx, const char *why)
+{
+	log_lost(ctx, "lmtp", why);
+}
+
 /* ---- life ---- */
 
 static void
@@ -226,6 +251,8 @@ hub_init(void *ctx, struct start *s)
 	    &h->auth, "auth", auth_rules, COUNT(auth_rules), h, auth_lost);
 	peer_init(&h->forker, "forker", forker_rules, COUNT(forker_rules), h,
 	    forker_lost);
+	peer_init(
+	    &h->lmtp, "lmtp", lmtp_rules, COUNT(lmtp_rules), h, lmtp_lost);
 	return 0;
 }
 
@@ -250,6 +277,8 @@ hub_peer(void *ctx, const struct msg_master_peer *m, int *fd)
 			gate_lost(&h->gate[m->number], "replaced");
 		return peer_open(
 		    &h->gate[m->number].peer, loop, fd_take(fd), 1);
+	case MSG_PROCESS_LMTP:
+		return peer_open(&h->lmtp, loop, fd_take(fd), 1);
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_HUB:
 		break;

@@ -7,8 +7,10 @@
 #include "proc/conn.h"
 #include "proc/grants.h"
 #include "proc/msg_control.h"
+#include "proc/msg_deliver.h"
 #include "proc/msg_fork.h"
 #include "proc/msg_hand.h"
+#include "proc/msg_lmtp.h"
 #include "proc/msg_session.h"
 #include "proc/start.h"
 
@@ -17,13 +19,14 @@
  * process, hub_session.c the table of sessions and notification, hub_deliver.c
  * deliveries and the control socket. Nobody outside includes this.
  */
-#define HUB_START_MS 120000 /* from FORK to READY: a view may be rebuilt */
-#define HUB_EXIT_MS 10000   /* from the end of its socket to its exit */
-#define HUB_REST_MS 3000    /* a session waits so long for another login */
-#define HUB_RESTING_MAX 128 /* of all accounts, at once */
-#define HUB_LOGINS_MAX 1000 /* of one process, then it ends */
-#define HUB_LOOK_MS 5000    /* between two looks at the watched files */
-#define HUB_NUMBERS 1000000 /* session numbers of one life of the hub */
+#define HUB_START_MS 120000     /* from FORK to READY: a view may be rebuilt */
+#define HUB_EXIT_MS 10000       /* from the end of its socket to its exit */
+#define HUB_REST_MS 3000        /* a session waits so long for another login */
+#define HUB_RESTING_MAX 128     /* of all accounts, at once */
+#define HUB_LOGINS_MAX 1000     /* of one process, then it ends */
+#define HUB_LOOK_MS 5000        /* between two looks at the watched files */
+#define HUB_NUMBERS 1000000     /* session numbers of one life of the hub */
+#define HUB_DELIVERIES_MAX 4096 /* delivery processes at once */
 
 /* An account with sessions or deliveries. */
 struct hub_account {
@@ -85,7 +88,7 @@ struct hub_delivery {
 	uint32_t request;
 	uint8_t account[MSG_ACCOUNT_MAX]; /* as the caller wrote it */
 	size_t account_n;
-	uint8_t sender[MSG_SESSION_SENDER_MAX];
+	uint8_t sender[MSG_DELIVER_ADDRESS_MAX];
 	size_t sender_n;
 	int fd;
 	bool again;                     /* it was tried once before */
@@ -114,13 +117,14 @@ struct hub_gate {
 struct hub {
 	struct start *s;
 	struct hub_gate gate[MSG_GATES_MAX + 1];
-	struct peer auth, forker;
+	struct peer auth, forker, lmtp;
 	struct grants *grants;
 	struct hash *sessions; /* by number */
 	struct hash *accounts; /* by name */
 	uint64_t next_session, next_delivery;
-	size_t resting; /* sessions that are */
-	int control;    /* listening */
+	size_t resting;    /* sessions that are */
+	size_t deliveries; /* delivery processes */
+	int control;       /* listening */
 	struct loop_fd control_watch;
 	TAILQ_HEAD(, hub_caller) callers;
 	size_t caller_count;
@@ -170,11 +174,13 @@ void hub_deliver_looked(struct hub *h, const struct msg_grant_looked *m);
 /* Nobody will answer. */
 void hub_deliver_auth_lost(struct hub *h);
 /* The process has answered one of its deliveries; false: it has no such. */
-bool hub_deliver_done(
-    struct hub_session *s, const struct msg_session_delivered *m) A_MUST_USE;
+bool hub_deliver_done(struct hub_session *s, const struct msg_delivered *m)
+    A_MUST_USE;
 /* The process of these has ended; orderly: it took none that it did not
  * answer, so they can be tried again. */
 void hub_deliver_ended(struct hub_session *s, bool orderly);
 void hub_deliver_close(struct hub *h);
+/* The LMTP front end wants a channel to the process of an account. */
+void hub_deliver_open(struct hub *h, const struct msg_lmtp_open *m);
 
 #endif

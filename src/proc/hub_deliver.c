@@ -64,7 +64,7 @@ finish(struct hub_delivery *d, uint8_t result, uint32_t uid, struct view text)
 static void
 later(struct hub_delivery *d, const char *text)
 {
-	finish(d, MSG_SESSION_TEMPORARY, 0, view_str(text));
+	finish(d, MSG_DELIVER_TEMPORARY, 0, view_str(text));
 }
 
 /* ---- asking auth ---- */
@@ -107,10 +107,10 @@ give(struct hub_delivery *d, struct hub_session *s)
 static void
 deliver_message(const struct hub_delivery *d, struct buf *b)
 {
-	struct msg_session_deliver m = { d->number,
-		{ d->sender, d->sender_n } };
+	struct msg_deliver m = { .delivery = d->number,
+		.sender = { d->sender, d->sender_n } };
 
-	msg_session_deliver_put(b, &m);
+	msg_deliver_put(b, &m);
 }
 
 /* To the process that is there already. */
@@ -120,7 +120,7 @@ add_to(struct hub_session *s, struct hub_delivery *d)
 	AUTO_BUF struct buf b = peer_msg();
 
 	if (s == NULL || !s->ready || s->gone ||
-	    s->delivering >= MSG_SESSION_QUEUE_MAX)
+	    s->delivering >= MSG_DELIVER_QUEUE_MAX)
 		return false;
 	deliver_message(d, &b);
 	if (peer_send(&s->peer, &b, d->fd) != 0)
@@ -129,23 +129,48 @@ add_to(struct hub_session *s, struct hub_delivery *d)
 	return true;
 }
 
-static void
-start_for(struct hub_delivery *d, const struct grant *g)
+/* A process of the account of g, with fd and its first message (taken over);
+ * NULL: none can be had. */
+static struct hub_session *
+start_process(struct hub *h, const struct grant *g, struct buf *first, int fd)
 {
-	struct buf *first = xcalloc(1, sizeof(*first));
 	struct hub_session *s;
 
-	*first = peer_msg();
-	deliver_message(d, first);
-	s = hub_session_fork(d->hub, g, MSG_SERVICE_DELIVERY, first, d->fd);
-	if (s == NULL) {
-		later(d, "The delivery could not be started");
-		return;
+	if (h->deliveries >= HUB_DELIVERIES_MAX) {
+		buf_fini(first);
+		free(first);
+		return NULL;
 	}
+	s = hub_session_fork(h, g, MSG_SERVICE_DELIVERY, first, fd);
+	if (s == NULL)
+		return NULL;
 	s->deliveries = xcalloc(1, sizeof(*s->deliveries));
 	TAILQ_INIT(s->deliveries);
 	s->account->delivery = s;
-	give(d, s);
+	return s;
+}
+
+static struct buf *
+first_message(void)
+{
+	struct buf *first = xcalloc(1, sizeof(*first));
+
+	*first = peer_msg();
+	return first;
+}
+
+static void
+start_for(struct hub_delivery *d, const struct grant *g)
+{
+	struct buf *first = first_message();
+	struct hub_session *s;
+
+	deliver_message(d, first);
+	s = start_process(d->hub, g, first, d->fd);
+	if (s == NULL)
+		later(d, "The delivery could not be started");
+	else
+		give(d, s);
 }
 
 void
@@ -160,10 +185,10 @@ hub_deliver_looked(struct hub *h, const struct msg_grant_looked *m)
 	switch ((enum msg_grant_answer)m->answer) {
 	case MSG_GRANT_UNKNOWN:
 	case MSG_GRANT_DENIED:
-		finish(d, MSG_SESSION_PERMANENT, 0, m->text);
+		finish(d, MSG_DELIVER_PERMANENT, 0, m->text);
 		return;
 	case MSG_GRANT_TRY_LATER:
-		finish(d, MSG_SESSION_TEMPORARY, 0, m->text);
+		finish(d, MSG_DELIVER_TEMPORARY, 0, m->text);
 		return;
 	case MSG_GRANT_YES:
 		break;
@@ -190,7 +215,7 @@ hub_deliver_auth_lost(struct hub *h)
 /* ---- the delivery process ---- */
 
 bool
-hub_deliver_done(struct hub_session *s, const struct msg_session_delivered *m)
+hub_deliver_done(struct hub_session *s, const struct msg_delivered *m)
 {
 	struct hub_delivery *d;
 
@@ -224,6 +249,69 @@ hub_deliver_ended(struct hub_session *s, bool orderly)
 		TAILQ_INSERT_TAIL(&d->hub->asked, d, link);
 		ask(d);
 	}
+}
+
+/* ---- channels ---- */
+
+/* To the process that is there, which may leave before it reads that: the
+ * channel closes unread then, and the front end asks again. */
+static bool
+channel_to(struct hub *h, struct hub_session *s, const struct grant *g, int fd)
+{
+	AUTO_BUF struct buf channel = peer_msg(), used = peer_msg();
+
+	if (s == NULL || !s->ready || s->gone)
+		return false;
+	msg_deliver_plain_put(&channel, MSG_DELIVER_CHANNEL);
+	if (peer_send(&s->peer, &channel, fd) != 0)
+		return false;
+	msg_fork_forget_put(&used, g->m.id);
+	(void)!peer_send(&h->forker, &used, -1);
+	return true;
+}
+
+static bool
+channel_for(struct hub *h, const struct grant *g, int fd)
+{
+	struct hub_account *a = hub_account_find(h, g->m.account);
+	struct buf *first;
+
+	if (a != NULL && channel_to(h, a->delivery, g, fd))
+		return true;
+	first = first_message();
+	msg_deliver_plain_put(first, MSG_DELIVER_CHANNEL);
+	return start_process(h, g, first, fd) != NULL;
+}
+
+static bool
+may_open(struct hub *h, const struct msg_lmtp_open *m, struct grant *g)
+{
+	peer_pump(&h->auth); /* it may not be read yet */
+	return !h->s->stopping &&
+	    grants_take(h->grants, m->grant, clock_mono_ms(), g) &&
+	    g->m.service == MSG_SERVICE_DELIVERY && g->m.gate == 0;
+}
+
+void
+hub_deliver_open(struct hub *h, const struct msg_lmtp_open *m)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	AUTO_CLOSE int mine = -1, theirs = -1;
+	struct grant g;
+	int pair[2];
+
+	if (may_open(h, m, &g) &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0) {
+		mine = pair[0];
+		theirs = pair[1];
+		if (!channel_for(h, &g, theirs))
+			fd_close(&mine);
+	}
+	if (mine >= 0)
+		msg_lmtp_opened_put(&b, m->request);
+	else
+		msg_lmtp_refused_put(&b, m->request);
+	(void)!peer_send(&h->lmtp, &b, mine);
 }
 
 /* ---- callers ---- */
@@ -286,7 +374,7 @@ on_deliver(void *ctx, struct wire *w, int *fd)
 	    c->pending >= MSG_CONTROL_PENDING_MAX)
 		return false;
 	if (!is_sealed(*fd)) {
-		answer(c, m.request, MSG_SESSION_PERMANENT, 0,
+		answer(c, m.request, MSG_DELIVER_PERMANENT, 0,
 		    VIEW_LIT("The message is not sealed"));
 		return true;
 	}

@@ -182,6 +182,7 @@ free_session(struct hub_session *s)
 	no_longer_resting(s);
 	if (a->delivery == s)
 		a->delivery = NULL;
+	h->deliveries -= s->service == MSG_SERVICE_DELIVERY;
 	if (s->first != NULL)
 		buf_fini(s->first);
 	free(s->first);
@@ -378,11 +379,11 @@ static bool
 on_delivered(void *ctx, struct wire *w, int *fd)
 {
 	struct hub_session *s = ctx;
-	struct msg_session_delivered m;
+	struct msg_delivered m;
 
 	(void)fd;
 	return s->service == MSG_SERVICE_DELIVERY &&
-	    msg_session_delivered_get(w, &m) && hub_deliver_done(s, &m);
+	    msg_delivered_get(w, &m) && hub_deliver_done(s, &m);
 }
 
 static void
@@ -443,7 +444,7 @@ static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_STATE, READY, MSG_SESSION_STATE_SIZE, PEER_NO_FD,
 	    on_state },
 	{ MSG_SESSION_REST, READY, 0, PEER_NO_FD, on_rest },
-	{ MSG_SESSION_DELIVERED, READY, MSG_SESSION_DELIVERED_MAX, PEER_NO_FD,
+	{ MSG_DELIVER_DELIVERED, READY, MSG_DELIVERED_MAX, PEER_NO_FD,
 	    on_delivered },
 };
 
@@ -474,6 +475,7 @@ new_session(struct hub *h, struct hub_account *a, uint8_t service)
 	TAILQ_INSERT_TAIL(&a->sessions, s, link);
 	s->counted = service != MSG_SERVICE_DELIVERY;
 	a->count += s->counted;
+	h->deliveries += !s->counted;
 	return s;
 }
 

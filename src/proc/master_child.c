@@ -34,6 +34,8 @@ static const struct {
 	{ MSG_PROCESS_AUTH, MSG_PROCESS_HUB },
 	{ MSG_PROCESS_AUTH, MSG_PROCESS_FORKER },
 	{ MSG_PROCESS_HUB, MSG_PROCESS_FORKER },
+	{ MSG_PROCESS_LMTP, MSG_PROCESS_AUTH },
+	{ MSG_PROCESS_LMTP, MSG_PROCESS_HUB },
 };
 
 /* ---- what children say ---- */
@@ -228,6 +230,8 @@ user_of(const struct master *m, enum msg_process p)
 		return m->forker_user;
 	case MSG_PROCESS_GATE:
 		return m->gate_user;
+	case MSG_PROCESS_LMTP:
+		return m->lmtp_user;
 	case MSG_PROCESS_MASTER:
 		break;
 	}
@@ -248,6 +252,15 @@ add_child(struct master *m, enum msg_process p, uint32_t number)
 	    &c->peer, msg_process_name(p), rules, COUNT(rules), c, child_lost);
 }
 
+static bool
+has_listener(const struct master *m, enum msg_listener kind)
+{
+	for (size_t i = 0; i < m->listeners; i++)
+		if (m->listener[i].kind == kind)
+			return true;
+	return false;
+}
+
 void
 master_child_table(struct master *m)
 {
@@ -261,6 +274,8 @@ master_child_table(struct master *m)
 	add_child(m, MSG_PROCESS_FORKER, 0);
 	for (uint32_t i = 1; i <= gates; i++)
 		add_child(m, MSG_PROCESS_GATE, i);
+	if (has_listener(m, MSG_LISTENER_LMTP))
+		add_child(m, MSG_PROCESS_LMTP, 0);
 }
 
 int
@@ -349,8 +364,9 @@ wants(const struct master_child *c, const struct master_listener *l)
 	case MSG_LISTENER_IMAP:
 	case MSG_LISTENER_POP3:
 	case MSG_LISTENER_SIEVE:
-	case MSG_LISTENER_LMTP:
 		return c->process == MSG_PROCESS_GATE;
+	case MSG_LISTENER_LMTP:
+		return c->process == MSG_PROCESS_LMTP;
 	case MSG_LISTENER_CONTROL:
 		return c->process == MSG_PROCESS_HUB;
 	case MSG_LISTENER_ADMIN:
@@ -419,6 +435,7 @@ send_directory(struct master_child *c)
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_HUB:
 	case MSG_PROCESS_GATE:
+	case MSG_PROCESS_LMTP:
 		break;
 	}
 	return 0;

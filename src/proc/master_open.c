@@ -75,6 +75,7 @@ static const struct role {
 	{ "gate-user", "fumi-gate" },
 	{ "hub-user", "fumi-hub" },
 	{ "forker-user", "fumi-forker" },
+	{ "lmtp-user", "fumi-lmtp" },
 };
 
 static int
@@ -106,10 +107,10 @@ int
 master_open_users(struct master *m, struct why *w)
 {
 	struct master_user *users[] = { &m->auth_user, &m->gate_user,
-		&m->hub_user, &m->forker_user };
+		&m->hub_user, &m->forker_user, &m->lmtp_user };
 	int r;
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if ((r = user_of(m, &roles[i], users[i], w)) != 0)
 			return r;
 	return 0;

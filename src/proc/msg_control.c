@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "proc/msg_session.h"
+#include "proc/msg_deliver.h"
 
 /* Any bytes but control characters. */
 static struct view
@@ -54,7 +54,7 @@ msg_control_result_get(struct wire *w, struct msg_control_result *m)
 	m->result = wire_u8(w);
 	m->uid = wire_u32(w);
 	m->text = msg_text_get(w);
-	return wire_end(w) && m->result <= MSG_SESSION_PERMANENT;
+	return wire_end(w) && m->result <= MSG_DELIVER_PERMANENT;
 }
 
 void

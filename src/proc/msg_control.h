@@ -47,7 +47,7 @@ bool msg_control_deliver_get(struct wire *w, struct msg_control_deliver *m)
 
 struct msg_control_result {
 	uint32_t request;
-	uint8_t result; /* enum msg_session_result */
+	uint8_t result; /* enum msg_deliver_result */
 	uint32_t uid;   /* in INBOX */
 	struct view text;
 };

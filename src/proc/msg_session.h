@@ -7,7 +7,8 @@
  * hub <-> session (and delivery): the socket pair made by the forker. The child
  * knows its account, uid and limits from the forker; the hub tells the rest.
  *
- *   hub -> session  START      first message, once; a delivery gets DELIVER
+ *   hub -> session  START      first message, once; a delivery gets one of
+ *                              msg_deliver.h
  *   session -> hub  READY      the account is open; from here on the client's
  *                              descriptor is the session's. Before the tagged
  *                              OK. Once.
@@ -34,12 +35,10 @@ enum msg_session_type {
 	MSG_SESSION_COMMITTED = 0x0502,
 	MSG_SESSION_WATCH = 0x0503,
 	MSG_SESSION_STATE = 0x0504,
-	MSG_SESSION_DELIVERED = 0x0505,
 	MSG_SESSION_REST = 0x0506,
 	MSG_SESSION_START = 0x0581,
 	MSG_SESSION_CHANGED = 0x0582,
 	MSG_SESSION_SHUTDOWN = 0x0583,
-	MSG_SESSION_DELIVER = 0x0584,
 };
 
 struct msg_session_start {
@@ -79,41 +78,5 @@ bool msg_session_state_get(struct wire *w, uint8_t *state) A_MUST_USE;
 #define MSG_SESSION_SHUTDOWN_MAX (4 + MSG_TEXT_MAX)
 void msg_session_shutdown_put(struct buf *b, const char *text);
 bool msg_session_shutdown_get(struct wire *w, struct view *text) A_MUST_USE;
-
-/*
- * hub -> delivery: one message to be stored. Needs the descriptor: the message,
- * a regular file or memfd, read from its start to its end by pread. The first
- * message comes with FORK and has no descriptor here. The delivery process may
- * get more of them while it works and commits all that wait at once.
- */
-#define MSG_SESSION_SENDER_MAX 512 /* bytes of an envelope sender */
-#define MSG_SESSION_QUEUE_MAX 64   /* DELIVER without DELIVERED yet */
-struct msg_session_deliver {
-	uint64_t delivery;  /* the hub's number for it */
-	struct view sender; /* may be empty; no control characters */
-};
-#define MSG_SESSION_DELIVER_MAX (8 + 4 + MSG_SESSION_SENDER_MAX)
-void msg_session_deliver_put(
-    struct buf *b, const struct msg_session_deliver *m);
-bool msg_session_deliver_get(struct wire *w, struct msg_session_deliver *m)
-    A_MUST_USE;
-
-enum msg_session_result {
-	MSG_SESSION_OK = 0,
-	MSG_SESSION_TEMPORARY = 1, /* nothing was stored, try again */
-	MSG_SESSION_PERMANENT = 2,
-};
-struct msg_session_delivered {
-	uint64_t delivery;
-	uint8_t result; /* enum msg_session_result */
-	uint32_t uid;   /* in INBOX; 0 unless OK */
-	uint64_t modseq;
-	struct view text;
-};
-#define MSG_SESSION_DELIVERED_MAX (8 + 1 + 4 + 8 + 4 + MSG_TEXT_MAX)
-void msg_session_delivered_put(
-    struct buf *b, const struct msg_session_delivered *m);
-bool msg_session_delivered_get(struct wire *w, struct msg_session_delivered *m)
-    A_MUST_USE;
 
 #endif

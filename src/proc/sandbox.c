@@ -452,6 +452,23 @@ sandbox_gate(enum sandbox_mode mode, unsigned *up, struct why *w)
 }
 
 int
+sandbox_lmtp(enum sandbox_mode mode, unsigned *up, struct why *w)
+{
+	/* messages go into memfds */
+	static const int more[] = { CALL(accept4), CALL(ftruncate), END };
+	struct build b;
+	int r;
+
+	if ((r = begin(&b, mode, -1, up, w)) != 0)
+		return r;
+	allow(&b, group_loop);
+	allow_fcntl(&b);
+	allow(&b, more);
+	forbid(&b, NULL, NULL);
+	return finish(&b, mode, up, w);
+}
+
+int
 sandbox_auth(enum sandbox_mode mode, int dirfd, bool workers, unsigned *up,
     struct why *w)
 {
@@ -495,6 +512,7 @@ int
 sandbox_hub(enum sandbox_mode mode, unsigned *up, struct why *w)
 {
 	static const int more[] = { CALL(accept4), END };
+	static const int pairs[] = { CALL(socketpair), END };
 	struct build b;
 	int r;
 
@@ -503,7 +521,8 @@ sandbox_hub(enum sandbox_mode mode, unsigned *up, struct why *w)
 	allow(&b, group_loop);
 	allow_fcntl(&b);
 	allow(&b, more);
-	forbid(&b, NULL, NULL);
+	allow_pairs(&b);
+	forbid(&b, pairs, NULL);
 	return finish(&b, mode, up, w);
 }
 

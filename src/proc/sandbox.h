@@ -43,6 +43,9 @@ int sandbox_landlock_abi(void);
  */
 int sandbox_gate(enum sandbox_mode mode, unsigned *up, struct why *w)
     A_MUST_USE;
+/* lmtp: no path, no socket but accept4 on what it has; memfds. */
+int sandbox_lmtp(enum sandbox_mode mode, unsigned *up, struct why *w)
+    A_MUST_USE;
 /*
  * auth: files below one directory (the SQLite directory), no network, no exec.
  * dirfd    that directory
@@ -53,7 +56,7 @@ int sandbox_auth(enum sandbox_mode mode, int dirfd, bool workers, unsigned *up,
 /* auth's worker: computes; no path, no new descriptor. */
 int sandbox_worker(enum sandbox_mode mode, unsigned *up, struct why *w)
     A_MUST_USE;
-/* hub: no path, accept4 on its control socket. */
+/* hub: no path, accept4 on its control socket, pairs of sockets. */
 int sandbox_hub(enum sandbox_mode mode, unsigned *up, struct why *w) A_MUST_USE;
 /* forker: files below accounts/, fork, set*id; no exec. The filter allows what
  * a session's filter needs too, since filters only add up. */

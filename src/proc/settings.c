@@ -14,6 +14,7 @@ static const char *const tls_names[] = { "none", "starttls", "implicit", NULL };
 static const char *const version_names[] = { "1.2", "1.3", NULL };
 static const char *const cleartext_names[] = { "never", "loopback", "always",
 	NULL };
+static const char *const disabled_names[] = { "reject", "later", NULL };
 static const char *const uid_names[] = { "local", "range", "vmail", "server",
 	NULL };
 
@@ -31,6 +32,7 @@ static const struct conf_section sections[] = {
 	{ "session", false, "Limits after login." },
 	{ "pop3", false, "POP3." },
 	{ "sieve", false, "Sieve scripts." },
+	{ "lmtp", false, "Limits of clients that bring mail by LMTP." },
 	{ "delivery", false, "Mail that comes in." },
 };
 
@@ -89,6 +91,9 @@ static const struct conf_setting settings[] = {
 	STRING("server", "forker-user", "fumi-forker", 1, 64,
 	    "System user, or number, of the process that starts the "
 	    "sessions; owner of the directory of accounts."),
+	STRING("server", "lmtp-user", "fumi-lmtp", 1, 64,
+	    "System user, or number, of the process that takes mail by LMTP; "
+	    "it runs only when there is such a listener."),
 	PATH("server", "log", NULL, "File of the log; empty: standard error."),
 	CHOICE("server", "log-style", "plain", style_names,
 	    "Records with time, or for the journal of systemd."),
@@ -190,7 +195,29 @@ static const struct conf_setting settings[] = {
 	    "Largest script that ManageSieve takes."),
 	NUMBER("sieve", "max-scripts", CONF_INT, "100", 1, 1000,
 	    "Scripts of one account."),
+	/* lmtp */
+	NUMBER("lmtp", "connections", CONF_INT, "1000", 1, 100000,
+	    "Connections at once."),
+	NUMBER("lmtp", "timeout", CONF_DURATION, "5m", SECOND, HOUR,
+	    "How long a client may be silent, in a message too (RFC 5321 "
+	    "asks for 5 minutes at least)."),
 	/* delivery */
+	STRING("delivery", "recipient-delimiter", "+", 0, 8,
+	    "Characters of which the first in a local part ends the account's "
+	    "name: mail for user+detail goes to user, unless there is an "
+	    "account or alias of the whole name. Empty: there is no detail."),
+	NUMBER("delivery", "detail-mailbox", CONF_BOOL, "no", 0, 0,
+	    "Whether mail for user+detail that no script files goes to the "
+	    "mailbox named detail where there is one, instead of INBOX."),
+	LIST("delivery", "local-domains", NULL, 64,
+	    "Domains whose addresses belong to accounts without a domain, "
+	    "besides the server's hostname."),
+	STRING("delivery", "postmaster", NULL, 0, 320,
+	    "Account that gets mail for postmaster where there is no account "
+	    "or alias of that name; empty: none does."),
+	CHOICE("delivery", "disabled", "reject", disabled_names,
+	    "Whether mail for a disabled account is refused, or put off until "
+	    "it is enabled again."),
 	LIST("delivery", "deliver-users", NULL, 32,
 	    "System users, or numbers, that may deliver to any account, "
 	    "besides root and the server itself. Everybody may deliver to "

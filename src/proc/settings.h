@@ -29,6 +29,10 @@ enum settings_uid {
 	SETTINGS_UID_VMAIL,  /* one for all: vmail-user */
 	SETTINGS_UID_SERVER, /* the server's own: without root */
 };
+enum settings_disabled {
+	SETTINGS_DISABLED_REJECT,
+	SETTINGS_DISABLED_LATER,
+};
 
 /* What the table alone cannot say: settings that must fit each other. False
  * adds errors to c. */

@@ -13,6 +13,7 @@ static const struct {
 	{ "fumi-gate", 64802 },
 	{ "fumi-hub", 64803 },
 	{ "fumi-forker", 64804 },
+	{ "fumi-lmtp", 64805 },
 };
 
 enum users_result

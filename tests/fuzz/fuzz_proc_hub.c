@@ -209,8 +209,9 @@ session_says(struct script *s)
 	AUTO_BUF struct buf b = peer_msg();
 	uint8_t x = byte(s);
 	struct hub_session *one = hub_session_find(&s->hub, 1 + (x & 7));
-	struct msg_session_delivered d = { 1 + (byte(s) & 7), 0, 1, 1,
-		{ NULL, 0 } };
+	struct msg_delivered d = {
+		.delivery = 1 + (byte(s) & 7), .uid = 1, .modseq = 1
+	};
 	int fd = -1;
 
 	if (one == NULL)
@@ -227,7 +228,7 @@ session_says(struct script *s)
 		fd = s->message;
 		break;
 	case 3:
-		msg_session_delivered_put(&b, &d);
+		msg_delivered_put(&b, &d);
 		break;
 	default:
 		session_lost(one, "closed");
@@ -398,7 +399,7 @@ set_up(struct script *s)
 	log_init(&s->start.log, -1, LOG_STYLE_PLAIN, LOG_ALL, "HUB", 0);
 	if (hub_init(&s->hub, &s->start) != 0)
 		abort();
-	for (uint8_t p = MSG_PROCESS_AUTH; p <= MSG_PROCESS_GATE; p++) {
+	for (uint8_t p = MSG_PROCESS_AUTH; p <= MSG_PROCESS_LMTP; p++) {
 		struct msg_master_peer m = { p, p == MSG_PROCESS_GATE };
 
 		if (p == MSG_PROCESS_HUB)

@@ -2,9 +2,11 @@
 
 #include "proc/msg_auth.h"
 #include "proc/msg_control.h"
+#include "proc/msg_deliver.h"
 #include "proc/msg_fork.h"
 #include "proc/msg_grant.h"
 #include "proc/msg_hand.h"
+#include "proc/msg_lmtp.h"
 #include "proc/msg_master.h"
 #include "proc/msg_session.h"
 
@@ -628,45 +630,232 @@ session_state_again(struct wire *w, struct buf *out)
 	return true;
 }
 
-static void
-session_deliver_sample(struct buf *out, bool most)
-{
-	struct msg_session_deliver m = { 5,
-		few(most, MSG_SESSION_SENDER_MAX, 'b') };
+/* ---- delivery ---- */
 
-	(void)most;
-	msg_session_deliver_put(out, &m);
+/* n bytes, CR LF at the end of each line of 64. */
+static struct view
+lines(size_t n)
+{
+	static uint8_t p[MSG_DELIVER_TRACE_MAX];
+
+	memset(p, 'T', n);
+	for (size_t i = 64; i <= n; i += 64) {
+		p[i - 2] = '\r';
+		p[i - 1] = '\n';
+	}
+	return (struct view){ p, n };
+}
+
+static struct view
+octets(bool most)
+{
+	static uint8_t p[MSG_DELIVER_INLINE_MAX];
+
+	return (struct view){ p, most ? sizeof(p) : 5 };
+}
+
+static void
+deliver_sample(struct buf *out, bool most)
+{
+	struct msg_deliver m = { .delivery = 5,
+		.sender = few(most, MSG_DELIVER_ADDRESS_MAX, 'b'),
+		.recipient = few(most, MSG_DELIVER_ADDRESS_MAX, 'c'),
+		.detail = few(most, MSG_DELIVER_DETAIL_MAX, 'd'),
+		.has_detail = true,
+		.utf8 = true,
+		.lmtp = true,
+		.ret = MSG_DELIVER_RET_HDRS,
+		.notify = MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY,
+		.envid = few(most, MSG_DELIVER_ENVID_MAX, 'e'),
+		.orcpt = few(most, MSG_DELIVER_XTEXT_MAX, 'f'),
+		.auth = few(most, MSG_DELIVER_XTEXT_MAX, 'g'),
+		.trace = lines(most ? MSG_DELIVER_TRACE_MAX : 64),
+		.octets = octets(most) };
+
+	msg_deliver_put(out, &m);
 }
 
 static bool
-session_deliver_again(struct wire *w, struct buf *out)
+deliver_again(struct wire *w, struct buf *out)
 {
-	struct msg_session_deliver m;
+	struct msg_deliver m;
 
-	if (!msg_session_deliver_get(w, &m))
+	if (!msg_deliver_get(w, &m))
 		return false;
-	msg_session_deliver_put(out, &m);
+	msg_deliver_put(out, &m);
 	return true;
 }
 
 static void
-session_delivered_sample(struct buf *out, bool most)
+delivered_sample(struct buf *out, bool most)
 {
-	struct msg_session_delivered m = { 5, MSG_SESSION_TEMPORARY, 0, 9,
+	struct msg_delivered m = { 5, MSG_DELIVER_TEMPORARY, 0, 9,
+		view_str(most ? "4.999.999" : "4.3.1"),
 		few(most, MSG_TEXT_MAX, 'b') };
 
-	(void)most;
-	msg_session_delivered_put(out, &m);
+	msg_delivered_put(out, &m);
 }
 
 static bool
-session_delivered_again(struct wire *w, struct buf *out)
+delivered_again(struct wire *w, struct buf *out)
 {
-	struct msg_session_delivered m;
+	struct msg_delivered m;
 
-	if (!msg_session_delivered_get(w, &m))
+	if (!msg_delivered_get(w, &m))
 		return false;
-	msg_session_delivered_put(out, &m);
+	msg_delivered_put(out, &m);
+	return true;
+}
+
+#define DELIVER_PLAIN(name, type)                                              \
+	static void name##_sample(struct buf *out, bool most)                  \
+	{                                                                      \
+		(void)most;                                                    \
+		msg_deliver_plain_put(out, type);                              \
+	}                                                                      \
+	static bool name##_again(struct wire *w, struct buf *out)              \
+	{                                                                      \
+		if (!wire_end(w))                                              \
+			return false;                                          \
+		msg_deliver_plain_put(out, type);                              \
+		return true;                                                   \
+	}
+DELIVER_PLAIN(deliver_channel, MSG_DELIVER_CHANNEL)
+DELIVER_PLAIN(deliver_taken, MSG_DELIVER_TAKEN)
+DELIVER_PLAIN(deliver_left, MSG_DELIVER_LEFT)
+
+/* ---- lmtp ---- */
+
+static void
+lmtp_find_sample(struct buf *out, bool most)
+{
+	struct msg_lmtp_find m = { 7, few(most, MSG_LMTP_LOCAL_MAX, 'b'),
+		few(most, MSG_LMTP_DOMAIN_MAX, 'c') };
+
+	msg_lmtp_find_put(out, &m);
+}
+
+static bool
+lmtp_find_again(struct wire *w, struct buf *out)
+{
+	struct msg_lmtp_find m;
+
+	if (!msg_lmtp_find_get(w, &m))
+		return false;
+	msg_lmtp_find_put(out, &m);
+	return true;
+}
+
+static void
+lmtp_found_sample(struct buf *out, bool most)
+{
+	struct msg_lmtp_found m = { 7, MSG_LMTP_YES,
+		few(most, MSG_ACCOUNT_MAX, 'b'), true, 3 };
+
+	msg_lmtp_found_put(out, &m);
+}
+
+static bool
+lmtp_found_again(struct wire *w, struct buf *out)
+{
+	struct msg_lmtp_found m;
+
+	if (!msg_lmtp_found_get(w, &m))
+		return false;
+	msg_lmtp_found_put(out, &m);
+	return true;
+}
+
+static void
+lmtp_ask_sample(struct buf *out, bool most)
+{
+	struct msg_lmtp_ask m = { 7, few(most, MSG_ACCOUNT_MAX, 'b') };
+
+	msg_lmtp_ask_put(out, &m);
+}
+
+static bool
+lmtp_ask_again(struct wire *w, struct buf *out)
+{
+	struct msg_lmtp_ask m;
+
+	if (!msg_lmtp_ask_get(w, &m))
+		return false;
+	msg_lmtp_ask_put(out, &m);
+	return true;
+}
+
+static void
+lmtp_asked_sample(struct buf *out, bool most)
+{
+	struct msg_lmtp_asked m = { 7, MSG_LMTP_TRY_LATER, { 1 } };
+
+	(void)most;
+	msg_lmtp_asked_put(out, &m);
+}
+
+static bool
+lmtp_asked_again(struct wire *w, struct buf *out)
+{
+	struct msg_lmtp_asked m;
+
+	if (!msg_lmtp_asked_get(w, &m))
+		return false;
+	msg_lmtp_asked_put(out, &m);
+	return true;
+}
+
+static void
+lmtp_open_sample(struct buf *out, bool most)
+{
+	struct msg_lmtp_open m = { 7, { 1 } };
+
+	(void)most;
+	msg_lmtp_open_put(out, &m);
+}
+
+static bool
+lmtp_open_again(struct wire *w, struct buf *out)
+{
+	struct msg_lmtp_open m;
+
+	if (!msg_lmtp_open_get(w, &m))
+		return false;
+	msg_lmtp_open_put(out, &m);
+	return true;
+}
+
+#define LMTP_REQUEST(name)                                                     \
+	static void lmtp_##name##_sample(struct buf *out, bool most)           \
+	{                                                                      \
+		(void)most;                                                    \
+		msg_lmtp_##name##_put(out, 7);                                 \
+	}                                                                      \
+	static bool lmtp_##name##_again(struct wire *w, struct buf *out)       \
+	{                                                                      \
+		uint64_t request;                                              \
+                                                                               \
+		if (!msg_lmtp_request_get(w, &request))                        \
+			return false;                                          \
+		msg_lmtp_##name##_put(out, request);                           \
+		return true;                                                   \
+	}
+LMTP_REQUEST(opened)
+LMTP_REQUEST(refused)
+
+static void
+lmtp_changed_sample(struct buf *out, bool most)
+{
+	(void)most;
+	msg_lmtp_changed_put(out);
+}
+
+static bool
+lmtp_changed_again(struct wire *w, struct buf *out)
+{
+	if (!wire_end(w))
+		return false;
+	msg_lmtp_changed_put(out);
 	return true;
 }
 
@@ -1041,13 +1230,34 @@ const struct message messages[] = {
 	    session_changed_sample, session_changed_again },
 	{ "session", "state", MSG_SESSION_STATE, MSG_SESSION_STATE_SIZE,
 	    session_state_sample, session_state_again },
-	{ "session", "deliver", MSG_SESSION_DELIVER, MSG_SESSION_DELIVER_MAX,
-	    session_deliver_sample, session_deliver_again },
-	{ "session", "delivered", MSG_SESSION_DELIVERED,
-	    MSG_SESSION_DELIVERED_MAX, session_delivered_sample,
-	    session_delivered_again },
 	{ "session", "shutdown", MSG_SESSION_SHUTDOWN, MSG_SESSION_SHUTDOWN_MAX,
 	    session_shutdown_sample, session_shutdown_again },
+	{ "deliver", "channel", MSG_DELIVER_CHANNEL, 0, deliver_channel_sample,
+	    deliver_channel_again },
+	{ "deliver", "taken", MSG_DELIVER_TAKEN, 0, deliver_taken_sample,
+	    deliver_taken_again },
+	{ "deliver", "left", MSG_DELIVER_LEFT, 0, deliver_left_sample,
+	    deliver_left_again },
+	{ "deliver", "deliver", MSG_DELIVER_DELIVER, MSG_DELIVER_MAX,
+	    deliver_sample, deliver_again },
+	{ "deliver", "delivered", MSG_DELIVER_DELIVERED, MSG_DELIVERED_MAX,
+	    delivered_sample, delivered_again },
+	{ "lmtp", "find", MSG_LMTP_FIND, MSG_LMTP_FIND_MAX, lmtp_find_sample,
+	    lmtp_find_again },
+	{ "lmtp", "found", MSG_LMTP_FOUND, MSG_LMTP_FOUND_MAX,
+	    lmtp_found_sample, lmtp_found_again },
+	{ "lmtp", "ask", MSG_LMTP_ASK, MSG_LMTP_ASK_MAX, lmtp_ask_sample,
+	    lmtp_ask_again },
+	{ "lmtp", "asked", MSG_LMTP_ASKED, MSG_LMTP_ASKED_SIZE,
+	    lmtp_asked_sample, lmtp_asked_again },
+	{ "lmtp", "open", MSG_LMTP_OPEN, MSG_LMTP_OPEN_SIZE, lmtp_open_sample,
+	    lmtp_open_again },
+	{ "lmtp", "opened", MSG_LMTP_OPENED, MSG_LMTP_REQUEST_SIZE,
+	    lmtp_opened_sample, lmtp_opened_again },
+	{ "lmtp", "refused", MSG_LMTP_REFUSED, MSG_LMTP_REQUEST_SIZE,
+	    lmtp_refused_sample, lmtp_refused_again },
+	{ "lmtp", "changed", MSG_LMTP_CHANGED, 0, lmtp_changed_sample,
+	    lmtp_changed_again },
 	{ "control", "deliver", MSG_CONTROL_DELIVER, MSG_CONTROL_DELIVER_MAX,
 	    control_deliver_sample, control_deliver_again },
 	{ "control", "result", MSG_CONTROL_RESULT, MSG_CONTROL_RESULT_MAX,

@@ -1,0 +1,315 @@
+#include "proc/delivery_item.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "proc/msg_control.h"
+#include "store/mailbox.h"
+#include "store/tx.h"
+
+/*
+ * All reading, conversion and digesting happens before the account's lock is
+ * taken. Messages in files are sealed, so that they can be mapped and nobody can
+ * take them away or make their reader wait.
+ */
+#define INBOX 1           /* its id in every account */
+#define PIECE (64 * 1024) /* bytes converted at once */
+
+/* ---- what went wrong ---- */
+
+static void
+fail(struct delivery_item *it, const char *text, const char *status,
+    bool for_good)
+{
+	it->failed = text;
+	it->status = status;
+	it->for_good = for_good;
+}
+
+static void
+fail_by(struct delivery *d, struct delivery_item *it, int r, const char *what)
+{
+	switch (r) {
+	case STORE_LIMIT:
+		fail(it, "The message is too large", "5.3.4", true);
+		return;
+	case STORE_FULL:
+		fail(it, "The disk or the quota is full", "4.3.1", false);
+		return;
+	case STORE_LOCKED:
+		fail(it, "The account is locked", "4.2.0", false);
+		return;
+	}
+	log_say(d->env->log, LOG_FAILURES, "delivery", "%s: %s (%d)", what,
+	    account_why(d->account), r);
+	fail(it, "The account cannot be written", "4.3.0", false);
+}
+
+/* ---- spooling ---- */
+
+/* The lines that the last hop puts in front. */
+static int
+spool_trace(struct delivery_item *it)
+{
+	AUTO_BUF struct buf b =
+	    BUF_INIT(2 * MSG_DELIVER_ADDRESS_MAX + MSG_DELIVER_TRACE_MAX + 64);
+
+	buf_put_str(&b, "Return-Path: <");
+	buf_put(&b, it->m.sender);
+	buf_put_str(&b, ">\r\n");
+	if (it->m.recipient.n > 0) {
+		buf_put_str(&b, "Delivered-To: ");
+		buf_put(&b, it->m.recipient);
+		buf_put_str(&b, "\r\n");
+	}
+	buf_put(&b, it->m.trace);
+	assert(!b.failed);
+	return spool_write(it->spool, buf_view(&b));
+}
+
+static bool
+has_bare_lf(struct view v)
+{
+	const uint8_t *p = v.p, *end = v.p + v.n, *lf;
+
+	while (p < end && (lf = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		if (lf == v.p || lf[-1] != '\r')
+			return true;
+		p = lf + 1;
+	}
+	return false;
+}
+
+/* Lines of in end by CR LF in out (room for twice as much). *cr: the octet
+ * before was a CR. Returns the octets in out. */
+static size_t
+to_crlf(struct view in, uint8_t *out, bool *cr)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		uint8_t c = in.p[i];
+
+		if (c == '\n' && !*cr)
+			out[n++] = '\r';
+		out[n++] = c;
+		*cr = c == '\r';
+	}
+	return n;
+}
+
+static int
+spool_converted(struct delivery_item *it, struct view v)
+{
+	AUTO_FREE uint8_t *out = xmalloc(2 * PIECE);
+	bool cr = false;
+
+	while (v.n > 0) {
+		struct view piece = view_sub(v, 0, PIECE);
+		int r = spool_write(
+		    it->spool, (struct view){ out, to_crlf(piece, out, &cr) });
+
+		if (r != 0)
+			return r;
+		view_skip(&v, piece.n);
+	}
+	return 0;
+}
+
+/* Octets of the line that only an mbox has, at the start of v. */
+static size_t
+from_line(struct view v)
+{
+	const uint8_t *lf = v.n > 0 ? memchr(v.p, '\n', v.n) : NULL;
+
+	return lf != NULL && view_starts(v, VIEW_LIT("From "))
+	    ? (size_t)(lf + 1 - v.p)
+	    : 0;
+}
+
+static int
+spool_octets(struct delivery_item *it, struct view v)
+{
+	if (v.n == 0)
+		return 0;
+	if (!it->m.lmtp)
+		view_skip(&v, from_line(v));
+	return has_bare_lf(v) ? spool_converted(it, v)
+			      : spool_write(it->spool, v);
+}
+
+static void
+spool_view_of(struct delivery *d, struct delivery_item *it, struct view octets)
+{
+	int r;
+
+	if (octets.n > d->env->max_message) {
+		fail_by(d, it, STORE_LIMIT, "spool");
+		return;
+	}
+	r = spool_open(d->account, octets.n, &it->spool);
+	if (r == 0)
+		r = spool_trace(it);
+	if (r == 0)
+		r = spool_octets(it, octets);
+	if (r == 0)
+		r = spool_finish(it->spool);
+	if (r != 0)
+		fail_by(d, it, r, "spool");
+}
+
+/* The file of a message, if nobody can change it any more. */
+static void
+spool_file(struct delivery *d, struct delivery_item *it)
+{
+	struct stat st;
+	int seals = fcntl(it->fd, F_GET_SEALS);
+	void *p;
+
+	if (seals == -1 || (seals & MSG_CONTROL_SEALS) != MSG_CONTROL_SEALS ||
+	    fstat(it->fd, &st) != 0 || st.st_size < 0) {
+		fail(it, "The message cannot be read", NULL, true);
+		return;
+	}
+	if (st.st_size == 0 || (uint64_t)st.st_size > d->env->max_message) {
+		spool_view_of(d, it, (struct view){ NULL, (size_t)st.st_size });
+		return;
+	}
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE,
+	    it->fd, 0);
+	if (p == MAP_FAILED) {
+		fail(it, "The message cannot be read", NULL, false);
+		return;
+	}
+	spool_view_of(d, it, (struct view){ p, (size_t)st.st_size });
+	(void)munmap(p, (size_t)st.st_size);
+}
+
+/* ---- where it goes ---- */
+
+static void
+find_place(struct delivery *d, struct delivery_item *it)
+{
+	struct mailbox_row row;
+
+	it->mailbox = INBOX;
+	if (d->env->detail_mailbox && it->m.detail.n > 0 &&
+	    mailbox_find(d->account, it->m.detail, &row) == 0 && !row.noselect)
+		it->mailbox = row.id;
+}
+
+static void
+prepare(struct delivery *d, struct delivery_item *it)
+{
+	if (it->failed != NULL)
+		return;
+	if (it->fd >= 0)
+		spool_file(d, it);
+	else
+		spool_view_of(d, it, it->m.octets);
+	fd_close(&it->fd);
+	if (it->failed == NULL)
+		find_place(d, it);
+}
+
+/* ---- committing ---- */
+
+static int
+put_one(struct tx *t, struct delivery_item *it, int64_t now, int16_t zone)
+{
+	static const struct store_flags none;
+	uint64_t body;
+	int r = tx_body(t, it->spool, &body);
+
+	if (r == 0)
+		r = tx_message(
+		    t, it->mailbox, body, &none, now, zone, &it->uid);
+	if (r == STORE_NOT_FOUND && it->mailbox != INBOX) {
+		it->mailbox = INBOX; /* it was there a moment ago */
+		r = tx_message(
+		    t, it->mailbox, body, &none, now, zone, &it->uid);
+	}
+	return r;
+}
+
+static int16_t
+zone_of(int64_t now)
+{
+	time_t at = (time_t)now;
+	struct tm tm = { 0 };
+
+	(void)localtime_r(&at, &tm);
+	return (int16_t)(tm.tm_gmtoff / 60);
+}
+
+/* All that are still good, in one transaction. A negative errno spoils all. */
+static int
+put_all(struct delivery *d, struct tx *t)
+{
+	int64_t now = clock_wall_s();
+	int16_t zone = zone_of(now);
+
+	for (size_t i = 0; i < d->n; i++) {
+		struct delivery_item *it = &d->item[i];
+		int r;
+
+		if (it->failed != NULL)
+			continue;
+		if ((r = put_one(t, it, now, zone)) < 0)
+			return r;
+		if (r > 0)
+			fail_by(d, it, r, "append");
+	}
+	return 0;
+}
+
+static void
+fail_rest(struct delivery *d, int r, const char *what)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->item[i].failed == NULL)
+			fail_by(d, &d->item[i], r, what);
+}
+
+static void
+commit(struct delivery *d, uint64_t *modseq)
+{
+	struct tx *t;
+	int r = tx_begin(d->account, &t);
+
+	if (r != 0) {
+		fail_rest(d, r, "begin");
+		return;
+	}
+	if ((r = put_all(d, t)) < 0)
+		tx_abort(&t);
+	else
+		r = tx_commit(&t, modseq);
+	if (r != 0) {
+		*modseq = 0;
+		fail_rest(d, r, "commit");
+	}
+}
+
+void
+delivery_store(struct delivery *d, uint64_t *modseq)
+{
+	size_t good = 0;
+
+	*modseq = 0;
+	for (size_t i = 0; i < d->n; i++) {
+		prepare(d, &d->item[i]);
+		good += d->item[i].failed == NULL;
+	}
+	if (good > 0)
+		commit(d, modseq);
+	for (size_t i = 0; i < d->n; i++)
+		spool_free(&d->item[i].spool);
+}
