@@ -10,7 +10,7 @@
  * prepare what the run needs. What follows is for those checks.
  */
 
-/* Owner of what a check prepares. NULL from it: call checker_full(). */
+/* Owner of what a check prepares. */
 struct arena *checker_arena(struct checker *c) A_MUST_USE;
 /* Zeroed memory of the program; NULL, and the error told, when it is full. */
 void *checker_alloc(struct checker *c, size_t size) A_MUST_USE;
@@ -40,7 +40,7 @@ bool checker_variable(struct checker *c, const struct script_arg *at,
     struct view name, unsigned *slot) A_MUST_USE;
 /* A variable that is to be set: a name of its own, or one in a name space. */
 bool checker_target(struct checker *c, const struct script_arg *at,
-    struct script_part *out) A_MUST_USE;
+    struct view name, struct script_part *out) A_MUST_USE;
 
 /* Is the first string of arg constant? Only then texts[0].v can be looked at
  * before the run. */

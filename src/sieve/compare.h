@@ -29,13 +29,13 @@ enum compare_relation {
 struct compare_how {
 	const struct ext_match *match;
 	const struct ext_comparator *comparator;
-	enum compare_relation relation; /* of :count and :value */
-	bool captures;                  /* match variables are wanted */
-	bool folds;   /* keys and values go through comparator->fold first */
-	bool casemap; /* the comparator is i;ascii-casemap */
-	void **keys;  /* made ready, n; NULL: some have variables */
+	const struct ext_part *part;     /* of tests with EXT_ADDRESS */
+	enum compare_relation relation;  /* of match types with EXT_RELATION */
+	bool captures;                   /* match variables are wanted */
+	bool casemap;                    /* comparator is i;ascii-casemap */
+	const struct script_text *given; /* the keys, n */
+	void **keys; /* the keys made ready; NULL: some have variables */
 	size_t n;
-	const struct ext_part *part; /* EXT_ADDRESS: never NULL */
 };
 
 struct compare {
@@ -47,6 +47,11 @@ struct compare {
 	uint64_t count; /* values seen */
 	bool matched;
 };
+
+/* A key made ready for a match type: folded, then given to its prepare. NULL:
+ * *why says what is wrong with it, or is left alone when the arena is full. */
+void *compare_prepare(const struct compare_how *how, struct view key,
+    struct arena *a, const char **why) A_MUST_USE;
 
 /* n: a checked test with EXT_MATCH; its keys are its last argument. */
 void compare_begin(

@@ -72,7 +72,10 @@ enum ext_command_flag {
 	EXT_ADDRESS = 2, /* takes address parts */
 	EXT_ACTION =
 	    8, /* an action: counts against requires of imapsieve etc. */
-	EXT_OWN_KEYS = 4, /* with EXT_MATCH: the keys are no argument */
+	EXT_OWN_KEYS = 4,   /* with EXT_MATCH: the keys are no argument */
+	EXT_NO_CAPTURE = 8, /* with EXT_MATCH: never sets match variables */
+	EXT_REQUIRE = 16, /* may stand before require, and its strings are taken
+	                     as written: require itself */
 };
 
 /* A command or test. */
@@ -98,13 +101,22 @@ struct ext_command {
  * A match type (":regex"). A constant list of keys is made ready once, at
  * compile time; one with variables for each test.
  */
+enum ext_match_flag {
+	EXT_SUBSTRING = 1, /* needs a comparator with substring operations */
+	EXT_RELATION = 2,  /* a relation follows the tag, as with ":value" */
+	EXT_COUNTS = 4,    /* it is the number of values that is compared; match
+	                      gets it in decimal */
+};
+
 struct ext_match {
-	const char *name;     /* without ':' */
-	enum ext_param param; /* EXT_NONE, or EXT_STRING as with ":count" */
-	/* The key made ready, in a; NULL: why says what is wrong with it, or it
-	 * is NULL and the arena is full. */
+	const char *name; /* without ':' */
+	unsigned flags;   /* enum ext_match_flag */
+	/* The key made ready, in a; key is as written, folded is the same after
+	 * the comparator's fold; both live as long as a. NULL: *why says what is
+	 * wrong with it (a constant), or is left alone when the arena is full.
+	 * A prepare of NULL: the key is a struct view, folded. */
 	void *(*prepare)(const struct compare_how *how, struct view key,
-	    struct arena *a, const char **why);
+	    struct view folded, struct arena *a, const char **why);
 	/* Does value match? folded is the same after the comparator's fold
 	 * (value itself when it has none). With variables (c->how->captures) it
 	 * tells what the wildcards stand for by compare_capture(). */
