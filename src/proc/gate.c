@@ -75,6 +75,7 @@ gate_peer(void *ctx, const struct msg_master_peer *m, int *fd)
 		if (peer_is_open(&g->hub))
 			gate_hand_lost(g, "replaced");
 		return peer_open(&g->hub, g->s->loop, fd_take(fd), 1);
+	case MSG_PROCESS_OUT:
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_FORKER:
 	case MSG_PROCESS_GATE:
@@ -84,17 +85,31 @@ gate_peer(void *ctx, const struct msg_master_peer *m, int *fd)
 	return -EINVAL;
 }
 
+static const struct gate_protocol *
+protocol_of(uint8_t kind)
+{
+	switch (kind) {
+	case MSG_LISTENER_IMAP:
+		return &gate_imap;
+	default:
+		return NULL;
+	}
+}
+
 static int
 gate_listener(void *ctx, const struct msg_master_listener *m, int *fd)
 {
 	struct gate *g = ctx;
 	struct gate_listener *l = &g->listener[g->listeners];
+	const struct gate_protocol *protocol = protocol_of(m->kind);
 
-	if (m->kind != MSG_LISTENER_IMAP || m->name.n > MSG_LISTENER_NAME_MAX)
+	if (protocol == NULL || m->name.n > MSG_LISTENER_NAME_MAX)
 		return -EINVAL;
 	if (g->listeners == GATE_LISTENERS_MAX)
 		return -E2BIG;
-	*l = (struct gate_listener){ .gate = g, .implicit = m->implicit };
+	*l = (struct gate_listener){
+		.gate = g, .implicit = m->implicit, .protocol = protocol
+	};
 	memcpy(l->name, m->name.p, m->name.n);
 	l->fd = fd_take(fd);
 	g->listeners++;
@@ -211,7 +226,8 @@ gate_stop(void *ctx)
 			gate_conn_free(c);
 		else if (c->conn.state == CONN_PRELOGIN &&
 		    c->step != gate_step_bye)
-			gate_conn_bye(c, "Server is going down");
+			gate_conn_bye(
+			    c, GATE_LOGIN_ENDS, "Server is going down");
 	}
 	gate_settled(g);
 }

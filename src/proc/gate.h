@@ -57,6 +57,7 @@ struct gate_listener {
 	int fd; /* -1: closed */
 	bool implicit;
 	char name[MSG_LISTENER_NAME_MAX + 1];
+	const struct gate_protocol *protocol;
 	struct loop_fd watch;
 };
 
@@ -71,19 +72,21 @@ struct gate_conn {
 	struct loop_timer timer;
 	struct loop_task task; /* goes on in the next turn */
 	gate_step_fn *step;
-	struct tls *tls; /* NULL: plain */
-	bool may_starttls;
-	bool readable;            /* the socket may have something for us */
-	bool eof;                 /* nothing more will come from the client */
-	bool exchange;            /* auth has a START that has not ended */
-	bool relaying;            /* between the client and c->pair */
-	unsigned failures;        /* of logins */
-	uint64_t bytes;           /* fed to the login, or lingered over */
-	uint64_t began_ms;        /* of the connection */
+	struct tls *tls;   /* NULL: plain */
+	bool readable;     /* the socket may have something for us */
+	bool eof;          /* nothing more will come from the client */
+	bool exchange;     /* auth has a START that has not ended */
+	bool relaying;     /* between the client and c->pair */
+	unsigned failures; /* of logins */
+	uint64_t bytes;    /* fed to the login, or lingered over */
+	uint64_t began_ms; /* of the connection */
+	const struct gate_protocol *protocol;
 	struct gate_login *login; /* until there is a session */
 	struct buf in;            /* read and not yet fed */
 	struct buf out;           /* plain text to be sent */
 	uint8_t grant[MSG_GRANT_SIZE];
+	uint8_t final[MSG_FINAL_MAX]; /* what SASL says with success */
+	size_t final_n;
 	/* relay (and TLS while the session is starting) */
 	int pair; /* our end of the session's socket; -1 */
 	struct loop_fd pair_watch;
@@ -114,6 +117,8 @@ struct gate {
 	uint64_t next_id;
 	uint8_t *scratch; /* GATE_CHUNK bytes, for one call at a time */
 	char name[256];   /* in the greeting */
+	struct pop3_settings pop3;
+	bool apop;
 	/* settings */
 	uint64_t connections_max, address_max, login_ms, attempts_max,
 	    login_bytes;
@@ -133,10 +138,15 @@ void gate_settled(struct gate *g);
 void gate_accept_open(struct gate *g);
 /* Close them for good. */
 void gate_accept_close(struct gate *g);
+/* Where a connection has come in. */
+struct gate_door {
+	const struct gate_protocol *protocol;
+	bool implicit, may_starttls;
+};
 /* A new connection over fd (taken), whose limits are checked. remote and local
  * are known. NULL: refused. */
 struct gate_conn *gate_accept_one(struct gate *g, int fd,
-    const struct msg_client *client, bool implicit, bool may_starttls);
+    const struct msg_client *client, const struct gate_door *door);
 
 /* --- gate_conn.c --- */
 
@@ -147,7 +157,8 @@ void gate_conn_go(struct gate_conn *c);
 /* Free it, without a word to the client. */
 void gate_conn_free(struct gate_conn *c);
 /* Say BYE and close; it may be freed. */
-void gate_conn_bye(struct gate_conn *c, const char *text);
+void gate_conn_bye(
+    struct gate_conn *c, enum gate_login_why why, const char *text);
 /* Free what only the login needed. */
 void gate_conn_logged_in(struct gate_conn *c);
 struct gate_conn *gate_conn_find(struct gate *g, uint64_t id);

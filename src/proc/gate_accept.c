@@ -28,15 +28,15 @@ set_keepalive(int fd)
 
 /* Over implicit TLS a plain word would not be understood. */
 static void
-refuse(struct gate *g, int fd, const struct msg_client *client, bool implicit,
-    const char *text)
+refuse(struct gate *g, int fd, const struct msg_client *client,
+    const struct gate_door *door, const char *text)
 {
 	char remote[NETADDR_TEXT_SIZE];
 	AUTO_BUF struct buf b = BUF_INIT(256);
 	struct log_line l;
 
-	gate_login_bye(&b, text);
-	if (!implicit)
+	gate_login_bye(door->protocol, true, GATE_LOGIN_UNAVAILABLE, text, &b);
+	if (!door->implicit)
 		(void)!send(fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	netaddr_text(&client->remote, remote);
 	log_begin(&l, &g->s->log, LOG_PROBLEMS, "refused");
@@ -82,15 +82,32 @@ static const char *
 too_many(struct gate *g, struct view group)
 {
 	if (g->count >= g->connections_max)
-		return "[UNAVAILABLE] Too many connections";
+		return "Too many connections";
 	if (!limit_hold(g->addresses, group, (uint32_t)g->address_max))
-		return "[UNAVAILABLE] Too many connections from your address";
+		return "Too many connections from your address";
 	return NULL;
+}
+
+static struct gate_login *
+new_login(struct gate *g, const struct gate_door *door, bool loopback)
+{
+	struct gate_login *l = xcalloc(1, sizeof(*l));
+	struct gate_login_opts o = { .protocol = door->protocol,
+		.offer = &g->offer,
+		.name = g->name,
+		.pop3 = &g->pop3,
+		.apop = g->apop,
+		.tls = door->implicit,
+		.starttls = door->may_starttls && g->tls != NULL,
+		.loopback = loopback };
+
+	gate_login_init(l, &o);
+	return l;
 }
 
 struct gate_conn *
 gate_accept_one(struct gate *g, int fd, const struct msg_client *client,
-    bool implicit, bool may_starttls)
+    const struct gate_door *door)
 {
 	AUTO_CLOSE int mine = fd;
 	struct netaddr group = netaddr_group(&client->remote);
@@ -100,20 +117,18 @@ gate_accept_one(struct gate *g, int fd, const struct msg_client *client,
 	const char *many = too_many(g, key);
 	struct gate_conn *c;
 
-	if (many != NULL || (implicit && g->tls == NULL)) {
+	if (many != NULL || (door->implicit && g->tls == NULL)) {
 		if (many != NULL)
-			refuse(g, mine, client, implicit, many);
+			refuse(g, mine, client, door, many);
 		else
 			limit_drop(g->addresses, key);
 		return NULL;
 	}
 	c = new_conn(g, fd_take(&mine), client);
-	c->login = xcalloc(1, sizeof(*c->login));
-	c->may_starttls = may_starttls && g->tls != NULL;
-	gate_login_init(
-	    c->login, &g->offer, g->name, implicit, c->may_starttls, loopback);
-	c->step = implicit ? gate_step_handshake : gate_step_greet;
-	if (implicit)
+	c->protocol = door->protocol;
+	c->login = new_login(g, door, loopback);
+	c->step = door->implicit ? gate_step_handshake : gate_step_greet;
+	if (door->implicit)
 		c->tls = tls_new(&g->tls_env, g->tls, c->fd);
 	if (!hash_put(g->by_id,
 		(struct view){ (const void *)&c->id, sizeof(c->id) }, c) ||
@@ -195,8 +210,9 @@ accept_next(struct gate_listener *l)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	if (describe(fd, &sa, n, &client))
-		(void)gate_accept_one(
-		    l->gate, fd, &client, l->implicit, may_starttls(l));
+		(void)gate_accept_one(l->gate, fd, &client,
+		    &(struct gate_door){
+			l->protocol, l->implicit, may_starttls(l) });
 	else
 		close(fd);
 	return true;

@@ -36,8 +36,10 @@ gate_auth_start(struct gate_conn *c)
 	struct gate_login *l = c->login;
 	uint8_t exporter[TLS_EXPORTER_SIZE], endpoint[TLS_ENDPOINT_MAX];
 	AUTO_BUF struct buf b = peer_msg();
-	struct msg_auth_start m = { .service = MSG_SERVICE_IMAP,
-		.login_command = l->login_command,
+	struct msg_auth_start m = { .service =
+					gate_protocol_service(c->protocol),
+		.login_command = l->by_password,
+		.final_in_ok = gate_protocol_final_in_ok(c->protocol),
 		.mech = view_str(l->mech),
 		.has_initial = l->has_initial,
 		.initial = buf_view(&l->secret),
@@ -159,7 +161,8 @@ on_fail(void *ctx, struct wire *w, int *fd)
 		gate_login_fail(
 		    c->login, (enum msg_auth_code)m.code, m.text, &c->out);
 		if (counts(m.code) && ++c->failures >= g->attempts_max) {
-			gate_conn_bye(c, "Too many failed logins");
+			gate_conn_bye(
+			    c, GATE_LOGIN_ENDS, "Too many failed logins");
 			return true;
 		}
 	} /* else it took the client too long to answer a challenge */
@@ -174,6 +177,7 @@ on_ok(void *ctx, struct wire *w, int *fd)
 	struct gate_conn *c;
 
 	(void)fd;
+	_Static_assert(sizeof(c->final) == MSG_FINAL_MAX, "it fits");
 	if (!msg_auth_ok_get(w, &m))
 		return false;
 	if ((c = exchange_of(ctx, &m.id)) == NULL)
@@ -182,6 +186,9 @@ on_ok(void *ctx, struct wire *w, int *fd)
 		return false;
 	c->exchange = false;
 	memcpy(c->grant, m.grant, sizeof(c->grant));
+	c->final_n = m.final.n;
+	if (m.final.n > 0)
+		memcpy(c->final, m.final.p, m.final.n);
 	c->step = gate_step_hand;
 	gate_conn_run(c);
 	return true;

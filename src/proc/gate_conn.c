@@ -188,8 +188,22 @@ begin_bye(struct gate_conn *c)
 	    c->gate->s->loop, &c->timer, GATE_LINGER_MS, on_deadline, c);
 }
 
+/* Is there a command, or a connection, that has no answer yet? */
+static bool
+is_asked(const struct gate_conn *c)
+{
+	return c->step == gate_step_greet ||
+	    (c->login != NULL && c->login->phase == GATE_LOGIN_WAITS);
+}
+
+static void
+put_bye(struct gate_conn *c, enum gate_login_why why, const char *text)
+{
+	gate_login_bye(c->protocol, is_asked(c), why, text, &c->out);
+}
+
 void
-gate_conn_bye(struct gate_conn *c, const char *text)
+gate_conn_bye(struct gate_conn *c, enum gate_login_why why, const char *text)
 {
 	struct log_line l;
 
@@ -200,7 +214,7 @@ gate_conn_bye(struct gate_conn *c, const char *text)
 		gate_conn_free(c);
 		return;
 	}
-	gate_login_bye(&c->out, text);
+	put_bye(c, why, text);
 	begin_bye(c);
 	gate_conn_run(c);
 }
@@ -208,7 +222,7 @@ gate_conn_bye(struct gate_conn *c, const char *text)
 static void
 on_login_late(void *ctx)
 {
-	gate_conn_bye(ctx, "Login took too long");
+	gate_conn_bye(ctx, GATE_LOGIN_ENDS, "Login took too long");
 }
 
 void
@@ -256,10 +270,10 @@ gate_step_handshake(struct gate_conn *c)
 		return handshake_failed(c);
 	}
 	c->client.tls = true;
-	if (c->login->tls) { /* from the first byte */
+	if (c->login->o.tls) { /* from the first byte */
 		c->step = gate_step_greet;
 	} else {
-		gate_login_secured(c->login);
+		gate_login_secured(c->login, &c->out);
 		c->step = gate_step_login;
 	}
 	gate_conn_login_timer(c);
@@ -351,7 +365,7 @@ feed(struct gate_conn *c)
 	c->bytes += taken;
 	if (c->bytes > c->gate->login_bytes &&
 	    (r == GATE_LOGIN_MORE || r == GATE_LOGIN_AGAIN)) {
-		gate_login_bye(&c->out, "Too much was sent before login");
+		put_bye(c, GATE_LOGIN_ENDS, "Too much was sent before login");
 		r = GATE_LOGIN_BYE;
 	}
 	return act(c, r);
@@ -370,7 +384,7 @@ gate_step_login(struct gate_conn *c)
 	if (c->in.n > 0)
 		return GATE_AGAIN;
 	if (c->gate->s->stopping)
-		gate_login_bye(&c->out, "Server is going down");
+		put_bye(c, GATE_LOGIN_ENDS, "Server is going down");
 	if (c->gate->s->stopping || c->eof) {
 		begin_bye(c);
 		return GATE_AGAIN;

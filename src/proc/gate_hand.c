@@ -16,13 +16,6 @@
  * both of us.
  */
 
-static struct view
-command_of(const struct gate_conn *c)
-{
-	return c->login->login_command ? VIEW_LIT("LOGIN")
-				       : VIEW_LIT("AUTHENTICATE");
-}
-
 static void
 on_late(void *ctx)
 {
@@ -35,13 +28,13 @@ send_over(struct gate_conn *c, int pass)
 	AUTO_BUF struct buf b = peer_msg();
 	struct msg_hand_over m = { .conn = c->id,
 		.generation = c->conn.generation,
-		.service = MSG_SERVICE_IMAP,
-		.login = { .tag = gate_login_tag(c->login),
-		    .command = command_of(c) },
+		.service = gate_protocol_service(c->protocol),
+		.login = gate_login_msg(c->login),
 		.unread = buf_view(&c->in),
 		.client = c->client,
 		.direct = c->tls == NULL };
 
+	m.login.final = (struct view){ c->final, c->final_n };
 	memcpy(m.grant, c->grant, sizeof(m.grant));
 	msg_hand_over_put(&b, &m);
 	return peer_send(&c->gate->hub, &b, pass);
@@ -71,7 +64,7 @@ gate_hand_over(struct gate_conn *c)
 
 	explicit_bzero(c->grant, sizeof(c->grant));
 	if (r != 0) {
-		gate_login_refused(c->login, "UNAVAILABLE",
+		gate_login_refused(c->login, GATE_LOGIN_UNAVAILABLE,
 		    VIEW_LIT("Sessions cannot be started at the moment"),
 		    &c->out);
 		return false;
@@ -100,7 +93,7 @@ gate_hand_gone(struct gate_conn *c)
 /* ---- no session ---- */
 
 static void
-put_back(struct gate_conn *c, const char *code, struct view text)
+put_back(struct gate_conn *c, enum gate_login_why why, struct view text)
 {
 	struct log_line l;
 
@@ -108,7 +101,7 @@ put_back(struct gate_conn *c, const char *code, struct view text)
 	log_view(&l, "why", text);
 	log_end(&l);
 	fd_close(&c->pair);
-	gate_login_refused(c->login, code, text, &c->out);
+	gate_login_refused(c->login, why, text, &c->out);
 	c->step = gate_step_login;
 	gate_conn_login_timer(c);
 	if (c->tls == NULL && fd_nonblock(c->fd, true) != 0) {
@@ -129,11 +122,12 @@ give_up(struct gate_conn *c)
 		if (conn_event(&c->conn, CONN_ON_REFUSED, c->conn.generation) !=
 		    CONN_MOVED)
 			abort();
-		put_back(c, "UNAVAILABLE",
+		put_back(c, GATE_LOGIN_UNAVAILABLE,
 		    VIEW_LIT("The session could not be started"));
 		return;
 	}
-	gate_login_bye(&b, "[UNAVAILABLE] The session could not be started");
+	gate_login_bye(c->protocol, true, GATE_LOGIN_UNAVAILABLE,
+	    "The session could not be started", &b);
 	(void)!send(c->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(c->fd, SHUT_RDWR);
 	gate_conn_free(c);
@@ -148,7 +142,8 @@ gate_hand_late(struct gate_conn *c)
 		return;
 	}
 	fd_close(&c->pair);
-	gate_conn_bye(c, "[UNAVAILABLE] The session could not be started");
+	gate_conn_bye(
+	    c, GATE_LOGIN_UNAVAILABLE, "The session could not be started");
 }
 
 /* ---- what the hub says ---- */
@@ -228,7 +223,9 @@ on_refused(void *ctx, struct wire *w, int *fd)
 	if (!move(ctx, &m.id, CONN_ON_REFUSED, &c))
 		return false;
 	if (c != NULL && c->conn.state == CONN_PRELOGIN)
-		put_back(c, m.why == MSG_HAND_LIMIT ? "LIMIT" : "UNAVAILABLE",
+		put_back(c,
+		    m.why == MSG_HAND_LIMIT ? GATE_LOGIN_LIMIT
+					    : GATE_LOGIN_UNAVAILABLE,
 		    m.text);
 	return true;
 }

@@ -63,7 +63,8 @@ open_client(size_t i)
 		abort();
 	m.local = m.remote;
 	client[i] = fd[0];
-	(void)gate_accept_one(&w.gate, fd[1], &m, false, true);
+	(void)gate_accept_one(
+	    &w.gate, fd[1], &m, &(struct gate_door){ &gate_imap, false, true });
 }
 
 static void
@@ -104,7 +105,9 @@ from_auth(struct view *v)
 	struct msg_auth_challenge challenge = { id, VIEW_LIT("r=1") };
 	struct msg_auth_fail fail = { id, (uint8_t)(1 + byte(v) % 7),
 		VIEW_LIT("no") };
-	struct msg_auth_ok ok = { id, { 7 }, VIEW_LIT("a@b") };
+	struct msg_auth_ok ok = {
+		.id = id, .grant = { 7 }, .account = VIEW_LIT("a@b")
+	};
 
 	if (type % 3 == 0)
 		msg_auth_challenge_put(&b, &challenge);

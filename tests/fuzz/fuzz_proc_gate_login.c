@@ -1,4 +1,5 @@
-/* IMAP before login, with an auth that answers by the clock of the exchanges.
+/* A protocol before login (PROTOCOL is set by the build), with an auth that
+ * answers by the clock of the exchanges.
  * The same bytes at once and one by one must have the same answers; every
  * result keeps what gate_login.h says. */
 #include <stdlib.h>
@@ -17,8 +18,12 @@ must(bool ok)
 static void
 answer_auth(struct gate_login *l, unsigned turn, struct buf *out)
 {
-	must(l->phase == GATE_LOGIN_WAITS && l->tag_n > 0 &&
-	    l->tag_n <= LIMITS_TAG && l->secret.n <= MSG_AUTH_RESPONSE_MAX);
+	struct msg_login m = gate_login_msg(l);
+
+	must(l->phase == GATE_LOGIN_WAITS && m.tag.n <= MSG_TAG_MAX &&
+	    (m.tag.n > 0) == (&PROTOCOL == &gate_imap) && m.command.n > 0 &&
+	    m.command.n <= MSG_COMMAND_MAX &&
+	    l->secret.n <= MSG_AUTH_RESPONSE_MAX);
 	gate_login_wipe(l);
 	must(l->secret.p == NULL);
 	switch (turn % 4) {
@@ -32,7 +37,8 @@ answer_auth(struct gate_login *l, unsigned turn, struct buf *out)
 		    l, (enum msg_auth_code)(1 + turn % 7), VIEW_LIT("no"), out);
 		break;
 	default:
-		gate_login_refused(l, "UNAVAILABLE", VIEW_LIT("no"), out);
+		gate_login_refused(
+		    l, GATE_LOGIN_UNAVAILABLE, VIEW_LIT("no"), out);
 		break;
 	}
 	must(l->phase == GATE_LOGIN_COMMANDS);
@@ -45,7 +51,7 @@ check_start(const struct gate_login *l)
 
 	must(n > 0 && n <= MSG_AUTH_MECH_MAX);
 	must(strstr("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN", l->mech) != NULL);
-	must(!l->login_command || strcmp(l->mech, "PLAIN") == 0);
+	must(!l->by_password || strcmp(l->mech, "PLAIN") == 0);
 }
 
 /* All of v in pieces of step bytes; the answers. False: BYE. */
@@ -69,9 +75,9 @@ run(struct gate_login *l, struct view v, size_t step, struct buf *out)
 		case GATE_LOGIN_AGAIN:
 			break;
 		case GATE_LOGIN_STARTTLS:
-			must(l->starttls && !l->tls);
-			gate_login_secured(l);
-			must(l->tls && frame_idle(&l->frame));
+			must(l->o.starttls && !l->o.tls);
+			gate_login_secured(l, out);
+			must(l->o.tls && frame_idle(&l->frame));
 			break;
 		case GATE_LOGIN_START:
 			check_start(l);
@@ -107,19 +113,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO_BUF struct buf a = BUF_INIT(64 << 20), b = BUF_INIT(64 << 20);
 	struct gate_offer offer = { 0 };
 	struct gate_login l;
-	unsigned flags;
+	struct pop3_settings pop3 = { .login_delay_s = 1 };
+	struct gate_login_opts o = { .protocol = &PROTOCOL,
+		.offer = &offer,
+		.name = "fumi",
+		.pop3 = &pop3 };
 	bool ends;
 
 	if (size == 0 || size > STREAM_MAX)
 		return 0;
 	must(gate_offer_set(&offer, &m));
-	flags = data[0];
-	gate_login_init(&l, &offer, "fumi", (flags & 1) != 0, (flags & 2) != 0,
-	    (flags & 4) != 0);
+	o.tls = (data[0] & 1) != 0;
+	o.starttls = (data[0] & 2) != 0;
+	o.loopback = (data[0] & 4) != 0;
+	o.apop = (data[0] & 8) != 0;
+	gate_login_init(&l, &o);
 	ends = run(&l, (struct view){ data + 1, size - 1 }, SIZE_MAX, &a);
 	gate_login_fini(&l);
-	gate_login_init(&l, &offer, "fumi", (flags & 1) != 0, (flags & 2) != 0,
-	    (flags & 4) != 0);
+	gate_login_init(&l, &o);
 	must(run(&l, (struct view){ data + 1, size - 1 }, 1, &b) == ends);
 	gate_login_fini(&l);
 	must(view_eq(buf_view(&a), buf_view(&b)));

@@ -191,12 +191,19 @@ static const char *const addresses[] = {
 
 void
 client_open(
-    struct world *w, struct client *c, enum client_from from, bool implicit)
+    struct world *w, struct visitor *c, enum client_from from, bool implicit)
+{
+	client_open_at(w, c, &gate_imap, from, implicit);
+}
+
+void
+client_open_at(struct world *w, struct visitor *c,
+    const struct gate_protocol *protocol, enum client_from from, bool implicit)
 {
 	struct msg_client m = { .remote_port = 40000, .local_port = 143 };
 	int fd[2];
 
-	*c = (struct client){ .w = w, .got = BUF_INIT(64 << 20) };
+	*c = (struct visitor){ .w = w, .got = BUF_INIT(64 << 20) };
 	must(netaddr_parse(view_str(addresses[from]), &m.remote) &&
 		netaddr_parse(view_str("127.0.0.1"), &m.local),
 	    "address");
@@ -204,12 +211,13 @@ client_open(
 		 fd) == 0,
 	    "socketpair");
 	c->fd = fd[0];
-	c->conn = gate_accept_one(&w->gate, fd[1], &m, implicit, true);
+	c->conn = gate_accept_one(&w->gate, fd[1], &m,
+	    &(struct gate_door){ protocol, implicit, true });
 	world_turn(w);
 }
 
 void
-client_close(struct client *c)
+client_close(struct visitor *c)
 {
 	SSL_free(c->ssl);
 	SSL_CTX_free(c->ctx);
@@ -220,7 +228,7 @@ client_close(struct client *c)
 }
 
 bool
-client_tls(struct client *c, const char *name, int max_version)
+client_tls(struct visitor *c, const char *name, int max_version)
 {
 	uint64_t end = clock_mono_ms() + WORLD_WAIT_MS;
 	int r = 0;
@@ -248,7 +256,7 @@ client_tls(struct client *c, const char *name, int max_version)
 }
 
 static ssize_t
-write_some(struct client *c, struct view v)
+write_some(struct visitor *c, struct view v)
 {
 	size_t n = 0;
 
@@ -261,7 +269,7 @@ write_some(struct client *c, struct view v)
 }
 
 void
-client_send(struct client *c, struct view v)
+client_send(struct visitor *c, struct view v)
 {
 	uint64_t end = clock_mono_ms() + WORLD_WAIT_MS;
 
@@ -276,13 +284,13 @@ client_send(struct client *c, struct view v)
 }
 
 void
-client_say(struct client *c, const char *text)
+client_say(struct visitor *c, const char *text)
 {
 	client_send(c, view_str(text));
 }
 
 static void
-pump_tls(struct client *c)
+pump_tls(struct visitor *c)
 {
 	size_t n;
 	uint8_t *p;
@@ -304,7 +312,7 @@ pump_tls(struct client *c)
 }
 
 void
-client_pump(struct client *c)
+client_pump(struct visitor *c)
 {
 	ssize_t n;
 	uint8_t *p;
@@ -325,7 +333,7 @@ client_pump(struct client *c)
 }
 
 bool
-client_gets(struct client *c, const char *text)
+client_gets(struct visitor *c, const char *text)
 {
 	uint64_t end = clock_mono_ms() + WORLD_WAIT_MS;
 
@@ -348,7 +356,7 @@ client_gets(struct client *c, const char *text)
 }
 
 bool
-client_ends(struct client *c)
+client_ends(struct visitor *c)
 {
 	uint64_t end = clock_mono_ms() + WORLD_WAIT_MS;
 
@@ -430,8 +438,8 @@ void
 world_ok(struct world *w, const struct msg_auth_id *id)
 {
 	AUTO_BUF struct buf b = peer_msg();
-	struct msg_auth_ok m = { *id, { 1, 2, 3 },
-		VIEW_LIT("demo@example.org"), { NULL, 0 } };
+	struct msg_auth_ok m = { *id, { 1, 2, 3 }, VIEW_LIT("demo@example.org"),
+		{ NULL, 0 } };
 
 	msg_auth_ok_put(&b, &m);
 	send_msg(w->auth, &b);

@@ -32,7 +32,7 @@ void world_pem(const char *name, struct buf *out);
 /* Turn the loop a few times. */
 void world_turn(struct world *w);
 
-struct client {
+struct visitor {
 	struct world *w;
 	int fd; /* -1: closed */
 	SSL *ssl;
@@ -50,21 +50,24 @@ enum client_from {
 	FROM_6_FAR
 };
 
+/* To IMAP. */
 void client_open(
-    struct world *w, struct client *c, enum client_from from, bool implicit);
-void client_close(struct client *c);
+    struct world *w, struct visitor *c, enum client_from from, bool implicit);
+void client_open_at(struct world *w, struct visitor *c,
+    const struct gate_protocol *protocol, enum client_from from, bool implicit);
+void client_close(struct visitor *c);
 /* Begin TLS as a client, with a name or NULL; true when it is up. */
-bool client_tls(struct client *c, const char *name, int max_version);
+bool client_tls(struct visitor *c, const char *name, int max_version);
 /* Write all of it. */
-void client_send(struct client *c, struct view v);
-void client_say(struct client *c, const char *text);
+void client_send(struct visitor *c, struct view v);
+void client_say(struct visitor *c, const char *text);
 /* Wait until text has come; drop everything up to its end. False: it did not
  * come, what did is in got. */
-bool client_gets(struct client *c, const char *text);
+bool client_gets(struct visitor *c, const char *text);
 /* Has it been closed? Waits. */
-bool client_ends(struct client *c);
+bool client_ends(struct visitor *c);
 /* Take what is there, without waiting. */
-void client_pump(struct client *c);
+void client_pump(struct visitor *c);
 
 /* One message to us; false: none came. fd may be NULL when none is expected. */
 struct message {

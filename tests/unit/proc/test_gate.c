@@ -13,7 +13,7 @@ static struct world w;
 static void
 greeting(void)
 {
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -49,7 +49,7 @@ login(void)
 	struct msg_hand_over h;
 	struct msg_auth_start s;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	char text[8] = "";
 
 	world_open(&w, "");
@@ -94,7 +94,7 @@ exchange(void)
 	struct msg_auth_start s;
 	struct msg_auth_id id;
 	struct message m;
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -157,7 +157,7 @@ refused(void)
 	struct msg_hand_over h;
 	struct msg_auth_start s;
 	struct message m;
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -200,7 +200,7 @@ auth_dies(void)
 {
 	struct msg_auth_start s;
 	struct message m;
-	struct client c, d;
+	struct visitor c, d;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -236,7 +236,7 @@ hostile_auth(void)
 	struct msg_auth_offer o = { .tls = VIEW_LIT("PLAIN  LOGIN") };
 	struct msg_auth_start s;
 	struct message m;
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -260,7 +260,7 @@ hostile_auth(void)
 static void
 addresses(void)
 {
-	struct client a, b, c, d;
+	struct visitor a, b, c, d;
 
 	world_open(&w, "[gate]\nconnections-per-address = 2\n");
 	client_open(&w, &a, FROM_6, false);
@@ -302,7 +302,7 @@ attempts(void)
 {
 	struct msg_auth_start s;
 	struct message m;
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "[gate]\nlogin-attempts = 2\n");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -326,7 +326,7 @@ attempts(void)
 static void
 bads(void)
 {
-	struct client c;
+	struct visitor c;
 	bool ok = true;
 
 	world_open(&w, "");
@@ -349,7 +349,7 @@ static void
 bytes(void)
 {
 	AUTO_BUF struct buf b = BUF_INIT(1 << 20);
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "[gate]\nlogin-bytes = 16K\n");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -390,7 +390,7 @@ bytes(void)
 static void
 loris(void)
 {
-	struct client c, d;
+	struct visitor c, d;
 
 	world_open(&w, "[gate]\nlogin-timeout = 1s\n");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -417,7 +417,7 @@ static void
 deaf(void)
 {
 	AUTO_BUF struct buf b = BUF_INIT(8 << 20);
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "[gate]\nlogin-bytes = 16M\n");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -443,7 +443,7 @@ deaf(void)
 static void
 half_closed(void)
 {
-	struct client c;
+	struct visitor c;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);
@@ -462,7 +462,7 @@ stopping(void)
 	struct msg_auth_start s;
 	struct msg_hand_over h;
 	struct message m;
-	struct client c, d, e;
+	struct visitor c, d, e;
 
 	world_open(&w, "");
 	client_open(&w, &c, FROM_LOOPBACK, false);

@@ -21,6 +21,20 @@ usual(void)
 }
 
 static void
+begin(struct gate_login *l, const char *name, bool tls, bool starttls,
+    bool loopback)
+{
+	struct gate_login_opts o = { .protocol = &gate_imap,
+		.offer = &offer,
+		.name = name,
+		.tls = tls,
+		.starttls = starttls,
+		.loopback = loopback };
+
+	gate_login_init(l, &o);
+}
+
+static void
 offers(void)
 {
 	static const struct {
@@ -66,8 +80,8 @@ capabilities(void)
 		AUTO_BUF struct buf out = BUF_INIT(4096), want = BUF_INIT(4096);
 		struct gate_login l;
 
-		gate_login_init(&l, &offer, "mail.example.org", cases[i].tls,
-		    cases[i].starttls, cases[i].loopback);
+		begin(&l, "mail.example.org", cases[i].tls, cases[i].starttls,
+		    cases[i].loopback);
 		gate_login_greet(&l, &out);
 		buf_printf(&want,
 		    "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 ID LITERAL+ "
@@ -114,7 +128,7 @@ run(struct view v, size_t step, struct buf *out, bool *more)
 	struct gate_login l;
 
 	*more = true;
-	gate_login_init(&l, &offer, "fumi", false, true, true);
+	begin(&l, "fumi", false, true, true);
 	while (v.n > 0) {
 		struct view in = view_sub(v, 0, step);
 		size_t before = in.n;
@@ -168,7 +182,7 @@ responses(size_t n, bool good)
 	struct gate_login l;
 	struct view v = VIEW_LIT("a authenticate plain\r\n");
 
-	gate_login_init(&l, &offer, "fumi", false, true, true);
+	begin(&l, "fumi", false, true, true);
 	tap_ok(gate_login_feed(&l, &v, &out) == GATE_LOGIN_START &&
 		l.phase == GATE_LOGIN_WAITS && !l.has_initial,
 	    "START");
@@ -212,7 +226,7 @@ codes(void)
 		struct view in = VIEW_LIT("a login u p\r\n");
 		struct gate_login l;
 
-		gate_login_init(&l, &offer, "fumi", true, true, true);
+		begin(&l, "fumi", true, true, true);
 		(void)!gate_login_feed(&l, &in, &out);
 		gate_login_fail(&l, cases[i].code, VIEW_LIT("why"), &out);
 		tap_ok(view_eq(buf_view(&out), view_str(cases[i].want)),

@@ -26,7 +26,7 @@ open_tls(const char *conf)
 
 /* Which certificate did we get? */
 static bool
-has_name(const struct client *c, const char *name)
+has_name(const struct visitor *c, const char *name)
 {
 	X509 *x = SSL_get1_peer_certificate(c->ssl);
 	bool is = x != NULL && X509_check_host(x, name, 0, 0, NULL) == 1;
@@ -38,7 +38,7 @@ has_name(const struct client *c, const char *name)
 static void
 implicit(int version, const char *text)
 {
-	struct client c;
+	struct visitor c;
 
 	open_tls("");
 	client_open(&w, &c, FROM_4, true);
@@ -70,7 +70,7 @@ names(void)
 		{ "IMAP.Example.NET", "imap.example.net" },
 		{ "x.example.com", "y.example.com" },
 		{ "nobody.example", "mail.example.org" } };
-	struct client c;
+	struct visitor c;
 
 	open_tls("");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -88,7 +88,7 @@ reload(void)
 {
 	static const char *const other[] = { "new.example.org" };
 	static const char *const broken[] = { "a.example", NULL };
-	struct client c, d;
+	struct visitor c, d;
 
 	open_tls("");
 	client_open(&w, &c, FROM_4, true);
@@ -130,7 +130,7 @@ reload(void)
 static void
 versions(void)
 {
-	struct client c;
+	struct visitor c;
 
 	open_tls("[tls]\nmin-version = 1.3\n");
 	client_open(&w, &c, FROM_4, true);
@@ -154,7 +154,7 @@ starttls(void)
 {
 	struct msg_auth_start s;
 	struct message m;
-	struct client c;
+	struct visitor c;
 
 	open_tls("");
 	client_open(&w, &c, FROM_4, false);
@@ -202,7 +202,7 @@ bindings(int version, bool has_exporter)
 	uint8_t exporter[TLS_EXPORTER_SIZE], endpoint[EVP_MAX_MD_SIZE];
 	struct msg_auth_start s;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	unsigned n = 0;
 	X509 *x;
 
@@ -230,7 +230,7 @@ bindings(int version, bool has_exporter)
 
 /* Log in; the session's end of the pair. */
 static int
-session(struct client *c, struct msg_hand_over *h, struct message *m)
+session(struct visitor *c, struct msg_hand_over *h, struct message *m)
 {
 	struct msg_auth_start s;
 
@@ -262,7 +262,7 @@ relay(void)
 {
 	struct msg_hand_over h;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	int fd;
 
 	open_tls("");
@@ -324,7 +324,7 @@ relay_refused(void)
 {
 	struct msg_hand_over h;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	int fd;
 
 	open_tls("");
@@ -374,7 +374,7 @@ much_down(void)
 	AUTO_FREE uint8_t *p = xmalloc(MUCH);
 	struct msg_hand_over h;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	size_t sent = 0, n = 0;
 	int fd, stuck = 0;
 
@@ -422,7 +422,7 @@ much_up(void)
 	AUTO_FREE uint8_t *p = xmalloc(MUCH), *q = xmalloc(MUCH);
 	struct msg_hand_over h;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	size_t sent = 0, got = 0, n;
 	int fd, stuck = 0;
 
@@ -467,7 +467,7 @@ key_updates(void)
 {
 	struct msg_hand_over h;
 	struct message m;
-	struct client c;
+	struct visitor c;
 	int fd;
 
 	open_tls("");
@@ -499,7 +499,7 @@ static void
 handshakes(void)
 {
 	AUTO_BUF struct buf b = BUF_INIT(1 << 20);
-	struct client c;
+	struct visitor c;
 
 	open_tls("[gate]\nlogin-timeout = 1s\n");
 	client_open(&w, &c, FROM_4, true);
@@ -530,7 +530,7 @@ handshakes(void)
 static void
 resumption(void)
 {
-	struct client c, d;
+	struct visitor c, d;
 	SSL_SESSION *s;
 
 	world_open(&w, "");
@@ -559,7 +559,7 @@ alpn(void)
 {
 	static const uint8_t ask[] = "\x02h2\x04imap", odd[] = "\x02h2";
 	const uint8_t *p = NULL;
-	struct client c;
+	struct visitor c;
 	unsigned n = 0;
 
 	open_tls("");
