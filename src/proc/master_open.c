@@ -286,7 +286,7 @@ port_of(int fd)
 /* One address of a section; *port 0 becomes the one that was free. */
 static int
 listen_on(struct master *m, const char *name, const char *address,
-    uint16_t *port, bool implicit, struct why *w)
+    uint16_t *port, uint8_t kind, bool implicit, struct why *w)
 {
 	AUTO_CLOSE int fd = -1;
 	struct netaddr a;
@@ -297,16 +297,16 @@ listen_on(struct master *m, const char *name, const char *address,
 	if ((r = bind_tcp(&a, *port, &fd, w)) != 0)
 		return r;
 	*port = port_of(fd);
-	return add_listener(m, &fd, MSG_LISTENER_IMAP, implicit, name, w);
+	return add_listener(m, &fd, kind, implicit, name, w);
 }
 
 /* "*": IPv6 may be missing, IPv4 too, but not both. */
 static int
-listen_all(struct master *m, const char *name, uint16_t *port, bool implicit,
-    struct why *w)
+listen_all(struct master *m, const char *name, uint16_t *port, uint8_t kind,
+    bool implicit, struct why *w)
 {
-	int r4 = listen_on(m, name, "0.0.0.0", port, implicit, w);
-	int r6 = listen_on(m, name, "::", port, implicit, w);
+	int r4 = listen_on(m, name, "0.0.0.0", port, kind, implicit, w);
+	int r6 = listen_on(m, name, "::", port, kind, implicit, w);
 
 	if (r6 == 0)
 		return 0;
@@ -323,12 +323,24 @@ is_given(const struct master *m, const char *name)
 	return false;
 }
 
+/* What is spoken there. */
+static uint8_t
+kind_of(const struct master *m, const char *name)
+{
+	static const uint8_t kinds[] = { [SETTINGS_IMAP] = MSG_LISTENER_IMAP,
+		[SETTINGS_POP3] = MSG_LISTENER_POP3,
+		[SETTINGS_SIEVE] = MSG_LISTENER_SIEVE };
+
+	return kinds[conf_enum(m->conf, "listener", name, "protocol")];
+}
+
 static int
 listen_section(struct master *m, const char *name, struct why *w)
 {
 	bool implicit = conf_enum(m->conf, "listener", name, "tls") ==
 	    SETTINGS_TLS_IMPLICIT;
-	uint16_t port = (uint16_t)conf_num(m->conf, "listener", name, "port");
+	uint16_t port = settings_port(m->conf, name);
+	uint8_t kind = kind_of(m, name);
 	const char *const *a;
 	size_t n;
 	int r = 0;
@@ -338,8 +350,8 @@ listen_section(struct master *m, const char *name, struct why *w)
 	a = conf_list(m->conf, "listener", name, "address", &n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = strcmp(a[i], "*") == 0
-		    ? listen_all(m, name, &port, implicit, w)
-		    : listen_on(m, name, a[i], &port, implicit, w);
+		    ? listen_all(m, name, &port, kind, implicit, w)
+		    : listen_on(m, name, a[i], &port, kind, implicit, w);
 	return r;
 }
 
@@ -351,15 +363,45 @@ listen_default(struct master *m, struct why *w)
 
 	if (is_given(m, "imap") || is_given(m, "imaps"))
 		return 0;
-	if ((r = listen_all(m, "imap", &imap, false, w)) != 0)
+	if ((r = listen_all(m, "imap", &imap, MSG_LISTENER_IMAP, false, w)) !=
+	    0)
 		return r;
 	return *conf_str(m->conf, "tls", NULL, "certificate") == '\0'
 	    ? 0
-	    : listen_all(m, "imaps", &imaps, true, w);
+	    : listen_all(m, "imaps", &imaps, MSG_LISTENER_IMAP, true, w);
 }
 
-/* Sockets of systemd are named after the section they stand for; "imaps" has
- * TLS from the first byte when there is no such section. */
+/* What a socket of systemd is for, when there is no section of its name. */
+static const struct usual {
+	const char *name;
+	uint8_t kind;
+	bool implicit;
+} usuals[] = {
+	{ "imap", MSG_LISTENER_IMAP, false },
+	{ "imaps", MSG_LISTENER_IMAP, true },
+	{ "pop3", MSG_LISTENER_POP3, false },
+	{ "pop3s", MSG_LISTENER_POP3, true },
+	{ "sieve", MSG_LISTENER_SIEVE, false },
+};
+
+static struct usual
+usual_of(const struct master *m, const char *name)
+{
+	struct usual u = usuals[0];
+
+	for (size_t i = 0; i < sizeof(usuals) / sizeof(usuals[0]); i++)
+		if (strcmp(usuals[i].name, name) == 0)
+			u = usuals[i];
+	for (size_t i = 0; conf_name(m->conf, "listener", i) != NULL; i++)
+		if (strcmp(conf_name(m->conf, "listener", i), name) == 0) {
+			u.kind = kind_of(m, name);
+			u.implicit = conf_enum(m->conf, "listener", name,
+					 "tls") == SETTINGS_TLS_IMPLICIT;
+		}
+	return u;
+}
+
+/* Sockets of systemd are named after the section they stand for. */
 static int
 listen_systemd(struct master *m, struct why *w)
 {
@@ -371,16 +413,11 @@ listen_systemd(struct master *m, struct why *w)
 	for (int i = 0; i < n; i++) {
 		const char *name =
 		    given[i].name[0] != '\0' ? given[i].name : "imap";
-		bool implicit = strcmp(name, "imaps") == 0;
+		struct usual u = usual_of(m, name);
 
-		for (size_t j = 0; conf_name(m->conf, "listener", j); j++)
-			if (strcmp(conf_name(m->conf, "listener", j), name) ==
-			    0)
-				implicit = conf_enum(m->conf, "listener", name,
-					       "tls") == SETTINGS_TLS_IMPLICIT;
 		if ((r = fd_nonblock(given[i].fd, true)) != 0 ||
-		    (r = add_listener(m, &given[i].fd, MSG_LISTENER_IMAP,
-			 implicit, name, w)) != 0)
+		    (r = add_listener(
+			 m, &given[i].fd, u.kind, u.implicit, name, w)) != 0)
 			return r;
 	}
 	return 0;

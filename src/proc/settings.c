@@ -107,8 +107,10 @@ static const struct conf_setting settings[] = {
 	    "What is spoken there."),
 	LIST("listener", "address", "*", 16,
 	    "Addresses to listen on; \"*\" for all of IPv4 and IPv6."),
-	NUMBER("listener", "port", CONF_INT, "143", 0, 65535,
-	    "TCP port; 0: any that is free."),
+	NUMBER("listener", "port", CONF_INT, NULL, 0, 65535,
+	    "TCP port; 0: any that is free. Unless it is given: IMAP 143, or "
+	    "993 with TLS from the first byte; POP3 110, or 995; ManageSieve "
+	    "4190."),
 	CHOICE("listener", "tls", "starttls", tls_names,
 	    "No TLS at all, TLS when the client asks for it, or TLS from the "
 	    "first byte."),
@@ -230,6 +232,20 @@ const struct conf_schema settings_schema = {
 	settings,
 	sizeof(settings) / sizeof(settings[0]),
 };
+
+uint16_t
+settings_port(const struct conf *c, const char *name)
+{
+	static const uint16_t usual[][2] = { [SETTINGS_IMAP] = { 143, 993 },
+		[SETTINGS_POP3] = { 110, 995 },
+		[SETTINGS_SIEVE] = { 4190, 4190 } };
+
+	if (conf_given(c, "listener", name, "port"))
+		return (uint16_t)conf_num(c, "listener", name, "port");
+	return usual[conf_enum(c, "listener", name, "protocol")]
+		    [conf_enum(c, "listener", name, "tls") ==
+			SETTINGS_TLS_IMPLICIT];
+}
 
 static void
 check_listener(struct conf *c, const char *name)

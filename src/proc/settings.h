@@ -13,6 +13,12 @@ enum settings_sandbox {
 	SETTINGS_SANDBOX_REQUIRE,
 	SETTINGS_SANDBOX_BEST_EFFORT
 };
+/* The numbers are those of enum msg_service less one. */
+enum settings_protocol {
+	SETTINGS_IMAP,
+	SETTINGS_POP3,
+	SETTINGS_SIEVE,
+};
 enum settings_tls {
 	SETTINGS_TLS_NONE,
 	SETTINGS_TLS_STARTTLS,
@@ -33,6 +39,10 @@ enum settings_disabled {
 	SETTINGS_DISABLED_REJECT,
 	SETTINGS_DISABLED_LATER,
 };
+
+/* The TCP port of [listener name]: what is given, or what is usual for its
+ * protocol and its TLS. 0: any that is free. */
+uint16_t settings_port(const struct conf *c, const char *name);
 
 /* What the table alone cannot say: settings that must fit each other. False
  * adds errors to c. */
