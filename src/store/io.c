@@ -10,7 +10,8 @@ io_site_name(enum io_site site)
 	static const char *const names[IO_SITES] = { "none", "commit", "cut",
 		"recover", "recover-dir", "segment", "segment-dir", "body",
 		"body-dir", "unlink", "view", "current", "clean", "clean-dir",
-		"withdraw", "script", "script-dir", "script-home" };
+		"withdraw", "script", "script-dir", "script-home", "uidl",
+		"uidl-dir" };
 
 	return site < IO_SITES ? names[site] : "?";
 }

@@ -38,6 +38,8 @@ enum io_site {
 	IO_SYNC_SCRIPT,      /* a Sieve script (session/scripts.h) */
 	IO_SYNC_SCRIPT_DIR,  /* and its name */
 	IO_SYNC_SCRIPT_HOME, /* and the name of their directory */
+	IO_SYNC_UIDL,        /* POP3's unique ids (session/uidl.h) */
+	IO_SYNC_UIDL_DIR,    /* and their file's name */
 	IO_SITES,
 };
 /* "commit", "cut" …; never NULL. */

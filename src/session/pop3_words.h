@@ -1,0 +1,36 @@
+#ifndef SESSION_POP3_WORDS_H
+#define SESSION_POP3_WORDS_H
+
+#include "session/pop3.h"
+
+/* What the session says to people, in each language (RFC 6856 section 3). */
+enum pop3_text {
+	POP3_TEXT_UNKNOWN,
+	POP3_TEXT_ARGUMENTS,
+	POP3_TEXT_TOO_LONG,
+	POP3_TEXT_BEFORE,
+	POP3_TEXT_NO_MESSAGE,
+	POP3_TEXT_IS_DELETED,
+	POP3_TEXT_GONE,
+	POP3_TEXT_LOST,
+	POP3_TEXT_DELETED,
+	POP3_TEXT_RESET,
+	POP3_TEXT_CAPABILITIES,
+	POP3_TEXT_LANGUAGES,
+	POP3_TEXT_LANGUAGE,
+	POP3_TEXT_NO_LANGUAGE,
+	POP3_TEXT_BYE,
+	POP3_TEXT_NOT_REMOVED,
+	POP3_TEXT_NO_ACCOUNT,
+	POP3_TEXT_IN_USE,
+	POP3_TEXT_TOO_SOON,
+	POP3_TEXT_TOO_MANY,
+	POP3_TEXT_MESSAGES,
+	POP3_TEXT_TOP,
+	POP3_TEXTS
+};
+
+/* UTF-8 without a line end; never NULL. English is ASCII. */
+const char *pop3_text(enum pop3_text text, enum pop3_language language);
+
+#endif
