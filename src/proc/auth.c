@@ -163,6 +163,7 @@ open_peer(struct auth *a, enum msg_process process, uint32_t number, int *fd)
 		return open_gate(a, number, fd);
 	case MSG_PROCESS_LMTP:
 		return peer_open(&a->lmtp, a->loop, fd_take(fd), 1);
+	case MSG_PROCESS_OUT:
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_AUTH:
 		break;

@@ -338,6 +338,7 @@ forker_peer(void *ctx, const struct msg_master_peer *m, int *fd)
 		return peer_open(&f->auth, f->s->loop, fd_take(fd), 1);
 	case MSG_PROCESS_HUB:
 		return peer_open(&f->hub, f->s->loop, fd_take(fd), 1);
+	case MSG_PROCESS_OUT:
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_FORKER:
 	case MSG_PROCESS_GATE:

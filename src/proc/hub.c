@@ -241,6 +241,7 @@ hub_init(void *ctx, struct start *s)
 	h->next_delivery = 1;
 	TAILQ_INIT(&h->callers);
 	TAILQ_INIT(&h->asked);
+	hub_out_init(h);
 	for (uint32_t i = 1; i <= MSG_GATES_MAX; i++) {
 		h->gate[i].hub = h;
 		h->gate[i].number = i;
@@ -279,6 +280,8 @@ hub_peer(void *ctx, const struct msg_master_peer *m, int *fd)
 		    &h->gate[m->number].peer, loop, fd_take(fd), 1);
 	case MSG_PROCESS_LMTP:
 		return peer_open(&h->lmtp, loop, fd_take(fd), 1);
+	case MSG_PROCESS_OUT:
+		return hub_out_open(h, fd_take(fd));
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_HUB:
 		break;

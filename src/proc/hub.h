@@ -71,6 +71,7 @@ struct hub_session {
 	bool ready, gone;  /* READY has come; its socket has ended */
 	bool counted;      /* it has a session: one of account->count */
 	bool resting;      /* it has none, and may get one */
+	size_t submitting; /* SUBMIT that out has not answered */
 	bool orphan;       /* its forker is gone: nobody will tell its exit */
 	bool dirty;        /* there is news it could not be told */
 	uint64_t told;     /* newest modseq it was told, or told us */
@@ -102,6 +103,7 @@ struct hub_caller {
 	struct peer peer;
 	uint32_t uid;
 	size_t pending;
+	size_t asking; /* ASK without END: 0 or 1 */
 	/* numbers of the sessions still to be listed; NULL: no LIST */
 	uint64_t *list;
 	size_t list_n, list_at;
@@ -117,7 +119,9 @@ struct hub_gate {
 struct hub {
 	struct start *s;
 	struct hub_gate gate[MSG_GATES_MAX + 1];
-	struct peer auth, forker, lmtp;
+	struct peer auth, forker, lmtp, out;
+	TAILQ_HEAD(, hub_out_asked) out_asked; /* out is to answer */
+	uint64_t next_out;
 	struct grants *grants;
 	struct hash *sessions; /* by number */
 	struct hash *accounts; /* by name */
@@ -164,6 +168,16 @@ void hub_account_changed(
 /* Look at the watched files of all accounts. */
 void hub_account_look(struct hub *h);
 
+/* --- hub_out.c --- */
+
+void hub_out_init(struct hub *h);
+/* The socket to out; taken. */
+int hub_out_open(struct hub *h, int fd) A_MUST_USE;
+/* SUBMIT of a session, ASK of a command; false: it breaks the rules. */
+bool hub_out_submit(struct hub_session *s, struct wire *w, int fd) A_MUST_USE;
+bool hub_out_question(struct hub_caller *c, struct wire *w) A_MUST_USE;
+void hub_out_caller_gone(struct hub_caller *c);
+
 /* --- hub_deliver.c --- */
 
 /* Accept commands and deliveries there; the listener is taken. 0 or negative
@@ -180,6 +194,8 @@ bool hub_deliver_done(struct hub_session *s, const struct msg_delivered *m)
  * answer, so they can be tried again. */
 void hub_deliver_ended(struct hub_session *s, bool orderly);
 void hub_deliver_close(struct hub *h);
+/* Nobody can change the message, nor make its reader wait. */
+bool hub_is_sealed(int fd) A_MUST_USE;
 /* The LMTP front end wants a channel to the process of an account. */
 void hub_deliver_open(struct hub *h, const struct msg_lmtp_open *m);
 

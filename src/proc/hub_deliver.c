@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "proc/hub.h"
+#include "proc/msg_out.h"
 
 /*
  * A delivery: the caller's message waits here while auth is asked whether this
@@ -339,6 +340,7 @@ free_caller(struct hub_caller *c)
 			if (s->deliveries != NULL)
 				forget_caller_in(s->deliveries, c);
 	}
+	hub_out_caller_gone(c);
 	peer_close(&c->peer);
 	TAILQ_REMOVE(&h->callers, c, link);
 	h->caller_count--;
@@ -354,8 +356,8 @@ caller_lost(void *ctx, const char *why)
 }
 
 /* Nobody can change the message, nor make its reader wait. */
-static bool
-is_sealed(int fd)
+bool
+hub_is_sealed(int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 
@@ -373,7 +375,7 @@ on_deliver(void *ctx, struct wire *w, int *fd)
 	if (!msg_control_deliver_get(w, &m) ||
 	    c->pending >= MSG_CONTROL_PENDING_MAX)
 		return false;
-	if (!is_sealed(*fd)) {
+	if (!hub_is_sealed(*fd)) {
 		answer(c, m.request, MSG_DELIVER_PERMANENT, 0,
 		    VIEW_LIT("The message is not sealed"));
 		return true;
@@ -466,10 +468,18 @@ on_list(void *ctx, struct wire *w, int *fd)
 	return true;
 }
 
+static bool
+on_out(void *ctx, struct wire *w, int *fd)
+{
+	(void)fd;
+	return hub_out_question(ctx, w);
+}
+
 static const struct peer_rule caller_rules[] = {
 	{ MSG_CONTROL_DELIVER, 1, MSG_CONTROL_DELIVER_MAX, PEER_FD,
 	    on_deliver },
 	{ MSG_CONTROL_LIST, 1, 0, PEER_NO_FD, on_list },
+	{ MSG_OUT_ASK, 1, MSG_OUT_ASK_MAX, PEER_NO_FD, on_out },
 };
 
 #define CALLERS_OF_UID_MAX (MSG_CONTROL_CALLERS_MAX / 4)

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "proc/hub.h"
+#include "proc/msg_out.h"
 
 /*
  * A session is in the table from FORK until the forker says that the process
@@ -436,6 +437,12 @@ on_rest(void *ctx, struct wire *w, int *fd)
 	return true;
 }
 
+static bool
+on_submit(void *ctx, struct wire *w, int *fd)
+{
+	return hub_out_submit(ctx, w, *fd);
+}
+
 static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_READY, STARTING, 0, PEER_NO_FD, on_ready },
 	{ MSG_SESSION_COMMITTED, READY, MSG_SESSION_MODSEQ_SIZE, PEER_NO_FD,
@@ -443,6 +450,7 @@ static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_WATCH, STARTING | READY, 0, PEER_FD, on_watch },
 	{ MSG_SESSION_STATE, READY, MSG_SESSION_STATE_SIZE, PEER_NO_FD,
 	    on_state },
+	{ MSG_OUT_SUBMIT, READY, MSG_OUT_SUBMIT_MAX, PEER_FD, on_submit },
 	{ MSG_SESSION_REST, READY, 0, PEER_NO_FD, on_rest },
 	{ MSG_DELIVER_DELIVERED, READY, MSG_DELIVERED_MAX, PEER_NO_FD,
 	    on_delivered },

@@ -375,6 +375,7 @@ main(int argc, char **argv)
 		.run_dir = -1,
 		.accounts_dir = -1,
 		.auth_dir = -1,
+		.out_dir = -1,
 		.told_fd = -1 };
 	AUTO_BUF struct buf errors = { 0 };
 	bool daemon = false;

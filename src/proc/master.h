@@ -12,7 +12,7 @@
  * What the files of the master share. master.c holds main and the life of the
  * server, master_open.c what only root can open, master_child.c the processes.
  */
-#define MASTER_CHILDREN_MAX (MSG_GATES_MAX + 4)
+#define MASTER_CHILDREN_MAX (MSG_GATES_MAX + 5)
 #define MASTER_LISTENERS_MAX SDNOTIFY_FDS_MAX
 #define MASTER_BACKOFF_MS 100       /* before a process is started again */
 #define MASTER_BACKOFF_MAX_MS 10000 /* after doubling each time */
@@ -52,11 +52,11 @@ struct master {
 	bool running, stopping;
 	int status;
 	int log_fd, null_fd;
-	int run_dir, accounts_dir, auth_dir;
+	int run_dir, accounts_dir, auth_dir, out_dir;
 	int told_fd;   /* --daemon: the parent waits for a byte here; or -1 */
 	char *libexec; /* directory of our programs */
 	struct master_user auth_user, gate_user, hub_user, forker_user,
-	    lmtp_user;
+	    lmtp_user, out_user;
 	struct master_listener listener[MASTER_LISTENERS_MAX];
 	size_t listeners;
 	int certificate[MSG_CERTIFICATES_MAX]; /* memfds */

@@ -230,6 +230,8 @@ user_of(const struct master *m, enum msg_process p)
 		return m->forker_user;
 	case MSG_PROCESS_GATE:
 		return m->gate_user;
+	case MSG_PROCESS_OUT:
+		return m->out_user;
 	case MSG_PROCESS_LMTP:
 		return m->lmtp_user;
 	case MSG_PROCESS_MASTER:
@@ -432,6 +434,8 @@ send_directory(struct master_child *c)
 		return send_plain(c, MSG_MASTER_DIRECTORY, c->m->auth_dir);
 	case MSG_PROCESS_FORKER:
 		return send_plain(c, MSG_MASTER_DIRECTORY, c->m->accounts_dir);
+	case MSG_PROCESS_OUT:
+		return send_plain(c, MSG_MASTER_DIRECTORY, c->m->out_dir);
 	case MSG_PROCESS_MASTER:
 	case MSG_PROCESS_HUB:
 	case MSG_PROCESS_GATE:

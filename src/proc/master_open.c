@@ -76,6 +76,7 @@ static const struct role {
 	{ "hub-user", "fumi-hub" },
 	{ "forker-user", "fumi-forker" },
 	{ "lmtp-user", "fumi-lmtp" },
+	{ "out-user", "fumi-out" },
 };
 
 static int
@@ -107,7 +108,7 @@ int
 master_open_users(struct master *m, struct why *w)
 {
 	struct master_user *users[] = { &m->auth_user, &m->gate_user,
-		&m->hub_user, &m->forker_user, &m->lmtp_user };
+		&m->hub_user, &m->forker_user, &m->lmtp_user, &m->out_user };
 	int r;
 
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
@@ -198,7 +199,9 @@ master_open_dirs(struct master *m, struct why *w)
 	    (r = open_dir(m, AT_FDCWD, state, NULL, 0, &fd, w)) != 0 ||
 	    (r = open_dir(m, AT_FDCWD, run, NULL, 0, &m->run_dir, w)) != 0 ||
 	    (r = make_below(m, fd, "accounts", &m->forker_user, 0711,
-		 &m->accounts_dir, w)) != 0)
+		 &m->accounts_dir, w)) != 0 ||
+	    (r = make_below(
+		 m, fd, "out", &m->out_user, 0700, &m->out_dir, w)) != 0)
 		return r;
 	return open_auth_dir(m, fd, w);
 }

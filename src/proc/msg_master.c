@@ -6,7 +6,7 @@ const char *
 msg_process_name(uint32_t process)
 {
 	static const char *const names[MSG_PROCESS_KINDS] = { "master", "auth",
-		"hub", "forker", "gate", "lmtp" };
+		"hub", "forker", "gate", "lmtp", "out" };
 
 	return process < MSG_PROCESS_KINDS ? names[process] : NULL;
 }

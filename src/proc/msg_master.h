@@ -48,8 +48,9 @@ enum msg_process {
 	MSG_PROCESS_FORKER = 3,
 	MSG_PROCESS_GATE = 4,
 	MSG_PROCESS_LMTP = 5,
+	MSG_PROCESS_OUT = 6,
 };
-#define MSG_PROCESS_KINDS 6
+#define MSG_PROCESS_KINDS 7
 /* "master" …; NULL when it is none. */
 const char *msg_process_name(uint32_t process);
 

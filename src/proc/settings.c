@@ -15,6 +15,7 @@ static const char *const version_names[] = { "1.2", "1.3", NULL };
 static const char *const cleartext_names[] = { "never", "loopback", "always",
 	NULL };
 static const char *const disabled_names[] = { "reject", "later", NULL };
+static const char *const out_tls_names[] = { "require", "try", "never", NULL };
 static const char *const uid_names[] = { "local", "range", "vmail", "server",
 	NULL };
 
@@ -34,6 +35,9 @@ static const struct conf_section sections[] = {
 	{ "sieve", false, "Sieve scripts." },
 	{ "lmtp", false, "Limits of clients that bring mail by LMTP." },
 	{ "delivery", false, "Mail that comes in." },
+	{ "out", false,
+	    "Mail that leaves: what users' scripts redirect and answer. "
+	    "Without smtp and sendmail none does." },
 };
 
 #define KIB 1024ull
@@ -94,6 +98,9 @@ static const struct conf_setting settings[] = {
 	STRING("server", "lmtp-user", "fumi-lmtp", 1, 64,
 	    "System user, or number, of the process that takes mail by LMTP; "
 	    "it runs only when there is such a listener."),
+	STRING("server", "out-user", "fumi-out", 1, 64,
+	    "System user, or number, of the process that sends mail; owner of "
+	    "the queue. Must be able to read [out] login."),
 	PATH("server", "log", NULL, "File of the log; empty: standard error."),
 	CHOICE("server", "log-style", "plain", style_names,
 	    "Records with time, or for the journal of systemd."),
@@ -197,6 +204,16 @@ static const struct conf_setting settings[] = {
 	    "Largest script that ManageSieve takes."),
 	NUMBER("sieve", "max-scripts", CONF_INT, "100", 1, 1000,
 	    "Scripts of one account."),
+	PATH("sieve", "before", NULL,
+	    "Directory of scripts (*.sieve) that are run before each user's "
+	    "own, in the order of their names."),
+	PATH("sieve", "after", NULL,
+	    "Directory of scripts that are run behind the user's own, when the "
+	    "message is still to be kept."),
+	PATH("sieve", "global", NULL,
+	    "Directory of scripts that users may include by :global."),
+	LIST("sieve", "disabled", NULL, 64,
+	    "Extensions that users' scripts may not require."),
 	/* lmtp */
 	NUMBER("lmtp", "connections", CONF_INT, "1000", 1, 100000,
 	    "Connections at once."),
@@ -224,6 +241,41 @@ static const struct conf_setting settings[] = {
 	    "System users, or numbers, that may deliver to any account, "
 	    "besides root and the server itself. Everybody may deliver to "
 	    "the own account."),
+	/* out */
+	STRING("out", "smtp", NULL, 0, 300,
+	    "The server that mail is sent to: smtp://HOST[:PORT] or, with TLS "
+	    "from the first byte, smtps://HOST[:PORT]."),
+	CHOICE("out", "smtp-tls", "require", out_tls_names,
+	    "With smtp://: whether TLS must be begun, is begun when the server "
+	    "can, or never is. A certificate is always checked."),
+	PATH("out", "login", NULL,
+	    "File with the name for that server on its first line and the "
+	    "password on its second; empty: none is needed."),
+	STRING("out", "sendmail", NULL, 0, 300,
+	    "Instead of smtp: a program with the calling form of sendmail, and "
+	    "its arguments, such as \"/usr/sbin/sendmail -i\"; \"-f SENDER -- "
+	    "RECIPIENT ...\" is added, and the message is its input."),
+	PATH("out", "ca", NULL,
+	    "File with the certificates that the server's is checked by, PEM; "
+	    "empty: those the system trusts."),
+	NUMBER("out", "senders", CONF_INT, "2", 1, 16,
+	    "Processes that send, so many messages at once."),
+	NUMBER("out", "timeout", CONF_DURATION, "5m", SECOND, HOUR,
+	    "How long sending one message may take."),
+	NUMBER("out", "retry", CONF_DURATION, "2m", SECOND, DAY,
+	    "How long to wait after the first attempt that failed; doubled "
+	    "after each further one."),
+	NUMBER("out", "retry-max", CONF_DURATION, "4h", SECOND, 7 * DAY,
+	    "The longest wait between two attempts."),
+	NUMBER("out", "max-age", CONF_DURATION, "4d", SECOND, 60 * DAY,
+	    "After so long the sender is told that it could not be sent."),
+	NUMBER("out", "queue", CONF_INT, "10000", 1, 1000000,
+	    "Messages that may wait; more are refused for the time being."),
+	NUMBER("out", "redirects-per-day", CONF_INT, "1000", 0, 1000000,
+	    "Messages one account may redirect or forward in a day."),
+	NUMBER("out", "replies-per-hour", CONF_INT, "60", 0, 1000000,
+	    "Automatic replies and notifications of one account in an "
+	    "hour."),
 };
 
 const struct conf_schema settings_schema = {

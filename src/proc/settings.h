@@ -40,6 +40,12 @@ enum settings_disabled {
 	SETTINGS_DISABLED_LATER,
 };
 
+enum settings_out_tls {
+	SETTINGS_OUT_TLS_REQUIRE,
+	SETTINGS_OUT_TLS_TRY,
+	SETTINGS_OUT_TLS_NEVER,
+};
+
 /* The TCP port of [listener name]: what is given, or what is usual for its
  * protocol and its TLS. 0: any that is free. */
 uint16_t settings_port(const struct conf *c, const char *name);

@@ -14,6 +14,7 @@ static const struct {
 	{ "fumi-hub", 64803 },
 	{ "fumi-forker", 64804 },
 	{ "fumi-lmtp", 64805 },
+	{ "fumi-out", 64806 },
 };
 
 enum users_result

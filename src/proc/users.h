@@ -18,9 +18,9 @@ enum users_result {
  *           or the name of a user of the system
  * uid, gid  out; untouched with USERS_NONE
  *
- * Where the package's own users (fumi-auth, fumi-gate, fumi-hub, fumi-forker)
- * do not exist, as in a test or at a first try, numbers that Debian gives to
- * nobody stand in for them: 64801 to 64804. Asks the system's user database,
+ * Where the package's own users (fumi-auth, fumi-gate, fumi-hub, fumi-forker,
+ * fumi-lmtp, fumi-out) do not exist, as in a test or at a first try, numbers that Debian gives to
+ * nobody stand in for them: 64801 to 64806. Asks the system's user database,
  * so it may block and is not for processes behind their walls.
  */
 enum users_result users_find(const char *text, uint32_t *uid, uint32_t *gid)

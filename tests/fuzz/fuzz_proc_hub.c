@@ -10,6 +10,7 @@ int hub_main(int argc, char **argv);
 #include "proc/hub.c"
 #undef main
 #include "proc/hub_deliver.c"
+#include "proc/hub_out.c"
 #include "proc/hub_session.c"
 
 #include <sys/mman.h>
