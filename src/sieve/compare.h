@@ -67,6 +67,11 @@ bool compare_field(struct compare *c, struct letter *l, struct letter_value *v)
 /* The answer. */
 bool compare_end(struct compare *c) A_MUST_USE;
 
+/* For match functions: does the relation of the test hold between a value and a
+ * key, both folded? */
+bool compare_holds(const struct compare *c, struct view value, struct view key)
+    A_MUST_USE;
+
 /* For match functions: parts 0..n-1 of the value become the match variables. */
 void compare_capture(struct compare *c, const struct view *parts, size_t n);
 

@@ -97,10 +97,11 @@ bool interp_has(const struct interp *in, const char *extension) A_MUST_USE;
 void interp_act(
     struct interp *in, const struct script_node *n, struct sieve_action *a);
 
-/* The values of the fields called name that the test n asks about, by its
- * tags' fields and pick, or else of the message. */
-void interp_fields(struct interp *in, const struct script_node *n,
-    struct view name, struct letter_values *out);
+/* The values of all fields named in names that the test n asks about: by its
+ * tags' fields, or else the message's, in the order of the names; then its tags'
+ * pick. */
+void interp_values(struct interp *in, const struct script_node *n,
+    const struct script_arg *names, struct letter_values *out);
 
 /* The message is now this one, made by the script (editheader, replace): later
  * tests and actions see it. octets: in the run's memory. */

@@ -25,7 +25,6 @@ struct letter_address {
 
 /* A header field, or a value made from one. */
 struct letter_value {
-	struct letter_value *next; /* the next of its name */
 	struct view name;
 	struct view raw; /* after ':', with folding */
 	/* private: decoded when asked for */
@@ -34,11 +33,15 @@ struct letter_value {
 	unsigned have;
 };
 
-/* Values in the order of the message. */
+/* Values in the order of the message; the array belongs to the letter or to the
+ * run. */
 struct letter_values {
-	struct letter_value *first;
+	struct letter_value *const *v;
 	size_t n;
 };
+
+/* Fields of a message that are looked at; later ones are not there. */
+#define LETTER_FIELDS_MAX 65536
 
 /* octets: borrowed as long as the letter. NULL: the arena is full. */
 struct letter *letter_new(struct view octets, struct arena *a) A_MUST_USE;

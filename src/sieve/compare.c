@@ -1,0 +1,178 @@
+/*
+ * Keys are folded once (at compile time, when they are constant), values when
+ * they are shown; what then remains is equality, order and search of bytes.
+ */
+
+#include "sieve/compare.h"
+
+#include "base/num.h"
+#include "sieve/interp.h"
+
+static bool
+fold(const struct compare_how *how, struct view v, struct arena *a,
+    struct view *out)
+{
+	if (how->comparator->fold != NULL)
+		return how->comparator->fold(v, a, out);
+	*out = v;
+	return true;
+}
+
+void *
+compare_prepare(const struct compare_how *how, struct view key, struct arena *a,
+    const char **why)
+{
+	struct view folded, *out;
+
+	if (!fold(how, key, a, &folded))
+		return NULL;
+	if (how->match->prepare != NULL)
+		return how->match->prepare(how, key, folded, a, why);
+	if ((out = arena_alloc(a, sizeof(*out))) != NULL)
+		*out = folded;
+	return out;
+}
+
+void
+compare_begin_keys(struct compare *c, struct interp *in,
+    const struct script_node *n, const struct script_text *keys, size_t n_keys)
+{
+	void **prepared = interp_alloc(in, n_keys * sizeof(void *));
+
+	*c = (struct compare){ .in = in, .node = n, .how = n->how };
+	for (size_t i = 0; prepared != NULL && !in->failed && i < n_keys; i++) {
+		const char *why = "there is no memory left for this run";
+		struct view key = interp_text(in, &keys[i]);
+
+		interp_cost(in, 1 + key.n / 64);
+		prepared[i] = compare_prepare(n->how, key, in->arena, &why);
+		if (prepared[i] == NULL)
+			interp_fail(in, n, "%s", why);
+	}
+	c->keys = prepared;
+	c->n = in->failed ? 0 : n_keys;
+}
+
+void
+compare_begin(struct compare *c, struct interp *in, const struct script_node *n)
+{
+	if (n->how->keys == NULL) {
+		compare_begin_keys(c, in, n, n->how->given, n->how->n);
+		return;
+	}
+	*c = (struct compare){
+		.in = in,
+		.node = n,
+		.how = n->how,
+		.keys = n->how->keys,
+		.n = n->how->n,
+	};
+}
+
+static bool
+show(struct compare *c, struct view value, struct view folded)
+{
+	if (!interp_cost(c->in, c->n * (1 + value.n / 64)))
+		return true;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->how->match->match(c, c->keys[i], value, folded)) {
+			c->matched = true;
+			return true;
+		}
+	return c->in->failed;
+}
+
+bool
+compare_value(struct compare *c, struct view value)
+{
+	struct view folded;
+
+	c->count++;
+	if ((c->how->match->flags & EXT_COUNTS) != 0 || c->in->failed)
+		return c->in->failed;
+	if (!interp_cost(c->in, value.n / 64))
+		return true;
+	if (!fold(c->how, value, c->in->arena, &folded)) {
+		interp_fail(
+		    c->in, c->node, "there is no memory left for this run");
+		return true;
+	}
+	return show(c, value, folded);
+}
+
+bool
+compare_field(struct compare *c, struct letter *l, struct letter_value *v)
+{
+	if (!c->how->casemap || (c->how->match->flags & EXT_COUNTS) != 0)
+		return compare_value(c, letter_text(l, v));
+	c->count++;
+	return show(c, letter_text(l, v), letter_folded(l, v));
+}
+
+bool
+compare_end(struct compare *c)
+{
+	uint8_t digits[NUM_DEC_MAX];
+	struct view v;
+
+	if (c->in->failed)
+		return false;
+	if ((c->how->match->flags & EXT_COUNTS) != 0) {
+		v = (struct view){ digits, num_dec(c->count, digits) };
+		return show(c, v, v) && c->matched;
+	}
+	return c->matched;
+}
+
+static int
+octet_order(struct view a, struct view b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int r = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	if (r != 0)
+		return r < 0 ? -1 : 1;
+	return a.n < b.n ? -1 : a.n > b.n;
+}
+
+bool
+compare_holds(const struct compare *c, struct view value, struct view key)
+{
+	const struct ext_comparator *by = c->how->comparator;
+	int r =
+	    by->order != NULL ? by->order(value, key) : octet_order(value, key);
+
+	switch (c->how->relation) {
+	case COMPARE_GT:
+		return r > 0;
+	case COMPARE_GE:
+		return r >= 0;
+	case COMPARE_LT:
+		return r < 0;
+	case COMPARE_LE:
+		return r <= 0;
+	case COMPARE_EQ:
+		return r == 0;
+	case COMPARE_NE:
+		return r != 0;
+	}
+	return false;
+}
+
+void
+compare_capture(struct compare *c, const struct view *parts, size_t n)
+{
+	struct interp *in = c->in;
+
+	if (n > SIEVE_MATCHES_MAX)
+		n = SIEVE_MATCHES_MAX;
+	memcpy(in->matches, parts, n * sizeof(*parts));
+	in->n_matches = n;
+}
+
+bool
+compare_part(const struct script_node *n, const struct letter_address *a,
+    struct view *out)
+{
+	return n->how->part->get(a, out);
+}
