@@ -108,7 +108,7 @@ note_damage(void *ctx, const struct log_damage *d)
 /* Under the lock (or for oneself): everything the log says into an empty view.
  */
 int
-account_build(struct account *a, struct vdb *v)
+account_build(struct account *a, struct vdb *v, bool whole)
 {
 	struct build b = { .w = &a->why, .left = BUILD_STEP };
 	struct log_tail tail;
@@ -119,8 +119,10 @@ account_build(struct account *a, struct vdb *v)
 	if ((r = log_recover(a->log, NULL, &tail, &a->why)) != 0 ||
 	    (r = vdb_begin(v, true, &b.t, &a->why)) != 0)
 		return r;
-	r = log_replay(
-	    a->log, NULL, &tail, build_record, &b, &damaged, &a->why);
+	r = whole ? log_replay(a->log, NULL, &tail, build_record, &b, &damaged,
+			&a->why)
+		  : log_replay_brief(
+			a->log, &tail, build_record, &b, &damaged, &a->why);
 	if (r == 0)
 		r = none_recent(b.t);
 	if (r == 0 && damaged > 0)
@@ -145,7 +147,7 @@ account_rebuild(struct account *a)
 
 	if ((r = vdb_create(a->dirfd, a->boot_id, &v, &a->why)) != 0)
 		return r;
-	if ((r = account_build(a, v)) != 0 ||
+	if ((r = account_build(a, v, false)) != 0 ||
 	    (r = vdb_publish(v, &a->why)) != 0) {
 		vdb_close(&v);
 		return r;
@@ -268,6 +270,7 @@ account_write_end(struct account *a, struct vdb_txn *t, bool commit)
 	else
 		vdb_abort(t);
 	log_unlock(a->log);
+	log_index_ended(a->log);
 	return r;
 }
 
@@ -333,12 +336,13 @@ account_read_end(struct account *a, struct vdb_txn *t)
 
 /* --- opening --- */
 
+/* For verify and export: nothing but the log itself. */
 static int
 open_private(struct account *a)
 {
 	int r = vdb_create_private(&a->vdb, &a->why);
 
-	return r != 0 ? r : account_build(a, a->vdb);
+	return r != 0 ? r : account_build(a, a->vdb, true);
 }
 
 static int

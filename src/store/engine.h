@@ -16,6 +16,7 @@ struct engine;
 enum engine_kind {
 	ENGINE_SEGMENT, /* grows by append, under the lock */
 	ENGINE_BODY,    /* written once, never changed */
+	ENGINE_INDEX,   /* of a segment; a cache, may be missing or rubbish */
 };
 
 enum engine_result {
@@ -65,6 +66,10 @@ struct engine_ops {
 	 */
 	int (*append)(struct engine *e, uint64_t number, uint64_t expected,
 	    const struct view *parts, size_t n, unsigned flags, struct why *w);
+	/* Write an index of that number. Nothing is synced; after a crash it
+	 * may hold anything. ENGINE_RACED when there is one. */
+	int (*put)(struct engine *e, uint64_t number, struct view content,
+	    struct why *w);
 	/* Shorten a segment to length, durably. ENGINE_BROKEN. */
 	int (*cut)(
 	    struct engine *e, uint64_t number, uint64_t length, struct why *w);
@@ -86,7 +91,7 @@ struct engine_ops {
 	void (*unmap)(struct engine *e, enum engine_kind kind, uint64_t number);
 	/* Maps end, a bounded number stays cached unless trim. */
 	void (*release)(struct engine *e, bool trim);
-	/* Durably; ENGINE_OK when there is none. */
+	/* Durably (an index: not); ENGINE_OK when there is none. */
 	int (*remove)(struct engine *e, enum engine_kind kind, uint64_t number,
 	    struct why *w);
 	/* Directory where bodies are put by rename (spool.c); -1 without. */

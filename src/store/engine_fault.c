@@ -87,6 +87,12 @@ fault_append(struct engine *e, uint64_t number, uint64_t expected,
 }
 
 static int
+fault_put(struct engine *e, uint64_t number, struct view content, struct why *w)
+{
+	return inner(e)->ops->put(inner(e), number, content, w);
+}
+
+static int
 fault_cut(struct engine *e, uint64_t number, uint64_t length, struct why *w)
 {
 	return FAULTY(e, ENGINE_CUT, number,
@@ -169,6 +175,7 @@ static const struct engine_ops fault_ops = {
 	.stat = fault_stat,
 	.create = fault_create,
 	.append = fault_append,
+	.put = fault_put,
 	.cut = fault_cut,
 	.sync = fault_sync,
 	.seal = fault_seal,

@@ -15,7 +15,8 @@
 #include "store/log.h"
 
 /*
- * Segments are log/<%016x>.seg, bodies log/body/<%016x>. A segment appears
+ * Segments are log/<%016x>.seg, their indexes log/<%016x>.idx, bodies
+ * log/body/<%016x>. A segment appears
  * whole: it is written as log/new, synced, renamed, and its directory synced.
  * The lock is on log/lock.
  *
@@ -68,23 +69,37 @@ self(struct engine *e)
 	return (struct file_engine *)e;
 }
 
+static const char *
+suffix_of(enum engine_kind kind)
+{
+	switch (kind) {
+	case ENGINE_SEGMENT:
+		return ".seg";
+	case ENGINE_INDEX:
+		return ".idx";
+	case ENGINE_BODY:
+		break;
+	}
+	return "";
+}
+
 static void
 name_of(enum engine_kind kind, uint64_t number, char out[NAME_SIZE])
 {
 	snprintf(out, NAME_SIZE, "%016llx%s", (unsigned long long)number,
-	    kind == ENGINE_SEGMENT ? ".seg" : "");
+	    suffix_of(kind));
 }
 
 static int
 dir_of(const struct file_engine *f, enum engine_kind kind)
 {
-	return kind == ENGINE_SEGMENT ? f->log : f->body;
+	return kind == ENGINE_BODY ? f->body : f->log;
 }
 
 static const char *
 dir_name(enum engine_kind kind)
 {
-	return kind == ENGINE_SEGMENT ? "log" : "log/body";
+	return kind == ENGINE_BODY ? "log/body" : "log";
 }
 
 /* --- lock --- */
@@ -121,7 +136,6 @@ file_unlock(struct engine *e)
 static uint64_t
 number_of(enum engine_kind kind, const char *name)
 {
-	const char *suffix = kind == ENGINE_SEGMENT ? ".seg" : "";
 	uint64_t v = 0;
 
 	for (int i = 0; i < 16; i++) {
@@ -134,7 +148,7 @@ number_of(enum engine_kind kind, const char *name)
 		else
 			return 0;
 	}
-	return strcmp(name + 16, suffix) == 0 ? v : 0;
+	return strcmp(name + 16, suffix_of(kind)) == 0 ? v : 0;
 }
 
 static void
@@ -426,6 +440,29 @@ file_append(struct engine *e, uint64_t number, uint64_t expected,
 	return 0;
 }
 
+/* Straight under its name: half of it is told by its CRC. */
+static int
+file_put(struct engine *e, uint64_t number, struct view content, struct why *w)
+{
+	struct file_engine *f = self(e);
+	char name[NAME_SIZE];
+	AUTO_CLOSE int fd = -1;
+	int r;
+
+	name_of(ENGINE_INDEX, number, name);
+	fd = io_create(f->log, name, O_WRONLY | O_EXCL);
+	if (fd == -EEXIST)
+		return ENGINE_RACED;
+	if (fd < 0)
+		return why(w, fd, "log/%s: create", name);
+	if ((r = io_write_all(fd, content, 0)) == 0)
+		return 0;
+	why(w, r, "log/%s: write", name);
+	if (io_unlink(f->log, name) != 0)
+		return r; /* nobody believes what is in it */
+	return r;
+}
+
 /* Make it writable again, so that it can be opened for a cut. */
 static int
 unseal(struct file_engine *f, const char *name)
@@ -569,7 +606,8 @@ file_remove(
 	name_of(kind, number, name);
 	if ((r = io_unlink(dir_of(f, kind), name)) != 0 && r != -ENOENT)
 		return why(w, r, "%s/%s: unlink", dir_name(kind), name);
-	if (r == 0 && (r = io_sync_dir(dir_of(f, kind), IO_SYNC_UNLINK)) != 0) {
+	if (r == 0 && kind != ENGINE_INDEX &&
+	    (r = io_sync_dir(dir_of(f, kind), IO_SYNC_UNLINK)) != 0) {
 		why(w, r, "%s: sync", dir_name(kind));
 		return ENGINE_BROKEN;
 	}
@@ -794,6 +832,7 @@ static const struct engine_ops file_ops = {
 	.stat = file_stat,
 	.create = file_create,
 	.append = file_append,
+	.put = file_put,
 	.cut = file_cut,
 	.sync = file_sync,
 	.seal = file_seal,

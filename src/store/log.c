@@ -531,8 +531,10 @@ roll(struct store_log *l, uint64_t bytes, unsigned flags, struct log_tail *tail,
 	if (tail->at.offset == LOG_DATA || tail->at.offset + bytes <= l->bound)
 		return 0;
 	r = segment_make(l, old + 1, 0, tail, w);
-	if (r == 0)
+	if (r == 0) {
 		l->e->ops->seal(l->e, old);
+		l->ended = old;
+	}
 	if ((r == -ENOSPC || r == -EDQUOT) && (flags & LOG_EMERGENCY) != 0)
 		return 0;
 	return log_result(r);

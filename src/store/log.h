@@ -147,11 +147,42 @@ struct log_record {
 	 * tail to go on from. */
 	struct log_tail end;
 	bool is_last; /* record of its commit */
+	/* From an index (log_replay_brief()): of a RECORD_BODY the payload is
+	 * only its first RECORD_BODY_HEAD bytes, modseq is that of the
+	 * segment's last commit, and what is said of the commit is not set. */
+	bool is_brief;
 };
 typedef int log_fn(void *ctx, const struct log_record *r);
 int log_replay(struct store_log *l, const struct log_tail *from,
     const struct log_tail *to, log_fn *fn, void *ctx, size_t *damaged,
     struct why *w) A_MUST_USE;
+/*
+ * What a view is built from: as log_replay() with from NULL, but finished
+ * segments are read from their index (log_index.h) where they have one, and
+ * their commits' CRCs are not looked at. Those without one get one on the way,
+ * unless they are damaged or the log is read only.
+ */
+int log_replay_brief(struct store_log *l, const struct log_tail *to, log_fn *fn,
+    void *ctx, size_t *damaged, struct why *w) A_MUST_USE;
+/*
+ * Without the lock: make the index of the segment that this handle's last
+ * log_append() ended, if it did. Reads that segment, 20 ms for 64 MiB; a
+ * failure costs only time at the next rebuild.
+ */
+void log_index_ended(struct store_log *l);
+/*
+ * Compare every index with its segment. remove: those that are not right go,
+ * and those of no segment. Returns what fn returns if that is not 0 (and
+ * stops), or a negative errno.
+ */
+enum log_index_fault {
+	LOG_INDEX_WRONG,  /* whole, but says other things than the segment */
+	LOG_INDEX_UNUSED, /* not whole, or of no segment: nobody heeds it */
+};
+typedef int log_index_fn(
+    void *ctx, uint64_t segment, enum log_index_fault fault);
+int log_index_check(struct store_log *l, bool remove, log_index_fn *fn,
+    void *ctx, struct why *w) A_MUST_USE;
 /* The same of one whole segment, for compaction. -ENOENT when it is gone. */
 int log_replay_segment(struct store_log *l, uint64_t segment, log_fn *fn,
     void *ctx, size_t *damaged, struct why *w) A_MUST_USE;

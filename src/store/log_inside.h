@@ -15,6 +15,8 @@ struct store_log {
 	uint32_t tail_salt;
 	/* log_may_have_grown() saw that this one had no successor */
 	uint64_t looked_at;
+	/* the segment that log_append() ended, for log_index_ended(); 0: none */
+	uint64_t ended;
 	/* what log_recover() checked and log_replay() need not check again */
 	uint64_t checked_segment, checked_from, checked_to;
 };
@@ -44,6 +46,17 @@ void log_chain_fini(struct log_chain *c);
 int log_chain_walk(struct store_log *l, const struct log_chain_segment *s,
     const struct log_tail *known, struct log_walk *out, bool *fresh,
     struct why *w) A_MUST_USE;
+
+/* Give out the records of one segment, as log_replay() does. Adds to *damaged. */
+int log_replay_one(struct store_log *l, const struct log_chain_segment *s,
+    log_fn *fn, void *ctx, size_t *damaged, struct why *w) A_MUST_USE;
+/* The same of segment i of the chain, by its index when there is one that is
+ * right, else making one. */
+int log_replay_index(struct store_log *l, const struct log_chain *c, size_t i,
+    log_fn *fn, void *ctx, size_t *damaged, struct why *w) A_MUST_USE;
+/* Is there an index that says that no DROP stands in segment i? */
+bool log_index_no_drop(struct store_log *l, const struct log_chain *c, size_t i)
+    A_MUST_USE;
 
 /* An engine's result as the store's. */
 int log_result(int engine_result) A_MUST_USE;

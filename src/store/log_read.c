@@ -124,7 +124,7 @@ drops_of(const struct log_commit *c, struct numbers *out)
 			numbers_add(out, segment);
 }
 
-/* The DROPs of one segment. */
+/* The DROPs of one segment, which is read. */
 static int
 drops_find(struct store_log *l, const struct log_chain_segment *s,
     struct numbers *out, struct why *w)
@@ -159,10 +159,10 @@ drops_find(struct store_log *l, const struct log_chain_segment *s,
 
 #define AUTO_NUMBERS __attribute__((cleanup(numbers_fini)))
 
-/* All DROPs up to *to (NULL: all there are). */
+/* All DROPs up to *to (NULL: all there are). brief: believe indexes. */
 static int
 drops_load(struct store_log *l, struct log_chain *c, const struct log_tail *to,
-    struct numbers *out, struct why *w)
+    bool brief, struct numbers *out, struct why *w)
 {
 	int r = 0;
 
@@ -174,7 +174,8 @@ drops_load(struct store_log *l, struct log_chain *c, const struct log_tail *to,
 		if (to != NULL && s->number == to->at.segment &&
 		    to->at.offset < s->end)
 			s->end = to->at.offset;
-		r = drops_find(l, s, out, w);
+		if (!brief || !log_index_no_drop(l, c, i))
+			r = drops_find(l, s, out, w);
 	}
 	return r;
 }
@@ -190,7 +191,7 @@ log_segments(
 	*out = NULL;
 	*n = 0;
 	if ((r = log_chain_load(l, 1, &c, w)) != 0 ||
-	    (r = drops_load(l, &c, NULL, &drops, w)) != 0)
+	    (r = drops_load(l, &c, NULL, true, &drops, w)) != 0)
 		return r;
 	*out = xcalloc(c.n + 1, sizeof(**out));
 	for (size_t i = 0; i < c.n; i++)
@@ -214,6 +215,9 @@ chain_unlink(
 		    (unsigned long long)s->number);
 	if (i > 0 && p->end < p->size &&
 	    (r = l->e->ops->cut(l->e, p->number, p->end, w)) != 0)
+		return log_result(r);
+	/* the index first: so no process that dies leaves one behind */
+	if ((r = l->e->ops->remove(l->e, ENGINE_INDEX, s->number, w)) != 0)
 		return log_result(r);
 	return log_result(
 	    l->e->ops->remove(l->e, ENGINE_SEGMENT, s->number, w));
@@ -247,7 +251,7 @@ log_sweep(struct store_log *l, const struct log_tail *to, struct why *w)
 	int r;
 
 	if ((r = log_chain_load(l, 1, &c, w)) != 0 ||
-	    (r = drops_load(l, &c, to, &drops, w)) != 0)
+	    (r = drops_load(l, &c, to, true, &drops, w)) != 0)
 		return r;
 	for (size_t i = 0; i + 1 < c.n && r == 0; i++)
 		if (numbers_has(&drops, c.s[i].number))
@@ -262,6 +266,7 @@ struct replay {
 	log_fn *fn;
 	void *ctx;
 	size_t damaged;
+	bool brief; /* by indexes; only with from NULL */
 	/* of log_find(): look at commits, not at records */
 	const uint8_t *want;
 	struct log_tail *found;
@@ -365,7 +370,8 @@ replay(struct replay *p, const struct log_tail *from, const struct log_tail *to,
 	if (from != NULL && (c.n == 0 || c.s[0].number != from->at.segment))
 		return why(w, -ENOENT, "log/%016llx.seg",
 		    (unsigned long long)from->at.segment);
-	if (from == NULL && (r = drops_load(p->l, &c, to, &drops, w)) != 0)
+	if (from == NULL &&
+	    (r = drops_load(p->l, &c, to, p->brief, &drops, w)) != 0)
 		return r;
 	for (size_t i = 0; i < c.n && r == 0; i++) {
 		struct log_chain_segment *s = &c.s[i];
@@ -374,8 +380,11 @@ replay(struct replay *p, const struct log_tail *from, const struct log_tail *to,
 			break;
 		if (s->number == to->at.segment && to->at.offset < s->end)
 			s->end = to->at.offset;
-		if (!numbers_has(&drops, s->number))
-			r = replay_segment(p, s, from, w);
+		if (numbers_has(&drops, s->number))
+			continue;
+		r = p->brief ? log_replay_index(
+				   p->l, &c, i, p->fn, p->ctx, &p->damaged, w)
+			     : replay_segment(p, s, from, w);
 	}
 	return r;
 }
@@ -390,6 +399,29 @@ log_replay(struct store_log *l, const struct log_tail *from,
 
 	if (damaged != NULL)
 		*damaged = p.damaged;
+	return r;
+}
+
+int
+log_replay_brief(struct store_log *l, const struct log_tail *to, log_fn *fn,
+    void *ctx, size_t *damaged, struct why *w)
+{
+	struct replay p = { .l = l, .fn = fn, .ctx = ctx, .brief = true };
+	int r = replay(&p, NULL, to, w);
+
+	if (damaged != NULL)
+		*damaged = p.damaged;
+	return r;
+}
+
+int
+log_replay_one(struct store_log *l, const struct log_chain_segment *s,
+    log_fn *fn, void *ctx, size_t *damaged, struct why *w)
+{
+	struct replay p = { .l = l, .fn = fn, .ctx = ctx };
+	int r = replay_segment(&p, s, NULL, w);
+
+	*damaged += p.damaged;
 	return r;
 }
 

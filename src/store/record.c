@@ -69,24 +69,36 @@ record_body_put(struct buf *b, const struct record_body *r)
 }
 
 bool
+record_body_head_read(struct view head, struct record_body *r)
+{
+	const uint8_t *p = head.p;
+	uint32_t where;
+
+	if (head.n != RECORD_BODY_HEAD)
+		return false;
+	where = bytes_get32(p + 52);
+	*r = (struct record_body){
+		.number = bytes_get64(p),
+		.size = bytes_get64(p + 40),
+		.summary.n = bytes_get32(p + 48),
+		.in_file = where != 0,
+	};
+	memcpy(r->digest, p + 8, sizeof r->digest);
+	return r->number != 0 && (where & 0xfeffffff) == 0 &&
+	    r->size <= STORE_MESSAGE_MAX;
+}
+
+bool
 record_body_read(struct view payload, struct record_body *r)
 {
-	struct wire w = wire_read(payload);
-	struct view digest;
-	uint32_t n, where;
-
-	r->number = wire_u64(&w);
-	digest = wire_raw(&w, DIGEST_SHA256_SIZE);
-	r->size = wire_u64(&w);
-	n = wire_u32(&w);
-	where = wire_u32(&w);
-	r->summary = wire_raw(&w, n);
-	if (!w.ok || r->number == 0 || (where & 0xfeffffff) != 0 ||
-	    r->size > STORE_MESSAGE_MAX)
+	if (!record_body_head_read(view_sub(payload, 0, RECORD_BODY_HEAD), r))
 		return false;
-	memcpy(r->digest, digest.p, sizeof r->digest);
-	r->in_file = where != 0;
-	r->octets = w.in;
+	view_skip(&payload, RECORD_BODY_HEAD);
+	if (r->summary.n > payload.n)
+		return false;
+	r->summary = view_sub(payload, 0, r->summary.n);
+	view_skip(&payload, r->summary.n);
+	r->octets = payload;
 	return r->octets.n == (r->in_file ? 0 : r->size);
 }
 

@@ -68,6 +68,9 @@ void record_body_put(struct buf *b, const struct record_body *r);
 /* The same without the octets, which the caller puts behind it himself. */
 void record_body_head_put(struct buf *b, const struct record_body *r);
 bool record_body_read(struct view payload, struct record_body *r) A_MUST_USE;
+/* Of the first RECORD_BODY_HEAD bytes: octets is empty, and summary has its
+ * length but no bytes (p is NULL). False when it cannot be the head of one. */
+bool record_body_head_read(struct view head, struct record_body *r) A_MUST_USE;
 
 /* --- MESSAGE: u64 version, u32 mailbox, u32 first UID, u32 saved, u32 n, then
  * n entries of RECORD_ENTRY bytes with consecutive UIDs --- */

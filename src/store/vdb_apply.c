@@ -17,7 +17,8 @@ apply_body(struct vdb_txn *t, const struct log_record *r)
 	struct record_body b;
 	struct vdb_body slot;
 
-	if (!record_body_read(r->payload, &b))
+	if (r->is_brief ? !record_body_head_read(r->payload, &b)
+			: !record_body_read(r->payload, &b))
 		return 0;
 	slot = (struct vdb_body){
 		.offset = r->at.offset,

@@ -239,6 +239,20 @@ check_files(struct verify *v)
 	return r;
 }
 
+static int
+index_fault(void *ctx, uint64_t segment, enum log_index_fault fault)
+{
+	struct verify *v = ctx;
+	unsigned long long n = segment;
+
+	if (fault == LOG_INDEX_UNUSED)
+		return finding(v, VERIFY_LEFTOVER, v->repair,
+		    "log/%016llx.idx: cannot be used", n);
+	v->differs = true; /* the view may have been made from it */
+	return finding(v, VERIFY_VIEW, v->repair,
+	    "log/%016llx.idx: says something else than the segment", n);
+}
+
 /* --- all of it --- */
 
 static int
@@ -251,7 +265,10 @@ check_all(struct verify *v)
 	    (r = vdb_mailboxes(v->fresh, check_mailbox, v)) != 0 ||
 	    (r = vdb_mailboxes(v->seen, check_surplus, v)) != 0)
 		return r;
-	return check_files(v);
+	if ((r = check_files(v)) != 0)
+		return r;
+	return log_index_check(
+	    v->a->log, v->repair, index_fault, v, &v->a->why);
 }
 
 static int
@@ -262,7 +279,7 @@ with_fresh(struct verify *v)
 
 	if ((r = vdb_create_private(&fresh, &v->a->why)) != 0)
 		return r;
-	if ((r = account_build(v->a, fresh)) == 0 &&
+	if ((r = account_build(v->a, fresh, true)) == 0 &&
 	    (r = vdb_begin(fresh, false, &v->fresh, &v->a->why)) == 0) {
 		r = check_all(v);
 		vdb_abort(v->fresh);
