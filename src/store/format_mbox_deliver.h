@@ -42,9 +42,11 @@ struct format_mbox_locking {
 	enum format_mbox_lock lock[FORMAT_MBOX_LOCKS_MAX]; /* taken in order */
 	size_t n;
 	unsigned timeout_ms; /* for all of them together */
-	const char
-	    *helper; /* program run as "helper lock|unlock FILE" where the
-	                      * directory is not ours to write; NULL: none */
+	/* Makes or removes the dot lock of path where the directory is not ours
+	 * to write; NULL: nobody does. 0, -EAGAIN (it is locked), negative
+	 * errno. */
+	int (*helper)(void *ctx, const char *path, bool lock);
+	void *ctx;
 };
 
 /* "From sender Sun Jan  6 07:08:41 2002" and LF, in UTC; octets that would break
@@ -77,16 +79,27 @@ int format_mbox_deliver(int at, const char *path,
  * writing; at and path name it.
  */
 struct format_mbox_held {
-	int fd, dir; /* dir: of the file, for the dot lock */
-	bool dotlock, by_helper;
-	char name[256]; /* of the dot lock in dir */
-	const char *helper, *path;
+	int fd, dir; /* dir: of the file, for the dot lock; -1: no dot lock */
+	char name[256];                       /* of the dot lock in dir */
+	const struct format_mbox_locking *by; /* with a helper's lock */
+	const char *path;
 };
-/* 0, -EAGAIN, negative errno; nothing is held then. path and l->helper must
- * live until the unlock. */
+/* 0, -EAGAIN, negative errno; nothing is held then. path and *l must live until
+ * the unlock. */
 int format_mbox_lock(int at, const char *path, int fd,
     const struct format_mbox_locking *l, struct format_mbox_held *out,
     struct why *w) A_MUST_USE;
 void format_mbox_unlock(struct format_mbox_held *held);
+
+/* Open the directory of path; name: where in path the last name begins. -EISDIR
+ * when there is none. */
+int format_mbox_above(int at, const char *path, const char **name, int *out)
+    A_MUST_USE;
+
+/* The dot lock alone, one try: <name>.lock in dir. A lock older than
+ * FORMAT_MBOX_STALE_S, by the clock of the file system, is taken away first.
+ * 0, -EAGAIN (it is locked), negative errno. */
+int format_mbox_dotlock(int dir, const char *name) A_MUST_USE;
+int format_mbox_dotunlock(int dir, const char *name);
 
 #endif
