@@ -26,7 +26,8 @@ const char *pop3_language_tag(enum pop3_language language);
 /* What a language calls itself, UTF-8. */
 const char *pop3_language_name(enum pop3_language language);
 /* The best one for a basic language range of RFC 4647 ("*", "en", "ja-JP");
- * false: there is none. "*" and "i-default" are English. */
+ * false, *language left alone: there is none. "*" and "i-default" are English.
+ */
 bool pop3_language_find(struct view range, enum pop3_language *language)
     A_MUST_USE;
 

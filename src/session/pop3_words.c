@@ -72,10 +72,11 @@ pop3_language_find(struct view range, enum pop3_language *language)
 {
 	struct view first = range;
 
-	*language = POP3_ENGLISH;
 	if (view_eq(range, VIEW_LIT("*")) ||
-	    view_eq_ci(range, VIEW_LIT("i-default")))
+	    view_eq_ci(range, VIEW_LIT("i-default"))) {
+		*language = POP3_ENGLISH;
 		return true;
+	}
 	/* "ja-JP" is Japanese too (lookup, RFC 4647 section 3.4) */
 	for (first.n = 0; first.n < range.n && range.p[first.n] != '-';)
 		first.n++;

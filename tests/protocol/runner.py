@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the conversations of *.imap against fumi (README.md here has the language).
+"""Runs the conversations of *.imap, *.pop3 and *.sieve against fumi (README.md here has the language).
 
     runner.py [--fumi build/src/cli/fumi] [--round-trip] [--only TEXT] [-v] [FILE...]
     runner.py --tcp HOST:PORT --user case%d@example.org --password P [FILE...]
@@ -21,6 +21,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FUMI = os.path.join(HERE, "..", "..", "build", "src", "cli", "fumi")
+PROTOCOLS = ("imap", "pop3", "sieve")
+IMAP = 9  # the connection that is one to IMAP whatever the file
 LITERAL = re.compile(rb"~?\{(\d+)(\+?)\}\r\n")
 MARK = "\ue000"  # ends the octets of a literal in the text of a step
 
@@ -155,16 +157,18 @@ class Connection:
 class Pipe(Connection):
     """fumi session --stdio"""
 
-    def __init__(self, options, directory):
+    def __init__(self, options, directory, protocol, more):
         super().__init__(options.timeout)
         env = dict(os.environ)
         if options.round_trip:
             env["FUMI_ROUNDTRIP"] = "1"
-        self.process = subprocess.Popen([options.fumi, "session", "--stdio", "--dir", directory, "--create"],
+        self.process = subprocess.Popen([options.fumi, "session", "--stdio", "--dir", directory, "--create",
+                                         "--protocol", protocol, *more],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, bufsize=0)
-        greeting = self.reply()
-        if not greeting.startswith(b"* PREAUTH"):
-            raise Fail("greeting %r" % greeting)
+        if protocol == "imap":
+            greeting = self.reply()
+            if not greeting.startswith(b"* PREAUTH"):
+                raise Fail("greeting %r" % greeting)
 
     def wait(self, seconds):
         return select.select([self.process.stdout], [], [], seconds)[0]
@@ -250,11 +254,12 @@ class Step:
 
 class Case:
     def __init__(self, path, name):
-        self.name = "%s: %s" % (os.path.basename(path)[:-5], name)
+        self.name = "%s: %s" % (os.path.splitext(os.path.basename(path))[0], name)
+        self.protocol = os.path.splitext(path)[1][1:]
         self.steps = []
 
 
-VERB = re.compile(r"(?:(\d+) )?(ok|no|bad|>>|>|<\*|<|closed|drop|load|sleep)(?: (.*))?$", re.S)
+VERB = re.compile(r"(?:(\d+) )?(ok|no|bad|>>|>|<\*|<|closed|drop|load|sleep|options)(?: (.*))?$", re.S)
 
 
 def read_literal(lines, n, text):
@@ -314,10 +319,13 @@ class Run:
         self.values, self.connections = {}, {}
         self.log = []
         self.directory = None
+        self.more = []
 
     def connection(self, number):
         if number not in self.connections:
-            self.connections[number] = Tcp(self.options, self.user) if self.options.tcp else Pipe(self.options, self.directory)
+            imap = number == IMAP
+            self.connections[number] = Tcp(self.options, self.user) if self.options.tcp else Pipe(
+                self.options, self.directory, "imap" if imap else self.case.protocol, [] if imap else self.more)
         return self.connections[number]
 
     def note(self, number, arrow, text):
@@ -429,6 +437,8 @@ class Run:
             self.load(step)
         elif step.verb == "sleep":
             time.sleep(float(step.text) / 1000)
+        elif step.verb == "options":
+            self.more = step.text.split()
 
     def run(self):
         """None, or what went wrong."""
@@ -467,7 +477,8 @@ def main():
     ap.add_argument("files", nargs="*")
     options = ap.parse_args()
     options.fumi = os.path.abspath(options.fumi)
-    files = options.files or [os.path.join(HERE, f) for f in sorted(os.listdir(HERE)) if f.endswith(".imap")]
+    files = options.files or [os.path.join(HERE, f) for f in sorted(os.listdir(HERE))
+                              if f.endswith(tuple("." + p for p in PROTOCOLS[:1 if options.tcp or options.count else 3]))]
     cases = [c for f in files for c in parse(f) if options.only in c.name]
     failed = n = 0
     if options.count:
