@@ -15,6 +15,7 @@
 #include "proc/delivery.h"
 #include "proc/msg_session.h"
 #include "proc/peer.h"
+#include "proc/pop3_conf.h"
 #include "session/session.h"
 #include "store/account.h"
 
@@ -42,7 +43,16 @@ __assert_fail(const char *what, const char *file, unsigned line, const char *fn)
 static const char *
 module_of(uint8_t service)
 {
-	return service == MSG_SERVICE_DELIVERY ? "DELIVER" : "IMAP";
+	switch (service) {
+	case MSG_SERVICE_POP3:
+		return "POP3";
+	case MSG_SERVICE_SIEVE:
+		return "SIEVE";
+	case MSG_SERVICE_DELIVERY:
+		return "DELIVER";
+	default:
+		return "IMAP";
+	}
 }
 
 static void
@@ -240,44 +250,92 @@ message(uint8_t *p, int ms, int *fd)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* One client after the other, all of this account. */
-struct imap_runs {
+/* One client after the other, all of this account and service. */
+struct runs {
 	struct account *account; /* open from the first one on */
 	uint64_t session;        /* 0: any */
 	int client;
 };
 
 static int
-run_imap(const struct child *c, struct log *log, struct wire *in,
-    struct imap_runs *runs)
+run_imap(const struct child *c, struct log *log,
+    const struct msg_session_start *m, struct view remote, struct runs *runs)
 {
-	struct msg_session_start m;
-	char remote[NETADDR_TEXT_SIZE];
-	struct session_env env;
-
-	if (wire_u32(in) != MSG_SESSION_START ||
-	    !msg_session_start_get(in, &m) || m.login.tag.n == 0 ||
-	    (runs->session != 0 && m.session != runs->session))
-		return CHILD_NO_START;
-	log->session = m.session;
-	netaddr_text(&m.client.remote, remote);
-	env = (struct session_env){ .in = runs->client,
+	struct session_env env = { .in = runs->client,
 		.out = runs->client,
 		.hub = CHILD_FD_HUB,
 		.dir = CHILD_FD_DIR,
 		.create = true,
 		.kept = &runs->account,
 		.first = SESSION_LOGGED_IN,
-		.tag = m.login.tag,
-		.unread = m.unread,
+		.tag = m->login.tag,
+		.unread = m->unread,
 		.user = c->grant->m.account,
-		.remote = view_str(remote),
+		.remote = remote,
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
 		.autologout_ms =
 		    (unsigned)conf_num(c->conf, "session", NULL, "idle"),
 		.cpu_s = c->grant->m.cpu_max_s,
 		.log = log };
-	return child_serve_imap(&env);
+
+	return m->login.tag.n > 0 ? child_serve_imap(&env) : CHILD_NO_START;
+}
+
+static struct client_env
+env_of(const struct child *c, struct log *log,
+    const struct msg_session_start *m, struct view remote, struct runs *runs)
+{
+	return (struct client_env){ .in = runs->client,
+		.out = runs->client,
+		.hub = CHILD_FD_HUB,
+		.dir = CHILD_FD_DIR,
+		.create = true,
+		.kept = &runs->account,
+		.first = CLIENT_LOGGED_IN,
+		.unread = m->unread,
+		.user = c->grant->m.account,
+		.remote = remote,
+		.cpu_s = c->grant->m.cpu_max_s,
+		.log = log };
+}
+
+static int
+run_pop3(const struct child *c, struct log *log,
+    const struct msg_session_start *m, struct view remote, struct runs *runs)
+{
+	struct client_env env = env_of(c, log, m, remote, runs);
+	struct pop3_settings set = pop3_conf(c->conf);
+
+	set.mechanisms = m->login.mechanisms;
+	set.password = m->login.password;
+	set.starttls = m->login.starttls;
+	set.utf8 = m->login.utf8;
+	if (m->login.language < POP3_LANGUAGES)
+		set.language = (enum pop3_language)m->login.language;
+	return child_serve_pop3(&env, &set);
+}
+
+static int
+run_session(
+    const struct child *c, struct log *log, struct wire *in, struct runs *runs)
+{
+	struct msg_session_start m;
+	char remote[NETADDR_TEXT_SIZE];
+
+	if (wire_u32(in) != MSG_SESSION_START ||
+	    !msg_session_start_get(in, &m) ||
+	    (runs->session != 0 && m.session != runs->session))
+		return CHILD_NO_START;
+	log->session = m.session;
+	netaddr_text(&m.client.remote, remote);
+	switch (c->grant->m.service) {
+	case MSG_SERVICE_IMAP:
+		return run_imap(c, log, &m, view_str(remote), runs);
+	case MSG_SERVICE_POP3:
+		return run_pop3(c, log, &m, view_str(remote), runs);
+	default:
+		return CHILD_NO_START;
+	}
 }
 
 /*
@@ -285,7 +343,7 @@ run_imap(const struct child *c, struct log *log, struct wire *in,
  * wait for the next one. False: there will be none.
  */
 static bool
-rest(uint8_t *p, struct wire *in, struct imap_runs *runs)
+rest(uint8_t *p, struct wire *in, struct runs *runs)
 {
 	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE);
 	struct wire w;
@@ -325,14 +383,16 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 }
 
 static int
-serve_imap(const struct child *c, struct log *log, uint8_t *p, struct wire *in)
+serve_client(
+    const struct child *c, struct log *log, uint8_t *p, struct wire *in)
 {
-	struct imap_runs runs = { .session = c->session,
-		.client = CHILD_FD_CLIENT };
+	struct runs runs = {
+		.session = c->session, .client = CHILD_FD_CLIENT
+	};
 	int r;
 
 	do
-		r = run_imap(c, log, in, &runs);
+		r = run_session(c, log, in, &runs);
 	while (r == CHILD_REST && rest(p, in, &runs));
 	return r == CHILD_REST ? CHILD_OK : r;
 }
@@ -350,7 +410,7 @@ serve(const struct child *c, struct log *log)
 	leave_watch();
 	if (c->grant->m.service == MSG_SERVICE_DELIVERY)
 		return run_delivery(c, log, &in);
-	return serve_imap(c, log, p, &in);
+	return serve_client(c, log, p, &in);
 }
 
 static int

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "proc/pop3_conf.h"
 #include "proc/sandbox.h"
 #include "proc/settings.h"
 
@@ -33,6 +34,8 @@ gate_settings(struct gate *g)
 	g->login_ms = setting(g, "login-timeout");
 	g->attempts_max = setting(g, "login-attempts");
 	g->login_bytes = setting(g, "login-bytes");
+	g->pop3 = pop3_conf(g->s->conf);
+	g->apop = conf_bool(g->s->conf, "pop3", NULL, "apop");
 	/* resp-text may not begin with what looks like a code */
 	if (*name == '\0' || *name == '[')
 		name = "fumi";
@@ -91,6 +94,8 @@ protocol_of(uint8_t kind)
 	switch (kind) {
 	case MSG_LISTENER_IMAP:
 		return &gate_imap;
+	case MSG_LISTENER_POP3:
+		return &gate_pop3;
 	default:
 		return NULL;
 	}

@@ -1,0 +1,43 @@
+#include "proc/child.h"
+#include "session/pop3.h"
+#include "session/session.h"
+
+int
+child_serve_imap(const struct session_env *env)
+{
+	switch (session_imap_run(env)) {
+	case SESSION_LOGOUT:
+		return CHILD_REST;
+	case SESSION_GONE:
+	case SESSION_AUTOLOGOUT:
+	case SESSION_SHUTDOWN:
+	case SESSION_REFUSED:
+		return CHILD_OK;
+	case SESSION_FAILED:
+		break;
+	}
+	return CHILD_NO_ACCOUNT;
+}
+
+static int
+status_of(enum client_end end)
+{
+	switch (end) {
+	case CLIENT_LOGOUT:
+		return CHILD_REST;
+	case CLIENT_GONE:
+	case CLIENT_IDLE:
+	case CLIENT_SHUTDOWN:
+	case CLIENT_REFUSED:
+		return CHILD_OK;
+	case CLIENT_FAILED:
+		break;
+	}
+	return CHILD_NO_ACCOUNT;
+}
+
+int
+child_serve_pop3(const struct client_env *env, const struct pop3_settings *set)
+{
+	return status_of(pop3_run(env, set));
+}
