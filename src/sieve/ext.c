@@ -8,6 +8,8 @@
 
 const struct ext *const ext_all[] = {
 	&ext_core,
+	&ext_core_action,
+	&ext_core_header,
 	&ext_fileinto,
 	&ext_envelope,
 	&ext_encoded_character,
@@ -35,7 +37,8 @@ const struct ext *
 ext_find(struct view name)
 {
 	for (size_t i = 0; ext_all[i] != NULL; i++)
-		if (view_eq(name, view_str(ext_all[i]->name)))
+		if (ext_all[i]->name != NULL &&
+		    view_eq(name, view_str(ext_all[i]->name)))
 			return ext_all[i];
 	return NULL;
 }
@@ -60,7 +63,8 @@ ext_usable(const struct ext *e, const struct sieve_options *options)
 	if ((e->flags & EXT_TEST) != 0 && !options->test)
 		return false;
 	for (size_t i = 0; i < options->n_disabled; i++)
-		if (view_eq(options->disabled[i], view_str(e->name)))
+		if (e->name != NULL && (e->flags & EXT_CORE) == 0 &&
+		    view_eq(options->disabled[i], view_str(e->name)))
 			return false;
 	return true;
 }

@@ -67,11 +67,9 @@ enum ext_tests {
 };
 
 enum ext_command_flag {
-	EXT_MATCH = 1,   /* takes match types and ":comparator"; the last
+	EXT_MATCH = 1,      /* takes match types and ":comparator"; the last
 	                     positional argument are the keys */
-	EXT_ADDRESS = 2, /* takes address parts */
-	EXT_ACTION =
-	    8, /* an action: counts against requires of imapsieve etc. */
+	EXT_ADDRESS = 2,    /* takes address parts */
 	EXT_OWN_KEYS = 4,   /* with EXT_MATCH: the keys are no argument */
 	EXT_NO_CAPTURE = 8, /* with EXT_MATCH: never sets match variables */
 	EXT_REQUIRE = 16, /* may stand before require, and its strings are taken
@@ -153,7 +151,7 @@ enum ext_flag {
 };
 
 struct ext {
-	const char *name; /* as required */
+	const char *name; /* as required; NULL: only parts of the core */
 	unsigned flags;   /* enum ext_flag */
 	const char
 	    *needs; /* another that is required along with it; may be NULL */

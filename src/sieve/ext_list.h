@@ -4,9 +4,11 @@
 #include "sieve/ext.h"
 
 /* The tables, each in the file of its name. */
-extern const struct ext ext_core;              /* RFC 5228 */
-extern const struct ext ext_fileinto;          /* ext_core.c */
-extern const struct ext ext_envelope;          /* ext_address.c */
+extern const struct ext ext_core; /* RFC 5228 */
+extern const struct ext ext_core_action;
+extern const struct ext ext_core_header;
+extern const struct ext ext_fileinto;          /* ext_core_action.c */
+extern const struct ext ext_envelope;          /* ext_core_header.c */
 extern const struct ext ext_encoded_character; /* checker_text.c */
 extern const struct ext ext_comparator_octet;  /* ext_comparator.c */
 extern const struct ext ext_comparator_casemap;

@@ -17,6 +17,7 @@ struct interp {
 	struct letter *letter;      /* the message as it is now (editheader) */
 	struct interp_frame *frame; /* the script that runs */
 	struct sieve_result *result;
+	const struct script_node *node; /* what runs: errors stand there */
 	bool failed; /* sticky: the run ends as soon as it is seen */
 	uint64_t cost;
 
@@ -28,9 +29,10 @@ struct interp {
 	bool has_flags;           /* the script touched the internal variable */
 	struct sieve_flags flags; /* the internal variable of imap4flags */
 
+	struct sieve_action *kept; /* room for the keep after a failure */
 	/* Actions so far. */
 	struct sieve_action *actions;
-	size_t n_actions, n_redirects;
+	size_t n_actions, actions_cap, n_redirects;
 	struct sieve_duplicate *seen;
 	size_t n_seen;
 	void *states[EXT_MAX];

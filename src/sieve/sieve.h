@@ -292,8 +292,9 @@ struct sieve_result {
 	/*
 	 * In the order to be done, at most SIEVE_ACTIONS_MAX and the implicit
 	 * keep. The same mailbox or redirect address stands once (RFC 5228
-	 * section 2.10.3); an implicit keep, when it is in force, is the last
-	 * action. No action at all but SIEVE_DISCARD: the message is dropped.
+	 * section 2.10.3). An implicit keep, when it is in force, is the last
+	 * action, unless the message goes to INBOX already. No action at all
+	 * but SIEVE_DISCARD: the message is dropped.
 	 */
 	const struct sieve_action *actions;
 	size_t n_actions;
