@@ -300,6 +300,13 @@ on_auth(struct gate_login *l, const struct pop3_line *line, struct buf *out)
 }
 
 static enum gate_login_result
+on_apop(struct gate_login *l, const struct pop3_line *line, struct buf *out)
+{
+	(void)line;
+	return err(l, "", TEXT_NO_APOP, out);
+}
+
+static enum gate_login_result
 on_later(struct gate_login *l, const struct pop3_line *line, struct buf *out)
 {
 	(void)line;
@@ -315,6 +322,7 @@ static const struct pop3_command {
 	{ "CAPA", 0, 0, false, on_capa },
 	{ "USER", 1, 1, false, on_user },
 	{ "PASS", 1, 1, true, on_pass },
+	{ "APOP", 2, 2, false, on_apop },
 	{ "AUTH", 0, 2, false, on_auth },
 	{ "STLS", 0, 0, false, on_stls },
 	{ "UTF8", 0, 0, false, on_utf8 },
