@@ -628,7 +628,7 @@ vdb_row_add(struct vdb_txn *t, struct vdb_mailbox *m, const struct vdb_row *row,
 	uint64_t bit = 1ull << row->uid % 64;
 	uint32_t word = row->uid / 64 % 64;
 	struct vdb_row full = *row;
-	struct vdb_pending p;
+	struct vdb_pending p = { 0 };
 	struct vdb_block *b;
 	struct vdb_chunk *c;
 	int r;
@@ -743,7 +743,7 @@ remove_row(struct removal *x, struct vdb_block *b, const struct vdb_row *row)
 static int
 remove_unknown(struct removal *x, uint32_t uid)
 {
-	struct vdb_pending p;
+	struct vdb_pending p = { 0 };
 	int r = take_pending(x->t, x->m->row.id, uid, &p);
 
 	bury(x, uid, 0);
@@ -777,11 +777,13 @@ remove_word(
 		if ((present & bit) == 0) {
 			if ((r = remove_unknown(x, first + i)) != 0)
 				return r;
-		} else if (mask & bit) {
-			remove_row(x, b, &c->row[from++]);
-		} else if (c != NULL) {
-			c->row[to++] = c->row[from++];
+			continue;
 		}
+		assert(c != NULL); /* loaded when one of mask is present */
+		if (mask & bit)
+			remove_row(x, b, &c->row[from++]);
+		else
+			c->row[to++] = c->row[from++];
 	}
 	if (c != NULL)
 		c->n = to;
