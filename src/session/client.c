@@ -142,10 +142,8 @@ limit_cpu(struct client *c)
 }
 
 static bool
-say_bye(struct client *c, enum client_end end, const char *bye)
+over(struct client *c, enum client_end end)
 {
-	if (bye != NULL)
-		buf_put_str(&c->out.b, bye);
 	client_end(c, end);
 	return false;
 }
@@ -158,10 +156,8 @@ read_input(struct client *c)
 	do
 		r = read(c->env->in, c->input_bytes, CLIENT_INPUT);
 	while (r == -1 && errno == EINTR);
-	if (r <= 0) {
-		client_end(c, CLIENT_GONE);
-		return false;
-	}
+	if (r <= 0)
+		return over(c, CLIENT_GONE);
 	c->input = (struct view){ c->input_bytes, (size_t)r };
 	limit_cpu(c);
 	return true;
@@ -176,7 +172,7 @@ client_check(struct client *c)
 
 /* Until something comes from the client or the hub. */
 static bool
-wait_input(struct client *c, bool between, const char *bye)
+wait_input(struct client *c, bool between)
 {
 	uint64_t until = clock_mono_ms() + c->idle_ms;
 	struct pollfd p[2] = { { .fd = c->env->in, .events = POLLIN },
@@ -189,35 +185,31 @@ wait_input(struct client *c, bool between, const char *bye)
 		if (c->stop)
 			p[1].fd = -1; /* it has said its last */
 		r = poll(p, 2, until > now ? (int)(until - now) : 0);
-		if (r == -1 && errno != EINTR) {
-			client_end(c, CLIENT_GONE);
-			return false;
-		}
+		if (r == -1 && errno != EINTR)
+			return over(c, CLIENT_GONE);
 		if (r > 0 && p[1].revents != 0)
 			hear(c);
 		if (c->stop && between)
-			return say_bye(c, CLIENT_SHUTDOWN, bye);
+			return over(c, CLIENT_SHUTDOWN);
 		if (r > 0 && p[0].revents != 0)
 			return read_input(c);
 		if (r == 0 && clock_mono_ms() >= until)
-			return say_bye(c, CLIENT_IDLE, bye);
+			return over(c, CLIENT_IDLE);
 	}
 }
 
 bool
-client_wait(struct client *c, bool between, const char *bye)
+client_wait(struct client *c, bool between)
 {
 	if (c->ending)
 		return false;
 	if (c->input.n > 0)
 		return true;
-	if (output_flush(&c->out) != 0) {
-		client_end(c, CLIENT_GONE);
-		return false;
-	}
+	if (output_flush(&c->out) != 0)
+		return over(c, CLIENT_GONE);
 	if (c->stop && between) /* heard while that went out */
-		return say_bye(c, CLIENT_SHUTDOWN, bye);
-	return wait_input(c, between, bye);
+		return over(c, CLIENT_SHUTDOWN);
+	return wait_input(c, between);
 }
 
 /* ---- the end ---- */

@@ -73,11 +73,11 @@ int client_account(struct client *c) A_MUST_USE;
 void client_end(struct client *c, enum client_end end);
 /*
  * Send everything, then wait until c->input has bytes: true. False: c->ending
- * is set. An autologout or a stop by the hub (the latter only when between is
- * set: the client is not in the middle of a command) says bye at first, a whole
- * line.
+ * is set. A stop by the hub ends it only when between is set (the client is not
+ * in the middle of a command). What is said to a client that has been silent or
+ * that is sent away is the caller's to put afterwards.
  */
-bool client_wait(struct client *c, bool between, const char *bye) A_MUST_USE;
+bool client_wait(struct client *c, bool between) A_MUST_USE;
 /* Has the client stopped reading? Then the session ends. */
 void client_check(struct client *c);
 /* Flush, log the end, close. Returns c->end. */

@@ -602,7 +602,7 @@ serve(struct pop3 *p)
 		if (p->c.input.n == 0)
 			pop3_forget(p);
 		/* RFC 1939 section 3: nothing is said at an autologout */
-		if (!client_wait(&p->c, line_idle(&p->line), NULL))
+		if (!client_wait(&p->c, line_idle(&p->line)))
 			break;
 		if ((r = look(p)) != 0)
 			log_failure(p, "look", r);
