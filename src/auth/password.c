@@ -74,6 +74,14 @@ password_make(enum password_scheme scheme, const char *password,
 	return why(w, -EINVAL, "scheme");
 }
 
+const char *
+password_plain(const char *stored)
+{
+	size_t n = sizeof(PREFIX) - 1;
+
+	return strncmp(stored, PREFIX, n) == 0 ? stored + n : NULL;
+}
+
 bool
 password_is_cheap(const char *stored)
 {

@@ -40,6 +40,8 @@ enum password_result {
 /* The time depends on stored and on lengths, not on where they differ. */
 enum password_result password_check(const char *stored, const char *password)
     A_MUST_USE;
+/* The password itself where it is stored so, else NULL. Points into stored. */
+const char *password_plain(const char *stored) A_MUST_USE;
 /* Can it be checked without much work? */
 bool password_is_cheap(const char *stored) A_MUST_USE;
 /* A stored form that fits no password and costs what yescrypt costs, so that

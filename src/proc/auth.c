@@ -66,6 +66,7 @@ static void
 read_conf(struct auth *a)
 {
 	a->cleartext = conf_enum(a->conf, "auth", NULL, "cleartext");
+	a->apop = conf_bool(a->conf, "pop3", NULL, "apop");
 	a->sessions_max =
 	    (uint32_t)conf_num(a->conf, "session", NULL, "per-account");
 	a->memory_max = conf_num(a->conf, "session", NULL, "memory");

@@ -79,6 +79,7 @@ struct auth {
 	struct directory_uids uids;
 	size_t uid_rule;               /* enum settings_uid */
 	size_t cleartext;              /* enum settings_cleartext */
+	bool apop;                     /* may be used */
 	uint32_t fixed_uid, fixed_gid; /* of all accounts, by vmail or server */
 	uint32_t deliver_uid[32];      /* who may deliver to anybody */
 	size_t deliver_uids;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "auth/apop.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "proc/auth.h"
@@ -24,8 +25,9 @@ struct auth_exchange {
 	uint64_t conn;
 	uint32_t generation;
 	uint8_t service;
-	bool final_in_ok; /* the last message of SCRAM goes there */
-	enum mechanism mech;
+	bool final_in_ok;    /* the last message of SCRAM goes there */
+	enum mechanism mech; /* unless apop */
+	bool apop;
 	struct msg_client client;
 	uint8_t exporter[MSG_AUTH_EXPORTER_SIZE];
 	uint8_t endpoint[MSG_AUTH_ENDPOINT_MAX];
@@ -132,7 +134,7 @@ log_login(struct auth_exchange *e, const char *event, const char *why)
 	log_begin(&l, e->auth->log, LOG_MAJOR, event);
 	log_str(&l, "user", e->known ? e->account.name : "?");
 	log_str(&l, "service", msg_service_name(e->service));
-	log_str(&l, "mech", mechanism_name(e->mech));
+	log_str(&l, "mech", e->apop ? "APOP" : mechanism_name(e->mech));
 	log_str(&l, "remote", remote);
 	log_u64(&l, "tls", e->client.tls);
 	if (why != NULL)
@@ -432,6 +434,29 @@ step_plain(struct auth_exchange *e, struct view in)
 		check_password(e, m.user, m.password);
 }
 
+/* For an account whose password is not stored as it is nothing fits. */
+static void
+step_apop(struct auth_exchange *e, struct view in)
+{
+	const char *password = NULL;
+	struct apop m;
+
+	if (!apop_parse(in, &m)) {
+		refuse(e, MSG_AUTH_BAD, "that is not an APOP message");
+		return;
+	}
+	if (!begin(e, m.user))
+		return;
+	if (e->known)
+		password = password_plain(e->account.secret.password);
+	if (apop_check(m.challenge, view_str(password != NULL ? password : ""),
+		m.digest) &&
+	    password != NULL)
+		succeed(e);
+	else
+		fail_wrong(e);
+}
+
 /* ---- challenges ---- */
 
 static void
@@ -611,6 +636,9 @@ first_step(struct auth_exchange *e, struct view mech)
 {
 	bool clear = clear_allowed(e->auth, &e->client);
 
+	e->apop = view_eq(mech, VIEW_LIT("APOP"));
+	if (e->apop && e->auth->apop && e->service == MSG_SERVICE_POP3)
+		return step_apop;
 	if (!mechanism_parse(mech, &e->mech) ||
 	    (mechanism_is_plus(e->mech) && !e->client.tls)) {
 		refuse(e, MSG_AUTH_BAD, "there is no such mechanism here");

@@ -171,6 +171,18 @@ gate_login_password(struct gate_login *l, const char *command, struct view user,
 	return true;
 }
 
+void
+gate_login_start_raw(struct gate_login *l, const char *command,
+    struct view mech, struct view initial)
+{
+	buf_clear(&l->secret);
+	buf_put(&l->secret, initial);
+	assert(!l->secret.failed);
+	l->has_initial = true;
+	l->by_password = false;
+	begin(l, command, mech);
+}
+
 bool
 gate_login_answer(struct gate_login *l, struct view base64)
 {

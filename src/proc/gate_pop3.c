@@ -1,3 +1,7 @@
+#include <stdio.h>
+
+#include "base/digest.h"
+#include "base/random.h"
 #include "proc/gate_protocol.h"
 
 /*
@@ -7,6 +11,8 @@
  * the connection goes on.
  */
 #define ARGS_MAX 2
+#define HOST_CHARS                                                             \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
 
 struct pop3_line {
 	struct view word[ARGS_MAX + 1]; /* the arguments of the command */
@@ -302,8 +308,20 @@ on_auth(struct gate_login *l, const struct pop3_line *line, struct buf *out)
 static enum gate_login_result
 on_apop(struct gate_login *l, const struct pop3_line *line, struct buf *out)
 {
-	(void)line;
-	return err(l, "", TEXT_NO_APOP, out);
+	AUTO_BUF struct buf b =
+	    BUF_INIT(GATE_LOGIN_APOP_MAX + LIMITS_USER + LIMITS_PASSWORD + 2);
+
+	if (l->apop[0] == '\0')
+		return err(l, "", TEXT_NO_APOP, out);
+	if (line->word[0].n > LIMITS_USER || line->word[1].n > LIMITS_PASSWORD)
+		return err(l, "[AUTH] ", TEXT_NAME, out);
+	buf_put_str(&b, l->apop);
+	buf_put_byte(&b, 0);
+	buf_put(&b, line->word[0]);
+	buf_put_byte(&b, 0);
+	buf_put(&b, line->word[1]);
+	gate_login_start_raw(l, "APOP", VIEW_LIT("APOP"), buf_view(&b));
+	return GATE_LOGIN_START;
 }
 
 static enum gate_login_result
@@ -435,11 +453,29 @@ response(struct gate_login *l, struct view *in, struct buf *out)
 
 /* ---- answers ---- */
 
+/* A msg-id (RFC 1939 section 7) that nobody can foresee: a process of which many
+ * clients are served cannot go by its number and the clock (RFC 4086). */
+static void
+make_challenge(struct gate_login *l)
+{
+	uint8_t nonce[16];
+	char hex[2 * sizeof(nonce) + 1];
+	const char *name = strspn(l->o.name, HOST_CHARS) == strlen(l->o.name)
+	    ? l->o.name
+	    : "fumi";
+
+	random_bytes(nonce, sizeof(nonce));
+	digest_hex((struct view){ nonce, sizeof(nonce) }, hex);
+	(void)snprintf(l->apop, sizeof(l->apop), "<%s@%.80s>", hex, name);
+}
+
 static void
 greet(struct gate_login *l, struct buf *out)
 {
-	(void)l;
-	buf_put_str(out, "+OK POP3 server ready\r\n");
+	if (l->o.apop)
+		make_challenge(l);
+	buf_printf(out, "+OK POP3 server ready%s%s\r\n", l->o.apop ? " " : "",
+	    l->apop);
 }
 
 /* What was said in the open does not count (RFC 2595 section 4). */

@@ -62,6 +62,9 @@ bool gate_login_start(struct gate_login *l, const char *command,
  * begun: there is a NUL in them. */
 bool gate_login_password(struct gate_login *l, const char *command,
     struct view user, struct view password) A_MUST_USE;
+/* A mechanism that is not SASL's, with what auth needs for it. */
+void gate_login_start_raw(struct gate_login *l, const char *command,
+    struct view mech, struct view initial);
 /* The same for what base64 has in one answer: phase WAITS; false when it is
  * none. */
 bool gate_login_answer(struct gate_login *l, struct view base64) A_MUST_USE;

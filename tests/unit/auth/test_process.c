@@ -28,6 +28,7 @@ struct world {
 	uint32_t type;
 	struct wire w;
 	bool dead;
+	bool again; /* the last message is to be looked at yet */
 };
 
 static void
@@ -121,11 +122,12 @@ set_up(struct world *t, const char *cleartext)
 		abort();
 	add(d, "demo@x.org", "demo", PASSWORD_PLAIN);
 	add(d, "slow@x.org", "slow", PASSWORD_YESCRYPT);
+	add(d, "sengoku@x.org", "secret_password", PASSWORD_PLAIN);
 	directory_close(&d);
 	buf_printf(&text,
 	    "[server]\nsandbox = best-effort\n[auth]\ndirectory = %s\n"
 	    "workers = 2\ncleartext = %s\n[session]\nper-account = 7\n"
-	    "cpu = 5s\n",
+	    "cpu = 5s\n[pop3]\napop = yes\n",
 	    t->dir, cleartext);
 	t->conf = conf_new(&settings_schema);
 	if (!conf_read(t->conf, buf_view(&text), "test") ||
@@ -175,6 +177,10 @@ addr(const char *text)
 	return a;
 }
 
+/* What start() says besides. */
+static uint8_t service = MSG_SERVICE_IMAP;
+static bool final_in_ok;
+
 static void
 start(struct world *t, uint64_t conn, uint32_t generation, const char *mech,
     const struct view *initial, const char *from, bool tls)
@@ -182,7 +188,8 @@ start(struct world *t, uint64_t conn, uint32_t generation, const char *mech,
 	static const uint8_t data[32] = "channel";
 	struct buf b = peer_msg();
 	struct msg_auth_start m = { .id = { conn, generation },
-		.service = MSG_SERVICE_IMAP,
+		.service = service,
+		.final_in_ok = final_in_ok,
 		.mech = view_str(mech),
 		.has_initial = initial != NULL,
 		.client = { addr(from), addr("127.0.0.1"), 1, 143, tls } };
@@ -288,16 +295,20 @@ good(struct world *t, uint64_t conn, const char *account, const char *what)
 	struct msg_auth_ok ok;
 	bool right;
 
-	(void)next(t, t->gate, SOON);
+	if (!t->again) /* else it has come already */
+		(void)next(t, t->gate, SOON);
+	t->again = false;
 	right = t->type == MSG_AUTH_OK && msg_auth_ok_get(&t->w, &ok) &&
 	    ok.id.conn == conn && view_eq(ok.account, view_str(account));
 	if (right)
 		memcpy(id, ok.grant, sizeof(id));
+	tap_ok(!right || view_starts(ok.final, VIEW_LIT("v=")) == final_in_ok,
+	    "%s: SCRAM's last word", what);
 	tap_ok(right, "%s: OK", what);
 	(void)next(t, t->hub, NOW);
 	tap_ok(t->type == MSG_GRANT_GRANT && msg_grant_get(&t->w, &a) &&
 		memcmp(a.id, id, sizeof(id)) == 0 && a.gate == 3 &&
-		a.conn == conn && a.service == MSG_SERVICE_IMAP &&
+		a.conn == conn && a.service == service &&
 		view_eq(a.account, view_str(account)) && a.uid >= 3000 &&
 		a.sessions_max == 7 && a.cpu_max_s == 5,
 	    "%s: the hub has the grant", what);
@@ -530,6 +541,55 @@ test_scram(struct world *t)
 	tap_ok(is_fail(t, 62, MSG_AUTH_AUTHENTICATIONFAILED), "the same no");
 }
 
+/* Where the protocol has room for it, the last word comes with the OK. */
+static void
+test_final(struct world *t)
+{
+	final_in_ok = true;
+	service = MSG_SERVICE_SIEVE;
+	scram(t, 65, "slow@x.org", "slow", "192.0.2.65");
+	t->again = true;
+	good(t, 65, "slow@x.org", "SCRAM of ManageSieve");
+	final_in_ok = false;
+	service = MSG_SERVICE_IMAP;
+}
+
+static void
+apop(struct world *t, uint64_t conn, const char *user, const char *digest)
+{
+	AUTO_BUF struct buf b = BUF_INIT(512);
+	struct view v;
+
+	buf_put(&b, VIEW_LIT("<22663.1010986863@asao.gcd.org>\0"));
+	buf_put_str(&b, user);
+	buf_put_byte(&b, '\0');
+	buf_put_str(&b, digest);
+	v = buf_view(&b);
+	start(t, conn, 1, "APOP", &v, "192.0.2.66", false);
+	(void)next(t, t->gate, NOW);
+}
+
+static void
+test_apop(struct world *t)
+{
+	const char *digest = "c147fa2c29a69d8b730b3dcb52eccfda";
+
+	service = MSG_SERVICE_POP3;
+	apop(t, 66, "sengoku@x.org", digest);
+	t->again = true;
+	good(t, 66, "sengoku@x.org", "APOP");
+	apop(t, 67, "slow@x.org", digest);
+	wait_ms(t, AUTH_DELAY_FIRST_MS);
+	(void)next(t, t->gate, NOW);
+	tap_ok(is_fail(t, 67, MSG_AUTH_AUTHENTICATIONFAILED),
+	    "APOP needs a password stored as it is");
+	apop(t, 68, "sengoku@x.org", "c147");
+	tap_ok(is_fail(t, 68, MSG_AUTH_BAD), "and a whole digest");
+	service = MSG_SERVICE_IMAP;
+	apop(t, 69, "sengoku@x.org", digest);
+	tap_ok(is_fail(t, 69, MSG_AUTH_BAD), "IMAP has no APOP");
+}
+
 /* ---- hub and administrators ---- */
 
 static void
@@ -649,7 +709,7 @@ test_admin(struct world *t)
 	say(admin, &b);
 	while (next(t, admin, NOW) == MSG_ADMIN_ROW)
 		rows++;
-	tap_ok(t->type == MSG_ADMIN_END && rows == 2, "list: %u rows", rows);
+	tap_ok(t->type == MSG_ADMIN_END && rows == 3, "list: %u rows", rows);
 	b = peer_msg();
 	wire_put_u32(&b, MSG_ADMIN_RESULT);
 	say(admin, &b);
@@ -706,6 +766,8 @@ main(void)
 	test_unknown(&t);
 	test_at_once(&t);
 	test_scram(&t);
+	test_final(&t);
+	test_apop(&t);
 	test_admin(&t);
 	test_bad_gate(&t);
 	test_no_forker(&t);

@@ -1,5 +1,7 @@
 #include "login_talk.h"
 
+#include <stdlib.h>
+
 /* POP3 before login: RFC 1939 section 4, RFC 2449, 2595, 3206, 5034, 6856. */
 
 #define CAPA_HEAD                                                              \
@@ -281,6 +283,67 @@ bads(void)
 	gate_login_fini(&l);
 }
 
+static int
+by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, 32);
+}
+
+/* The nonces of a million greetings are all different. */
+#define GREETINGS 1000000
+static void
+challenges(void)
+{
+	char(*nonce)[32] = calloc(GREETINGS, sizeof(*nonce));
+	bool form = true, unique = true;
+
+	for (size_t i = 0; nonce != NULL && i < GREETINGS; i++) {
+		AUTO_BUF struct buf out = BUF_INIT(4096);
+		struct gate_login l;
+
+		talk_begin(&l, &gate_pop3, TALK_FAR, true);
+		gate_login_greet(&l, &out);
+		form = form && strlen(l.apop) == 2 + 32 + 17 &&
+		    l.apop[0] == '<' &&
+		    strcmp(l.apop + 33, "@mail.example.org>") == 0;
+		memcpy(nonce[i], l.apop + 1, 32);
+		gate_login_fini(&l);
+	}
+	tap_ok(nonce != NULL && form, "challenges are msg-ids");
+	qsort(nonce, GREETINGS, sizeof(*nonce), by_bytes);
+	for (size_t i = 1; i < GREETINGS; i++)
+		unique = unique && memcmp(nonce[i - 1], nonce[i], 32) != 0;
+	tap_ok(unique, "no two are the same");
+	free(nonce);
+}
+
+static void
+apop(void)
+{
+	AUTO_BUF struct buf out = BUF_INIT(4096), want = BUF_INIT(4096);
+	struct gate_login l;
+
+	talk_begin(&l, &gate_pop3, TALK_FAR, true);
+	gate_login_greet(&l, &out);
+	buf_printf(&want, "+OK POP3 server ready %s\r\n", l.apop);
+	tap_ok(view_eq(buf_view(&out), buf_view(&want)), "APOP's greeting");
+	tap_ok(talk_one(&l, "APOP sengoku 0123\r\n", &out) == GATE_LOGIN_START,
+	    "APOP begins an exchange");
+	buf_clear(&want);
+	buf_put_str(&want, l.apop);
+	buf_put(&want,
+	    VIEW_LIT("\0sengoku\0"
+		     "0123"));
+	tap_ok(strcmp(l.mech, "APOP") == 0 && l.has_initial && !l.by_password &&
+		view_eq(buf_view(&l.secret), buf_view(&want)),
+	    "with all that auth needs");
+	gate_login_fini(&l);
+	talk_begin(&l, &gate_pop3, TALK_FAR, true);
+	tap_ok(talk_one(&l, "AUTH APOP\r\n", &out) == GATE_LOGIN_AGAIN,
+	    "not by AUTH");
+	gate_login_fini(&l);
+}
+
 static void
 last_words(void)
 {
@@ -304,6 +367,8 @@ main(void)
 	failures();
 	limits();
 	bads();
+	apop();
+	challenges();
 	last_words();
 	return tap_done();
 }
