@@ -36,6 +36,7 @@ static const struct {
 	{ MSG_PROCESS_HUB, MSG_PROCESS_FORKER },
 	{ MSG_PROCESS_LMTP, MSG_PROCESS_AUTH },
 	{ MSG_PROCESS_LMTP, MSG_PROCESS_HUB },
+	{ MSG_PROCESS_OUT, MSG_PROCESS_HUB },
 };
 
 /* ---- what children say ---- */
@@ -274,6 +275,7 @@ master_child_table(struct master *m)
 	add_child(m, MSG_PROCESS_AUTH, 0);
 	add_child(m, MSG_PROCESS_HUB, 0);
 	add_child(m, MSG_PROCESS_FORKER, 0);
+	add_child(m, MSG_PROCESS_OUT, 0);
 	for (uint32_t i = 1; i <= gates; i++)
 		add_child(m, MSG_PROCESS_GATE, i);
 	if (has_listener(m, MSG_LISTENER_LMTP))

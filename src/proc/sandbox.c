@@ -107,6 +107,48 @@ allow_below(int rules, int dir, uint64_t fs)
 	return 0;
 }
 
+/* What a resolver reads. */
+static int
+allow_names(int rules)
+{
+	static const char *const paths[] = { "/etc", "/run/systemd/resolve",
+		"/usr/lib/ssl" };
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && r == 0;
+	     i++) {
+		AUTO_CLOSE int fd = open(paths[i], O_PATH | O_CLOEXEC);
+
+		if (fd != -1)
+			r = allow_below(
+			    rules, fd, LANDLOCK_ACCESS_FS_READ_FILE);
+	}
+	return r;
+}
+
+/* Nothing but connections to others, and their names. */
+static int
+landlock_sender(unsigned *up, struct why *w)
+{
+	int abi = sandbox_landlock_abi(), r;
+	struct ruleset a = ruleset_of(abi);
+	AUTO_CLOSE int rules = -1;
+
+	if (abi == 0)
+		return why(w, -ENOSYS, "this kernel has no Landlock");
+	a.net &= ~NET_CONNECT_TCP;
+	rules =
+	    (int)syscall(SYS_landlock_create_ruleset, &a, ruleset_size(abi), 0);
+	if (rules == -1)
+		return why(w, -errno, "Landlock: create a ruleset");
+	if ((r = allow_names(rules)) != 0)
+		return why(w, r, "Landlock: allow the names of hosts");
+	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
+		return why(w, -errno, "Landlock: restrict");
+	*up |= SANDBOX_ABI_PUT(abi) | SANDBOX_LANDLOCK;
+	return 0;
+}
+
 /* Nothing but the store's rights below dir; -1: nothing at all. */
 static int
 landlock(int dir, unsigned *up, struct why *w)
@@ -493,6 +535,55 @@ sandbox_auth(enum sandbox_mode mode, int dirfd, bool workers, unsigned *up,
 	else
 		allow_own_limits(&b);
 	forbid(&b, workers ? fork : NULL, NULL);
+	return finish(&b, mode, up, w);
+}
+
+int
+sandbox_out(enum sandbox_mode mode, int dirfd, unsigned *up, struct why *w)
+{
+	return sandbox_auth(mode, dirfd, false, up, w);
+}
+
+/* Sockets to others; netlink, by which a resolver learns which addresses there
+ * are to start from. */
+static void
+allow_sockets(struct build *b)
+{
+	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK };
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		allow_if(b, CALL(socket), arg_is(0, (uint32_t)families[i]));
+	allow_pairs(b);
+}
+
+int
+sandbox_sender(enum sandbox_mode mode, unsigned *up, struct why *w)
+{
+	static const int more[] = { CALL(connect), CALL(bind), CALL(sendmmsg),
+		CALL(recvmmsg), CALL(setsockopt), CALL(socket),
+		CALL(socketpair), END };
+	static const int allowed[] = { CALL(connect), CALL(bind),
+		CALL(sendmmsg), CALL(recvmmsg), CALL(setsockopt), CALL(openat),
+		CALL(open), CALL(stat), CALL(lstat), CALL(statx), CALL(access),
+		CALL(faccessat), CALL(readlink), CALL(readlinkat),
+		CALL(fadvise64), CALL(pipe2), CALL(eventfd2), END };
+	struct build b;
+	int r;
+
+	*up = 0;
+	no_core();
+	if ((r = no_new_privs(w)) != 0)
+		return r;
+	r = landlock_sender(up, w);
+	if (r != 0 && mode == SANDBOX_REQUIRE)
+		return r;
+	if ((r = build_new(&b)) != 0)
+		return why(w, r, "seccomp filter");
+	allow_fcntl(&b);
+	allow(&b, allowed);
+	allow_sockets(&b);
+	allow_own_limits(&b);
+	forbid(&b, more, NULL);
 	return finish(&b, mode, up, w);
 }
 

@@ -56,6 +56,14 @@ int sandbox_auth(enum sandbox_mode mode, int dirfd, bool workers, unsigned *up,
 /* auth's worker: computes; no path, no new descriptor. */
 int sandbox_worker(enum sandbox_mode mode, unsigned *up, struct why *w)
     A_MUST_USE;
+/* out: as auth, files below the queue's directory; no network. */
+int sandbox_out(enum sandbox_mode mode, int dirfd, unsigned *up, struct why *w)
+    A_MUST_USE;
+/* out's senders by libcurl: TCP and UDP to anywhere, and what the names of
+ * hosts are looked up in (files below /etc that everybody may read). Nothing can
+ * be listened on, written, started. */
+int sandbox_sender(enum sandbox_mode mode, unsigned *up, struct why *w)
+    A_MUST_USE;
 /* hub: no path, accept4 on its control socket, pairs of sockets. */
 int sandbox_hub(enum sandbox_mode mode, unsigned *up, struct why *w) A_MUST_USE;
 /* forker: files below accounts/, fork, set*id; no exec. The filter allows what

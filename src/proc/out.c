@@ -1,0 +1,727 @@
+#include "proc/out.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "proc/out_dsn.h"
+#include "proc/sandbox.h"
+
+/*
+ * One loop; each message is a file that moves from state to state. Nothing that
+ * was answered depends on what this process remembers: whatever kills it, the
+ * next one goes on from the files.
+ */
+static void work(struct out *o);
+
+/* ---- rates ---- */
+
+struct window {
+	int64_t began_s;
+	uint32_t count;
+};
+
+struct rate {
+	struct window redirects, replies;
+	size_t n;
+	uint8_t account[]; /* n bytes */
+};
+
+/* NULL: too many accounts; then nothing is counted. */
+static struct rate *
+rate_of(struct out *o, struct view account)
+{
+	struct rate *r = hash_get(o->rates, account);
+
+	if (r != NULL)
+		return r;
+	r = xcalloc(1, sizeof(*r) + account.n);
+	memcpy(r->account, account.p, account.n);
+	r->n = account.n;
+	if (hash_put(o->rates, (struct view){ r->account, r->n }, r))
+		return r;
+	free(r);
+	return NULL;
+}
+
+static bool
+may(struct window *w, int64_t length_s, uint64_t most)
+{
+	int64_t now = clock_wall_s();
+
+	if (now - w->began_s >= length_s || now < w->began_s)
+		*w = (struct window){ .began_s = now };
+	return w->count < most;
+}
+
+static struct window *
+window_of(struct out *o, struct view account, uint8_t kind, bool *ok)
+{
+	struct rate *r = rate_of(o, account);
+	struct window *w;
+
+	*ok = true;
+	if (r == NULL)
+		return NULL;
+	if (kind == MSG_OUT_VACATION || kind == MSG_OUT_REJECT ||
+	    kind == MSG_OUT_NOTIFY) {
+		w = &r->replies;
+		*ok = may(w, 3600,
+		    conf_num(o->s->conf, "out", NULL, "replies-per-hour"));
+	} else {
+		w = &r->redirects;
+		*ok = may(w, 86400,
+		    conf_num(o->s->conf, "out", NULL, "redirects-per-day"));
+	}
+	return w;
+}
+
+/* ---- the log ---- */
+
+static void
+log_item(struct out *o, enum log_level level, const char *event,
+    const struct out_item *i)
+{
+	struct log_line l;
+
+	log_begin(&l, &o->s->log, level, event);
+	log_str(&l, "id", i->id);
+	log_str(&l, "kind", msg_out_kind_name(i->kind));
+	log_view(&l, "account", i->account);
+	log_view(&l, "sender", i->sender);
+	log_view(&l, "recipient", i->to[0].address);
+	log_u64(&l, "recipients", i->n);
+	log_u64(&l, "size", i->size);
+	log_end(&l);
+}
+
+static void
+log_recipient(
+    struct out *o, const struct out_item *i, const struct out_recipient *r)
+{
+	static const char *const events[] = { "delayed", "sent", "failed",
+		"failed" };
+	struct log_line l;
+
+	log_begin(&l, &o->s->log,
+	    r->state == OUT_SENT ? LOG_MAJOR : LOG_FAILURES, events[r->state]);
+	log_str(&l, "id", i->id);
+	log_view(&l, "recipient", r->address);
+	log_u64(&l, "attempt", i->attempts);
+	if (r->code != 0)
+		log_u64(&l, "code", r->code);
+	if (r->text_n > 0)
+		log_view(&l, "text", (struct view){ r->text, r->text_n });
+	log_end(&l);
+}
+
+/* ---- what the hub says ---- */
+
+static void
+answer(struct out *o, uint64_t number, uint8_t result, const char *text)
+{
+	struct msg_out_taken m = { number, result, view_str(text) };
+	AUTO_BUF struct buf b = peer_msg();
+
+	msg_out_taken_put(&b, MSG_OUT_TAKEN, &m);
+	(void)!peer_send(&o->hub, &b, -1);
+}
+
+/* NULL: it may be taken. */
+static const char *
+refusal(struct out *o, const struct msg_out_submit *m, uint8_t *result,
+    struct window **window)
+{
+	bool ok;
+
+	*result = MSG_OUT_REFUSED;
+	if (!out_send_configured(o->s->conf))
+		return "No way to send mail is configured";
+	*result = MSG_OUT_LATER;
+	if (out_queue_count(o->queue) >=
+	    conf_num(o->s->conf, "out", NULL, "queue"))
+		return "Too many messages wait to be sent";
+	*window = window_of(o, m->account, m->kind, &ok);
+	return ok ? NULL : "The account has sent too much";
+}
+
+static void
+add(struct out *o, const struct msg_out_submit *m, int fd,
+    struct window *window)
+{
+	uint64_t max =
+	    conf_num(o->s->conf, "store", NULL, "max-message") + 65536;
+	struct out_item *i;
+	struct why w = { "" };
+	int r =
+	    out_queue_add(o->queue, NULL, m, fd, max, clock_wall_s(), &i, &w);
+
+	if (r != 0) {
+		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+		answer(o, m->number,
+		    r == -EFBIG ? MSG_OUT_REFUSED : MSG_OUT_LATER,
+		    r == -EFBIG ? "The message is too large"
+				: "The queue cannot be written");
+		return;
+	}
+	if (window != NULL)
+		window->count++;
+	answer(o, m->number, MSG_OUT_QUEUED, "");
+	log_item(o, LOG_MAJOR, "queued", i);
+	work(o);
+}
+
+static bool
+on_take(void *ctx, struct wire *wire, int *fd)
+{
+	struct out *o = ctx;
+	struct msg_out_submit m;
+	struct window *window = NULL;
+	uint8_t result;
+	const char *text;
+
+	if (!msg_out_submit_get(wire, MSG_OUT_TAKE, &m))
+		return false;
+	if (out_queue_seen(o->queue, m.account, m.key)) {
+		answer(o, m.number, MSG_OUT_QUEUED, "");
+		return true;
+	}
+	if ((text = refusal(o, &m, &result, &window)) != NULL)
+		answer(o, m.number, result, text);
+	else
+		add(o, &m, *fd, window);
+	return true;
+}
+
+static struct view
+waiting_one(const struct out_item *i, uint32_t *n)
+{
+	struct view v = { NULL, 0 };
+
+	*n = 0;
+	for (uint32_t k = 0; k < i->n; k++)
+		if (i->to[k].state == OUT_WAITING && (*n)++ == 0)
+			v = i->to[k].address;
+	return v;
+}
+
+static void
+send_row(struct out *o, uint64_t number, const struct out_item *i)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	struct msg_out_row m = { .number = number,
+		.id = view_str(i->id),
+		.kind = i->kind,
+		.account = i->account,
+		.sender = i->sender,
+		.size = i->size,
+		.created_s = (uint64_t)i->created_s,
+		.next_s = (uint64_t)i->next_s,
+		.attempts = i->attempts };
+
+	m.recipient = waiting_one(i, &m.recipients);
+	for (uint32_t k = 0; k < i->n && m.text.n == 0; k++)
+		m.text = (struct view){ i->to[k].text, i->to[k].text_n };
+	msg_out_row_put(&b, &m);
+	(void)!peer_send(&o->hub, &b, -1);
+}
+
+static void
+list(struct out *o, const struct msg_out_question *m, struct msg_out_end *end)
+{
+	const struct out_item *i;
+
+	TAILQ_FOREACH (i, out_queue_items(o->queue), link) {
+		struct view id = view_str(i->id);
+		size_t n = id.n < m->id.n ? id.n : m->id.n;
+		int c = n > 0 ? memcmp(id.p, m->id.p, n) : 0;
+
+		if (c < 0 || (c == 0 && id.n <= m->id.n && m->id.n > 0))
+			continue;
+		if (end->count == MSG_OUT_ROWS_MAX) {
+			end->more = true;
+			return;
+		}
+		send_row(o, m->number, i);
+		end->count++;
+	}
+}
+
+static void
+retry(struct out *o, struct view id, struct msg_out_end *end)
+{
+	struct out_item *i;
+
+	TAILQ_FOREACH (i, out_queue_items(o->queue), link)
+		if (!i->busy && (id.n == 0 || view_eq(view_str(i->id), id))) {
+			i->next_s = clock_wall_s();
+			end->count++;
+		}
+	work(o);
+}
+
+static void
+remove_item(struct out *o, struct out_item *i)
+{
+	struct why w = { "" };
+
+	if (out_queue_remove(o->queue, &i, &w) != 0)
+		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+}
+
+static bool
+on_ask(void *ctx, struct wire *w, int *fd)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	struct out *o = ctx;
+	struct msg_out_question m;
+	struct msg_out_end end = { 0 };
+	struct out_item *i;
+
+	(void)fd;
+	if (!msg_out_question_get(w, &m))
+		return false;
+	end.number = m.number;
+	switch ((enum msg_out_ask)m.ask) {
+	case MSG_OUT_LIST:
+		list(o, &m, &end);
+		break;
+	case MSG_OUT_RETRY:
+		retry(o, m.id, &end);
+		break;
+	case MSG_OUT_REMOVE:
+		if ((i = out_queue_find(o->queue, m.id)) != NULL && !i->busy) {
+			log_item(o, LOG_MAJOR, "removed", i);
+			remove_item(o, i);
+			end.count = 1;
+		}
+		break;
+	}
+	msg_out_end_put(&b, &end);
+	(void)!peer_send(&o->hub, &b, -1);
+	return true;
+}
+
+static const struct peer_rule hub_rules[] = {
+	{ MSG_OUT_TAKE, 1, MSG_OUT_SUBMIT_MAX, PEER_FD, on_take },
+	{ MSG_OUT_ASK, 1, MSG_OUT_ASK_MAX, PEER_NO_FD, on_ask },
+};
+
+static void
+hub_lost(void *ctx, const char *why)
+{
+	struct out *o = ctx;
+
+	if (!o->s->stopping)
+		log_say(&o->s->log, LOG_PROBLEMS, "hub-lost", "%s", why);
+}
+
+/* ---- reports of failure ---- */
+
+static int
+read_header(struct out *o, const struct out_item *i, struct buf *out)
+{
+	AUTO_CLOSE int fd = out_queue_message(o->queue, i);
+	size_t n =
+	    i->size < OUT_DSN_HEADER_MAX ? (size_t)i->size : OUT_DSN_HEADER_MAX;
+	uint8_t *p = buf_reserve(out, n);
+	const uint8_t *end;
+
+	if (fd < 0 || p == NULL || fd_pread(fd, p, n, i->offset) != 0)
+		return -EIO;
+	end = memmem(p, n, "\r\n\r\n", 4);
+	out->n = end != NULL ? (size_t)(end - p) + 2 : n;
+	return 0;
+}
+
+static int
+memfd_of(const struct buf *b)
+{
+	int fd = memfd_create("report", MFD_CLOEXEC);
+
+	if (fd != -1 && fd_write(fd, buf_view(b)) != 0)
+		fd_close(&fd);
+	return fd;
+}
+
+static int16_t
+zone_at(int64_t s)
+{
+	time_t at = (time_t)s;
+	struct tm tm = { 0 };
+
+	(void)localtime_r(&at, &tm);
+	return (int16_t)(tm.tm_gmtoff / 60);
+}
+
+/* 0, or a negative errno: then it is tried again later. */
+static int
+bounce(struct out *o, struct out_item *i)
+{
+	AUTO_BUF struct buf text = BUF_INIT(OUT_DSN_MAX);
+	AUTO_BUF struct buf header = BUF_INIT(OUT_DSN_HEADER_MAX);
+	struct out_dsn d = {
+		.item = i, .host = view_str(o->host), .now = clock_wall_s()
+	};
+	struct msg_out_submit m = {
+		.kind = MSG_OUT_BOUNCE, .to = &i->sender, .n = 1
+	};
+	AUTO_CLOSE int fd = -1;
+	struct out_item *report;
+	struct why w = { "" };
+	char id[MSG_OUT_ID_MAX + 8];
+	int r;
+
+	(void)read_header(o, i, &header);
+	d.header = buf_view(&header);
+	d.zone = zone_at(d.now);
+	out_dsn(&d, &text);
+	if (text.failed || (fd = memfd_of(&text)) == -1)
+		return -ENOMEM;
+	/* the same when it has to be made again after a crash */
+	(void)snprintf(id, sizeof(id), "%.17sb%u", i->id, i->attempts % 100000);
+	r = out_queue_add(o->queue, id, &m, fd, UINT64_MAX, d.now, &report, &w);
+	if (r != 0)
+		log_why(&o->s->log, LOG_FAILURES, "bounce", &w);
+	else
+		log_item(o, LOG_MAJOR, "bounced", report);
+	return r;
+}
+
+/* ---- sending ---- */
+
+static uint64_t
+wait_s(const struct out *o, uint32_t attempts)
+{
+	uint64_t first = conf_num(o->s->conf, "out", NULL, "retry") / 1000;
+	uint64_t most = conf_num(o->s->conf, "out", NULL, "retry-max") / 1000;
+
+	for (uint32_t i = 1; i < attempts && first < most; i++)
+		first *= 2;
+	return first < most ? first : most;
+}
+
+/* Those that were tried for too long. */
+static void
+give_up(struct out *o, struct out_item *i)
+{
+	int64_t age = clock_wall_s() - i->created_s;
+
+	if (age <
+	    (int64_t)(conf_num(o->s->conf, "out", NULL, "max-age") / 1000))
+		return;
+	for (uint32_t k = 0; k < i->n; k++)
+		if (i->to[k].state == OUT_WAITING)
+			i->to[k].state = OUT_FAILED;
+}
+
+/* After an attempt: on the disk, or gone. */
+static void
+settle(struct out *o, struct out_item *i)
+{
+	struct why w = { "" };
+	uint32_t waiting;
+
+	give_up(o, i);
+	if (out_dsn_wanted(i) && bounce(o, i) != 0) {
+		/* no room: nothing is forgotten until there is */
+		i->next_s = clock_wall_s() + (int64_t)wait_s(o, i->attempts);
+		return;
+	}
+	for (uint32_t k = 0; k < i->n; k++)
+		if (i->to[k].state == OUT_FAILED)
+			i->to[k].state = OUT_TOLD;
+	(void)waiting_one(i, &waiting);
+	if (waiting == 0) {
+		remove_item(o, i);
+		return;
+	}
+	i->next_s = clock_wall_s() + (int64_t)wait_s(o, i->attempts);
+	if (out_queue_note(o->queue, i, &w) != 0)
+		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+}
+
+static bool
+on_sent(void *ctx, struct wire *w, int *fd)
+{
+	struct out_sender *s = ctx;
+	struct out_item *i = s->item;
+	struct out_send_sent m;
+	uint32_t waiting, at = 0;
+
+	(void)fd;
+	if (!out_send_sent_get(w, &m) || i == NULL || m.number != s->job)
+		return false;
+	(void)waiting_one(i, &waiting);
+	if (m.n != waiting)
+		return false;
+	i->attempts++;
+	for (uint32_t k = 0; k < i->n; k++) {
+		struct out_recipient *r = &i->to[k];
+
+		if (r->state != OUT_WAITING)
+			continue;
+		r->state = m.fate[at].state;
+		r->code = m.fate[at].code;
+		out_recipient_text(r, m.fate[at++].text);
+		log_recipient(s->out, i, r);
+	}
+	s->item = NULL;
+	i->busy = false;
+	settle(s->out, i);
+	work(s->out);
+	return true;
+}
+
+static const struct peer_rule sender_rules[] = {
+	{ OUT_SEND_SENT, 1, OUT_SEND_SENT_MAX, PEER_NO_FD, on_sent },
+};
+
+static void
+on_worn(void *ctx)
+{
+	struct out *o = ctx;
+
+	o->worn = true;
+	work(o);
+}
+
+/* What it had is tried again: whether it was sent nobody knows. */
+static void
+sender_lost(void *ctx, const char *why)
+{
+	struct out_sender *s = ctx;
+	struct out *o = s->out;
+
+	log_say(&o->s->log, LOG_FAILURES, "sender-lost", "%s", why);
+	if (s->item != NULL) {
+		s->item->busy = false;
+		s->item->attempts++;
+		s->item->next_s =
+		    clock_wall_s() + (int64_t)wait_s(o, s->item->attempts);
+		s->item = NULL;
+	}
+	if (!o->s->stopping)
+		loop_timer_set(o->s->loop, &o->end, OUT_WORN_MS, on_worn, o);
+}
+
+static struct out_item *
+due(struct out *o)
+{
+	int64_t now = clock_wall_s();
+	struct out_item *i;
+
+	TAILQ_FOREACH (i, out_queue_items(o->queue), link)
+		if (!i->busy && i->next_s <= now)
+			return i;
+	return NULL;
+}
+
+static void
+start_job(struct out_sender *s, struct out_item *i)
+{
+	AUTO_CLOSE int fd = out_queue_message(s->out->queue, i);
+	AUTO_BUF struct buf b = peer_msg();
+	struct out_send_job m = { .number = ++s->out->next_job,
+		.offset = i->offset,
+		.size = i->size,
+		.sender = i->sender,
+		.item = i };
+
+	(void)waiting_one(i, &m.n);
+	i->busy = true;
+	s->item = i;
+	s->job = m.number;
+	out_send_job_put(&b, &m);
+	if (fd >= 0 && peer_send(&s->peer, &b, fd) == 0)
+		return;
+	log_say(
+	    &s->out->s->log, LOG_FAILURES, "queue", "%s cannot be read", i->id);
+	i->busy = false;
+	i->attempts++;
+	i->next_s = clock_wall_s() + (int64_t)wait_s(s->out, i->attempts);
+	s->item = NULL;
+}
+
+static bool
+is_sending(const struct out *o)
+{
+	for (size_t k = 0; k < o->senders; k++)
+		if (o->sender[k].item != NULL)
+			return true;
+	return false;
+}
+
+static void
+on_wake(void *ctx)
+{
+	work(ctx);
+}
+
+/* When the next one is due, at most a minute off (the clock may be set). */
+static void
+set_wake(struct out *o)
+{
+	int64_t now = clock_wall_s(), next = now + 60;
+	const struct out_item *i;
+
+	TAILQ_FOREACH (i, out_queue_items(o->queue), link)
+		if (!i->busy && i->next_s < next)
+			next = i->next_s;
+	loop_timer_set(o->s->loop, &o->wake,
+	    next > now ? (uint64_t)(next - now) * 1000 : 1000, on_wake, o);
+}
+
+/* Whoever can do something gets something to do. */
+static void
+work(struct out *o)
+{
+	struct out_item *i;
+
+	if (o->worn || o->s->stopping) {
+		if (!is_sending(o))
+			start_done(o->s);
+		return;
+	}
+	for (size_t k = 0; k < o->senders; k++) {
+		struct out_sender *s = &o->sender[k];
+
+		if (s->item != NULL || !peer_is_open(&s->peer))
+			continue;
+		if ((i = due(o)) == NULL)
+			break;
+		start_job(s, i);
+	}
+	set_wake(o);
+}
+
+/* ---- life ---- */
+
+static int
+out_init(void *ctx, struct start *s)
+{
+	struct out *o = ctx;
+
+	o->s = s;
+	o->dir = -1;
+	o->rates = hash_new(OUT_ACCOUNTS_MAX);
+	peer_init(&o->hub, "hub", hub_rules,
+	    sizeof(hub_rules) / sizeof(hub_rules[0]), o, hub_lost);
+	if (*conf_str(s->conf, "server", NULL, "hostname") != '\0')
+		(void)snprintf(o->host, sizeof(o->host), "%s",
+		    conf_str(s->conf, "server", NULL, "hostname"));
+	else if (gethostname(o->host, sizeof(o->host) - 1) != 0 ||
+	    o->host[0] == '\0')
+		(void)snprintf(o->host, sizeof(o->host), "localhost");
+	return 0;
+}
+
+static int
+out_peer(void *ctx, const struct msg_master_peer *m, int *fd)
+{
+	struct out *o = ctx;
+
+	return m->process == MSG_PROCESS_HUB
+	    ? peer_open(&o->hub, o->s->loop, fd_take(fd), 1)
+	    : -EINVAL;
+}
+
+/* The directory came as a path alone: it must be readable to be synced. */
+static int
+out_directory(void *ctx, int *fd)
+{
+	struct out *o = ctx;
+
+	o->dir = openat(*fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return o->dir == -1 ? -errno : 0;
+}
+
+static int
+start_senders(struct out *o, enum sandbox_mode mode)
+{
+	uint64_t n = conf_num(o->s->conf, "out", NULL, "senders");
+
+	if (!out_send_configured(o->s->conf))
+		return 0;
+	signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
+	for (; o->senders < n; o->senders++) {
+		struct out_sender *s = &o->sender[o->senders];
+		int fd, r = out_send_fork(o->s->conf, &o->s->log, mode, &fd);
+
+		if (r != 0)
+			return r;
+		s->out = o;
+		peer_init(&s->peer, "sender", sender_rules, 1, s, sender_lost);
+		if ((r = peer_open(&s->peer, o->s->loop, fd, 1)) != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+out_go(void *ctx)
+{
+	struct out *o = ctx;
+	enum sandbox_mode mode = start_sandbox_mode(o->s->conf);
+	struct why w = { "" };
+	size_t bad;
+	unsigned up;
+	int r;
+
+	tzset();
+	if ((r = start_senders(o, mode)) != 0)
+		return r;
+	if ((r = sandbox_out(mode, o->dir, &up, &w)) != 0 ||
+	    (r = out_queue_open(o->dir, clock_wall_s(), &o->queue, &bad, &w)) !=
+		0) {
+		log_why(&o->s->log, LOG_FAILURES, "start", &w);
+		return r;
+	}
+	if (bad > 0)
+		log_say(&o->s->log, LOG_CRASHES, "queue",
+		    "%zu files cannot be read; they are set aside as *.bad",
+		    bad);
+	work(o);
+	return 0;
+}
+
+/* Senders have the settings they were forked with: start anew. */
+static void
+out_reload(void *ctx)
+{
+	on_worn(ctx);
+}
+
+static void
+on_stop_late(void *ctx)
+{
+	struct out *o = ctx;
+
+	start_done(o->s);
+}
+
+static void
+out_stop(void *ctx)
+{
+	struct out *o = ctx;
+
+	loop_timer_set(o->s->loop, &o->end, OUT_STOP_MS, on_stop_late, o);
+	work(o);
+}
+
+const struct start_ops out_ops = {
+	.process = MSG_PROCESS_OUT,
+	.module = "OUT",
+	.init = out_init,
+	.peer = out_peer,
+	.directory = out_directory,
+	.go = out_go,
+	.reload = out_reload,
+	.stop = out_stop,
+};

@@ -1,0 +1,48 @@
+#ifndef PROC_OUT_H
+#define PROC_OUT_H
+
+#include "base/hash.h"
+#include "proc/out_queue.h"
+#include "proc/out_send.h"
+#include "proc/peer.h"
+#include "proc/start.h"
+
+/*
+ * The process that sends mail: a queue on the disk, and senders that do nothing
+ * else (out_send.h). It reads no message but the header that goes into a report
+ * of failure, and sees no network.
+ *
+ * A message is tried at once, then after [out] retry, doubled each time up to
+ * retry-max. What the server refuses for good is told to the sender at once,
+ * what is not sent after max-age then; a message from the null sender is
+ * forgotten instead.
+ */
+#define OUT_SENDERS_MAX 16
+#define OUT_ACCOUNTS_MAX 65536 /* whose rates are remembered */
+#define OUT_STOP_MS 5000       /* a sender may take so long to finish */
+#define OUT_WORN_MS 10000      /* from the death of a sender to a new start */
+
+struct out_sender {
+	struct out *out;
+	struct peer peer;
+	struct out_item *item; /* it has; NULL: none */
+	uint64_t job;
+};
+
+struct out {
+	struct start *s;
+	int dir;
+	struct out_queue *queue;
+	struct peer hub;
+	struct out_sender sender[OUT_SENDERS_MAX];
+	size_t senders;
+	struct hash *rates;
+	char host[256];
+	uint64_t next_job;
+	bool worn; /* to be started anew when nothing is being sent */
+	struct loop_timer wake, end;
+};
+
+extern const struct start_ops out_ops; /* ctx is struct out */
+
+#endif

@@ -1,0 +1,112 @@
+#ifndef PROC_OUT_QUEUE_H
+#define PROC_OUT_QUEUE_H
+
+#include <sys/queue.h>
+
+#include "base/why.h"
+#include "proc/msg_out.h"
+
+/*
+ * Messages that wait to be sent, one directory. Of each there are
+ *
+ *   ID.m    "fumiout1", u32 length of the head, the head, u32 CRC-32C of it,
+ *           the octets of the message. Written as ID.new, synced, renamed, and
+ *           the directory synced: from then on it is queued, and never changed.
+ *   ID.s    how far it is: attempts, next one, state of each recipient, CRC.
+ *           Replaced by renaming; without it nothing has been tried. When it is
+ *           broken everything is tried again.
+ *
+ * and for all of them
+ *
+ *   seen    keys of messages that were taken in the last SEEN seconds, so that
+ *           the same submission is not sent twice. Not synced: what is lost in
+ *           a power cut may be sent twice.
+ *
+ * A crash at any step leaves a message queued or not, and a recipient done or
+ * waiting. What is neither, such as *.new, is removed at the next start.
+ */
+#define OUT_QUEUE_HEAD_MAX (64 * 1024) /* bytes */
+#define OUT_QUEUE_SEEN_S (24 * 3600)
+#define OUT_QUEUE_SEEN_MAX 65536 /* keys */
+#define OUT_QUEUE_TEXT_MAX MSG_TEXT_MAX
+
+enum out_state {
+	OUT_WAITING = 0,
+	OUT_SENT = 1,
+	OUT_FAILED = 2, /* for good */
+	OUT_TOLD = 3,   /* the same, and the sender knows, or need not */
+};
+
+struct out_recipient {
+	struct view address; /* in the item's memory */
+	uint8_t state;       /* enum out_state */
+	uint16_t code;       /* of the last reply; 0: none came */
+	uint8_t text_n;
+	uint8_t text[OUT_QUEUE_TEXT_MAX]; /* printable ASCII */
+};
+
+struct out_item {
+	char id[MSG_OUT_ID_MAX + 1];
+	uint8_t kind;        /* enum msg_out_kind */
+	struct view account; /* empty: a bounce */
+	struct view sender;
+	uint8_t key[MSG_OUT_KEY_SIZE];
+	int64_t created_s, next_s;
+	uint32_t attempts;
+	uint64_t offset, size; /* of the octets in ID.m */
+	struct out_recipient *to;
+	uint32_t n;
+	bool busy; /* the owner's: it is being sent */
+	TAILQ_ENTRY(out_item) link;
+	uint8_t head[]; /* memory of the views */
+};
+TAILQ_HEAD(out_items, out_item);
+
+struct out_queue;
+
+/*
+ * Read what is there.
+ * dir   borrowed; must stay open as long
+ * now   seconds since 1970
+ * 0 or negative errno with *w; a message that cannot be read is renamed to
+ * ID.bad, counted in *bad, and left alone.
+ */
+int out_queue_open(int dir, int64_t now, struct out_queue **out, size_t *bad,
+    struct why *w) A_MUST_USE;
+void out_queue_free(struct out_queue **q);
+
+/* All, in the order of their ids, which is that of time. */
+struct out_items *out_queue_items(struct out_queue *q);
+size_t out_queue_count(const struct out_queue *q);
+/* NULL: none of that id. */
+struct out_item *out_queue_find(struct out_queue *q, struct view id);
+/* Was that key of the account taken before? */
+bool out_queue_seen(struct out_queue *q, struct view account,
+    const uint8_t key[MSG_OUT_KEY_SIZE]);
+
+/*
+ * Take one: all of fd from its start. It is on the disk when 0 is returned.
+ * id   NULL: a new one; else that, 1..MSG_OUT_ID_MAX letters and digits; if
+ *      there is one already, that is *out
+ * m    a TAKE; for a bounce made here account is empty and kind BOUNCE
+ * max  bytes; more is -EFBIG
+ * 0 or negative errno (-ENOSPC: no room), *w says at what.
+ */
+int out_queue_add(struct out_queue *q, const char *id,
+    const struct msg_out_submit *m, int fd, uint64_t max, int64_t now,
+    struct out_item **out, struct why *w) A_MUST_USE;
+/* Write down how far it is. 0 or negative errno. */
+int out_queue_note(struct out_queue *q, struct out_item *i, struct why *w)
+    A_MUST_USE;
+/* It is done with: frees *i, sets it to NULL. A failure is told, and the files
+ * are then tried again at the next start. */
+int out_queue_remove(struct out_queue *q, struct out_item **i, struct why *w)
+    A_MUST_USE;
+/* ID.m for reading, or negative errno. */
+int out_queue_message(const struct out_queue *q, const struct out_item *i)
+    A_MUST_USE;
+
+/* Set the text of a recipient: cut, and "?" for what is not printable ASCII. */
+void out_recipient_text(struct out_recipient *r, struct view text);
+
+#endif
