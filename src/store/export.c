@@ -223,6 +223,24 @@ flush(struct export *x, int fd)
 	return r;
 }
 
+/*
+ * The flags, in the lines that programs with mboxes keep them in: "Status: RO",
+ * R seen, O that it is not new; "X-Status: AFTD", answered, flagged, draft,
+ * deleted. Before the header, where they need not be looked for; not where they
+ * would become part of the message (it begins with the rest of a folded line).
+ */
+static void
+put_status(struct buf *out, uint16_t f, struct view message)
+{
+	if (message.n > 0 && (message.p[0] == ' ' || message.p[0] == '\t'))
+		return;
+	buf_put_str(out, f & STORE_SEEN ? "Status: RO\n" : "Status: O\n");
+	if (f & (STORE_ANSWERED | STORE_FLAGGED | STORE_DRAFT | STORE_DELETED))
+		buf_printf(out, "X-Status: %s%s%s%s\n",
+		    f & STORE_ANSWERED ? "A" : "", f & STORE_FLAGGED ? "F" : "",
+		    f & STORE_DRAFT ? "T" : "", f & STORE_DELETED ? "D" : "");
+}
+
 /* The octets of a message into fd. *text says why they could not be read. */
 static int
 write_octets(
@@ -242,6 +260,8 @@ write_octets(
 						     : account_why(x->a);
 			return 0;
 		}
+		if (quote && at == 0)
+			put_status(&x->out, row->flags.system, v);
 		if (x->format == EXPORT_EML)
 			buf_put(&x->out, v);
 		else

@@ -10,7 +10,9 @@
 enum export_format {
 	EXPORT_EML,     /* <mailbox>/<uid>.eml, as they went over the wire */
 	EXPORT_MAILDIR, /* <mailbox>/{cur,new,tmp}, line ends LF, flags in names */
-	EXPORT_MBOX,    /* <mailbox>.mbox, RFC 4155, mboxrd quoting, LF */
+	/* <mailbox>.mbox, RFC 4155, mboxrd quoting, LF; flags, but no keywords,
+	 * in Status and X-Status lines, as mail/mbox.h reads them */
+	EXPORT_MBOX,
 };
 
 /* Called for each message; text NULL: written, else why it was not. Nonzero

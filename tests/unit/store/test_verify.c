@@ -1,6 +1,7 @@
 #include "account_help.h"
 
 #include "base/mem.h"
+#include "mail/mbox.h"
 #include "store/export.h"
 #include "store/inside.h"
 #include "store/vdb.h"
@@ -144,10 +145,11 @@ test_export(int dirfd)
 	v = read_file(out, "a/%2Eb%25.mbox", buf, sizeof buf);
 	tap_ok(view_eq(v,
 		   VIEW_LIT("From MAILER-DAEMON Tue Nov 14 22:13:20 2023\n"
+			    "Status: RO\nX-Status: F\n"
 			    "Subject: q\n\n>From here\n>>From there\n>>Fro\n"
 			    "lone \r cr\nno end\n\n"
 			    "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\n"
-			    "Subject: two\n\nMARK two\n\n")),
+			    "Status: O\nSubject: two\n\nMARK two\n\n")),
 	    "quoted as mboxrd");
 	MUST(export_run(a, out, EXPORT_EML, count_export, n));
 	v = read_file(out, "a/%2Eb%25/1.eml", buf, sizeof buf);
@@ -164,6 +166,47 @@ test_export(int dirfd)
 	account_dir_remove(path);
 	close(out);
 	account_close(&a);
+}
+
+/* What stands in an mbox is read again with the same flags and octets. */
+static void
+test_mbox_flags(void)
+{
+	static const struct view first[] = { VIEW_LIT("S: x\n\nx\n"),
+		VIEW_LIT("\nno header\n"), VIEW_LIT(" folded\n\nx\n") };
+	char path[64], to[64], buf[8000];
+	int where = account_dir_make(path), out = account_dir_make(to);
+	struct account *a = account_must(where, true, NULL);
+	struct mbox_message m;
+	unsigned wrong = 0, n = 0;
+	struct view v;
+
+	for (unsigned i = 0; i < 32 * 2 + 1; i++) {
+		struct store_flags f = { .system = i % 32 };
+
+		append_text(a, 1, first[i / 32], &f);
+	}
+	MUST(export_run(a, out, EXPORT_MBOX, NULL, NULL));
+	v = read_file(out, "INBOX.mbox", buf, sizeof buf);
+	for (; mbox_next(&v, MBOX_RD, &m); n++) {
+		AUTO_BUF struct buf text = BUF_INIT(sizeof buf);
+		unsigned f = n % 32, want = n == 64 ? 0 : MBOX_OLD;
+
+		want |= (f & STORE_SEEN ? MBOX_SEEN : 0u) |
+		    (f & STORE_ANSWERED ? MBOX_ANSWERED : 0u) |
+		    (f & STORE_FLAGGED ? MBOX_FLAGGED : 0u) |
+		    (f & STORE_DRAFT ? MBOX_DRAFT : 0u) |
+		    (f & STORE_DELETED ? MBOX_DELETED : 0u);
+		mbox_text(&m, MBOX_RD, &text);
+		wrong +=
+		    m.flags != want || !view_eq(buf_view(&text), first[n / 32]);
+	}
+	tap_ok(n == 65 && wrong == 0, "flags and octets survive an mbox");
+	account_close(&a);
+	account_dir_remove(path);
+	account_dir_remove(to);
+	close(where);
+	close(out);
 }
 
 /* Change one byte of the message that says MARK. */
@@ -214,6 +257,7 @@ main(void)
 	test_suspect(a);
 	account_close(&a);
 	test_export(dirfd);
+	test_mbox_flags();
 	test_damage(dirfd, path);
 	close(dirfd);
 	account_dir_remove(path);
