@@ -119,8 +119,11 @@ put_quoted(struct buf *b, struct view v)
 		buf_put(b, v);
 		return;
 	}
-	for (size_t i = 1; i + 1 < v.n; i++) {
-		if (v.p[i] == '\\' && i + 2 < v.n)
+	view_skip(&v, 1);
+	if (v.n > 0 && v.p[v.n - 1] == '"') /* it may be missing */
+		v.n--;
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] == '\\' && i + 1 < v.n)
 			i++;
 		if (v.p[i] != '\r' && v.p[i] != '\n')
 			buf_put_byte(&text, v.p[i]);

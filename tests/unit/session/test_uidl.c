@@ -1,0 +1,113 @@
+#include "session/uidl.h"
+
+#include "base/fd.h"
+#include "scratch.h"
+#include "tap.h"
+
+static int dir;
+static char *path;
+
+static struct view
+v(const char *s)
+{
+	return view_str(s);
+}
+
+static void
+put_by_hand(const char *text)
+{
+	AUTO_CLOSE int fd =
+	    openat(dir, UIDL_FILE, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd == -1 || fd_write(fd, v(text)) != 0)
+		abort();
+}
+
+static bool
+is(struct uidl *u, uint32_t uid, const char *want)
+{
+	return view_eq(uidl_get(u, uid), v(want));
+}
+
+static void
+test_ids(void)
+{
+	char longest[UIDL_MAX + 1];
+
+	memset(longest, 'x', sizeof(longest));
+	tap_ok(uidl_ok((struct view){ (uint8_t *)longest, UIDL_MAX }) &&
+		!uidl_ok((struct view){ (uint8_t *)longest, UIDL_MAX + 1 }),
+	    "the limit of its length");
+	tap_ok(uidl_ok(v("!~")) && !uidl_ok(v("")) && !uidl_ok(v("a b")) &&
+		!uidl_ok(v("\x7f")) && !uidl_ok(v("\xc3\xa9")),
+	    "its characters");
+}
+
+static void
+test_add(void)
+{
+	const struct uidl_entry first[] = { { 2, v("two") }, { 5, v("five") } };
+	const struct uidl_entry more[] = { { 1, v("one") }, { 5, v("FIVE") },
+		{ 9, v("nine") } };
+	struct uidl *u = uidl_load(dir, 7);
+
+	tap_ok(is(u, 2, ""), "no file");
+	uidl_free(&u);
+	tap_ok(uidl_add(dir, 7, first, 2, NULL) == 0, "add two");
+	u = uidl_load(dir, 7);
+	tap_ok(is(u, 1, "") && is(u, 2, "two") && is(u, 3, "") &&
+		is(u, 5, "five") && is(u, 6, "") && is(u, 2, "two") &&
+		is(u, 2, "two") && is(u, 1, ""),
+	    "forwards and backwards");
+	uidl_free(&u);
+	tap_ok(uidl_add(dir, 7, more, 3, NULL) == 0, "add more");
+	u = uidl_load(dir, 7);
+	tap_ok(is(u, 9, "nine") && is(u, 5, "FIVE") && is(u, 2, "two") &&
+		is(u, 1, "one") && is(u, 10, ""),
+	    "both are there");
+	uidl_free(&u);
+	u = uidl_load(dir, 8);
+	tap_ok(is(u, 2, ""), "not for another INBOX");
+	uidl_free(&u);
+	tap_ok(uidl_add(dir, 8, first, 1, NULL) == 0, "a new INBOX");
+	u = uidl_load(dir, 8);
+	tap_ok(is(u, 2, "two") && is(u, 5, ""), "has its own alone");
+	uidl_free(&u);
+}
+
+/* Every start of a file is read, or ignored, without harm. */
+static void
+test_damaged(void)
+{
+	static const char text[] = "fumi-uidl 1 7\n1 one\n2 two\n";
+	bool good = true;
+
+	for (size_t n = 0; n < sizeof(text); n++) {
+		char part[sizeof(text)] = "";
+		struct uidl *u;
+
+		memcpy(part, text, n);
+		put_by_hand(part);
+		u = uidl_load(dir, 7);
+		good &= is(u, 1, n >= 20 ? "one" : "") &&
+		    is(u, 2, n >= 26 ? "two" : "");
+		uidl_free(&u);
+	}
+	tap_ok(good, "every start of a file");
+	put_by_hand("fumi-uidl 2 7\n1 one\n");
+	struct uidl *u = uidl_load(dir, 7);
+
+	tap_ok(is(u, 1, ""), "another format");
+	uidl_free(&u);
+}
+
+int
+main(void)
+{
+	dir = scratch_make(&path);
+	test_ids();
+	test_add();
+	test_damaged();
+	scratch_end(&dir, &path);
+	return tap_done();
+}
