@@ -61,17 +61,13 @@ struct lmtp_found {
 	uint8_t key[]; /* local part, NUL, domain */
 };
 
-/* An accepted recipient. */
+/* An accepted recipient; texts are malloc'd. */
 struct lmtp_rcpt {
-	char *account;
-	size_t account_n;
-	struct view text;   /* malloc'd, as written without < > */
-	struct view detail; /* in text's memory or own */
+	char *account, *text, *detail, *orcpt;
+	size_t account_n, text_n, detail_n, orcpt_n;
 	bool has_detail;
 	uint8_t notify;
-	struct view orcpt;
-	char *answer; /* line, complete; NULL: not known yet */
-	uint64_t began_ms;
+	char *answer; /* the whole line; NULL: not known yet */
 };
 
 /* A message on its way to one recipient's account. */
@@ -80,7 +76,7 @@ struct lmtp_delivery {
 	struct lmtp_conn *conn; /* NULL: it has hung up */
 	size_t rcpt;            /* index there */
 	struct lmtp_body *body;
-	struct buf packet; /* DELIVER, complete */
+	struct buf packet; /* DELIVER but for its octets */
 	uint64_t sent_ms;
 	bool again; /* it was given back once */
 	TAILQ_ENTRY(lmtp_delivery) link;
@@ -117,7 +113,8 @@ struct lmtp_conn {
 	char remote[NETADDR_TEXT_SIZE]; /* "" over a socket file */
 	uint64_t active_ms;             /* the client did something last */
 	struct buf in, out;
-	bool eof, closing, freed;
+	size_t in_at; /* octets of in that are done with */
+	bool eof, closing;
 	unsigned errors;
 	enum {
 		LMTP_AT_COMMAND = 0,
@@ -195,7 +192,7 @@ const char *lmtp_date(struct lmtp *l);
 
 /* A client at fd (taken). remote: "" when it came by a socket file. */
 void lmtp_conn_new(struct lmtp *l, int fd, const char *remote);
-/* Something it waited for has happened: go on. */
+/* Something it waited for has happened: it goes on at the end of this turn. */
 void lmtp_conn_go(struct lmtp_conn *c);
 /* One answer; code and enhanced code as in "250 2.1.0", text without line end.
  */

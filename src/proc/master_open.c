@@ -332,9 +332,34 @@ kind_of(const struct master *m, const char *name)
 {
 	static const uint8_t kinds[] = { [SETTINGS_IMAP] = MSG_LISTENER_IMAP,
 		[SETTINGS_POP3] = MSG_LISTENER_POP3,
-		[SETTINGS_SIEVE] = MSG_LISTENER_SIEVE };
+		[SETTINGS_SIEVE] = MSG_LISTENER_SIEVE,
+		[SETTINGS_LMTP] = MSG_LISTENER_LMTP };
 
 	return kinds[conf_enum(m->conf, "listener", name, "protocol")];
+}
+
+/* A socket file, in place of an older one. Who may use it is asked when somebody
+ * does. */
+static int
+listen_file(struct master *m, const char *name, uint8_t kind, struct why *w)
+{
+	const char *path = conf_str(m->conf, "listener", name, "path");
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	AUTO_CLOSE int fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd == -1)
+		return why(w, -errno, "socket %s", path);
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return why(w, -ENAMETOOLONG, "listen on %s", path);
+	memcpy(sa.sun_path, path, strlen(path));
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(path);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    chmod(path, 0666) != 0 || listen(fd, SOMAXCONN) != 0)
+		return why(w, -errno, "listen on %s", path);
+	return add_listener(m, &fd, kind, false, name, w);
 }
 
 static int
@@ -350,6 +375,8 @@ listen_section(struct master *m, const char *name, struct why *w)
 
 	if (is_given(m, name)) /* by systemd */
 		return 0;
+	if (*conf_str(m->conf, "listener", name, "path") != '\0')
+		return listen_file(m, name, kind, w);
 	a = conf_list(m->conf, "listener", name, "address", &n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = strcmp(a[i], "*") == 0
@@ -385,6 +412,7 @@ static const struct usual {
 	{ "pop3", MSG_LISTENER_POP3, false },
 	{ "pop3s", MSG_LISTENER_POP3, true },
 	{ "sieve", MSG_LISTENER_SIEVE, false },
+	{ "lmtp", MSG_LISTENER_LMTP, false },
 };
 
 static struct usual

@@ -9,7 +9,8 @@ static const char *const sandbox_names[] = { "require", "best-effort", NULL };
 static const char *const style_names[] = { "plain", "systemd", NULL };
 static const char *const level_names[] = { "crashes", "failures", "major",
 	"problems", "low-level", "all", NULL };
-static const char *const protocol_names[] = { "imap", "pop3", "sieve", NULL };
+static const char *const protocol_names[] = { "imap", "pop3", "sieve", "lmtp",
+	NULL };
 static const char *const tls_names[] = { "none", "starttls", "implicit", NULL };
 static const char *const version_names[] = { "1.2", "1.3", NULL };
 static const char *const cleartext_names[] = { "never", "loopback", "always",
@@ -113,11 +114,15 @@ static const struct conf_setting settings[] = {
 	CHOICE("listener", "protocol", "imap", protocol_names,
 	    "What is spoken there."),
 	LIST("listener", "address", "*", 16,
-	    "Addresses to listen on; \"*\" for all of IPv4 and IPv6."),
+	    "Addresses to listen on; \"*\" for all of IPv4 and IPv6. With LMTP "
+	    "they must be given: whoever can connect may deliver."),
+	PATH("listener", "path", NULL,
+	    "With LMTP: the socket file to listen on, instead of addresses. "
+	    "Only root, the server and deliver-users may use it."),
 	NUMBER("listener", "port", CONF_INT, NULL, 0, 65535,
 	    "TCP port; 0: any that is free. Unless it is given: IMAP 143, or "
 	    "993 with TLS from the first byte; POP3 110, or 995; ManageSieve "
-	    "4190."),
+	    "4190; LMTP 24."),
 	CHOICE("listener", "tls", "starttls", tls_names,
 	    "No TLS at all, TLS when the client asks for it, or TLS from the "
 	    "first byte."),
@@ -290,13 +295,32 @@ settings_port(const struct conf *c, const char *name)
 {
 	static const uint16_t usual[][2] = { [SETTINGS_IMAP] = { 143, 993 },
 		[SETTINGS_POP3] = { 110, 995 },
-		[SETTINGS_SIEVE] = { 4190, 4190 } };
+		[SETTINGS_SIEVE] = { 4190, 4190 },
+		[SETTINGS_LMTP] = { 24, 24 } };
 
 	if (conf_given(c, "listener", name, "port"))
 		return (uint16_t)conf_num(c, "listener", name, "port");
 	return usual[conf_enum(c, "listener", name, "protocol")]
 		    [conf_enum(c, "listener", name, "tls") ==
 			SETTINGS_TLS_IMPLICIT];
+}
+
+/* LMTP has no login, so it is never open to everybody by mistake. */
+static void
+check_lmtp(struct conf *c, const char *name)
+{
+	const char *path = conf_str(c, "listener", name, "path");
+	bool lmtp =
+	    conf_enum(c, "listener", name, "protocol") == SETTINGS_LMTP;
+
+	if (!lmtp && *path != '\0')
+		conf_fail(c, "listener", name, "path", "only LMTP has a path");
+	if (lmtp && *path == '\0' && !conf_given(c, "listener", name, "address"))
+		conf_fail(c, "listener", name, "address",
+		    "LMTP needs an address or a path");
+	if (lmtp &&
+	    conf_enum(c, "listener", name, "tls") == SETTINGS_TLS_IMPLICIT)
+		conf_fail(c, "listener", name, "tls", "LMTP has no TLS");
 }
 
 static void
@@ -327,8 +351,10 @@ settings_check(struct conf *c)
 	size_t before = conf_error_count(c);
 	const char *name;
 
-	for (size_t i = 0; (name = conf_name(c, "listener", i)) != NULL; i++)
+	for (size_t i = 0; (name = conf_name(c, "listener", i)) != NULL; i++) {
 		check_listener(c, name);
+		check_lmtp(c, name);
+	}
 	for (size_t i = 0; (name = conf_name(c, "certificate", i)) != NULL; i++)
 		if (*conf_str(c, "certificate", name, "certificate") == '\0')
 			conf_fail(c, "certificate", name, "certificate",

@@ -18,6 +18,7 @@ enum settings_protocol {
 	SETTINGS_IMAP,
 	SETTINGS_POP3,
 	SETTINGS_SIEVE,
+	SETTINGS_LMTP,
 };
 enum settings_tls {
 	SETTINGS_TLS_NONE,
