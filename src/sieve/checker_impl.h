@@ -15,6 +15,7 @@ struct checker {
 	const struct script_node *previous; /* of the block, before this one */
 	const struct script_node *parents[SIEVE_NESTING_MAX + 1];
 	unsigned n_parents;
+	size_t n_required; /* names, in all require commands */
 	struct view names[SIEVE_VARIABLES_MAX]; /* of slots */
 	/* Of the node that is being checked. */
 	const struct script_node *node;
@@ -45,6 +46,11 @@ enum checker_tag checker_match_tag(
     struct checker *c, struct script_node *n, size_t *i) A_MUST_USE;
 /* After all tags: what is not said gets its default, the keys are prepared. */
 bool checker_match(struct checker *c, struct script_node *n) A_MUST_USE;
+
+/* The keys of a test with EXT_OWN_KEYS; made ready here when all are constant. */
+bool checker_keys(struct checker *c, const struct script_arg *at,
+    const struct script_text *keys, size_t n, struct compare_how *how)
+    A_MUST_USE;
 
 /* Something that is not enabled (or not there at all) is used at this place:
  * with ihave an error of the run, kept in node->wrong, else of the script.

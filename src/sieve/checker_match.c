@@ -191,24 +191,24 @@ keys_of(const struct script_node *n)
 	return keys;
 }
 
-static bool
-prepare_keys(
-    struct checker *c, const struct script_arg *arg, struct compare_how *how)
+bool
+checker_keys(struct checker *c, const struct script_arg *at,
+    const struct script_text *keys, size_t n, struct compare_how *how)
 {
-	how->given = arg->texts;
-	how->n = arg->n;
-	for (size_t i = 0; i < arg->n; i++)
-		if (arg->texts[i].parts != NULL)
+	how->given = keys;
+	how->n = n;
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].parts != NULL)
 			return true;
-	if ((how->keys = checker_alloc(c, arg->n * sizeof(void *))) == NULL)
+	if ((how->keys = checker_alloc(c, (n + 1) * sizeof(void *))) == NULL)
 		return false;
-	for (size_t i = 0; i < arg->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const char *why = "the script is too large";
 
-		how->keys[i] = compare_prepare(
-		    how, arg->texts[i].v, checker_arena(c), &why);
+		how->keys[i] =
+		    compare_prepare(how, keys[i].v, checker_arena(c), &why);
 		if (how->keys[i] == NULL)
-			return checker_error_arg(c, arg, "%s", why);
+			return checker_error_arg(c, at, "%s", why);
 	}
 	return true;
 }
@@ -241,5 +241,5 @@ checker_match(struct checker *c, struct script_node *n)
 	how->casemap = view_eq(
 	    view_str(how->comparator->name), VIEW_LIT("i;ascii-casemap"));
 	keys = keys_of(n);
-	return keys == NULL || prepare_keys(c, keys, how);
+	return keys == NULL || checker_keys(c, keys, keys->texts, keys->n, how);
 }

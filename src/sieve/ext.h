@@ -48,6 +48,12 @@ struct ext_tag {
 	 * On failure call interp_fail(). */
 	void (*apply)(struct interp *in, const struct script_node *n,
 	    const struct script_tag *t, struct sieve_action *a);
+	/* Of modifiers of set (RFC 5229 section 4.1), run time; may be NULL: the
+	 * value changed. Higher precedence comes first; two of one precedence
+	 * should be in one group. */
+	struct view (*modify)(struct interp *in, const struct script_node *n,
+	    const struct script_tag *t, struct view value);
+	unsigned precedence;
 	/* Of tags of the tests that read header fields (header, address,
 	 * exists, date); may be NULL: give the values of the fields called name
 	 * instead of the message's own (":mime"). False: leave it to the
@@ -132,6 +138,8 @@ struct ext_comparator {
 	/* -1, 0 or 1; NULL: by the bytes of the folded form. With it there are
 	 * no substring operations (:contains and :matches). */
 	int (*order)(struct view a, struct view b);
+	bool chars; /* "?" is a character of UTF-8, else an octet; fold then
+	               folds each character for itself */
 };
 
 /* An address part (":detail"). */

@@ -299,9 +299,8 @@ interp_edit(struct interp *in, struct view octets)
 		in->letter = l;
 }
 
-/* The fields of one name, by a tag or from the message. */
-static struct letter_values
-fields_of(struct interp *in, const struct script_node *n, struct view name)
+struct letter_values
+interp_fields(struct interp *in, const struct script_node *n, struct view name)
 {
 	struct letter_values out;
 
@@ -346,7 +345,7 @@ interp_values(struct interp *in, const struct script_node *n,
 	for (size_t i = 0; i < names->n && !in->failed; i++) {
 		struct view name = interp_text(in, &names->texts[i]);
 
-		append(in, out, fields_of(in, n, name));
+		append(in, out, interp_fields(in, n, name));
 		if (!interp_cost(in, 1 + out->n / 64))
 			break;
 	}

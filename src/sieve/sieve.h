@@ -27,7 +27,8 @@
 #define SIEVE_NUMBER_MAX ((uint64_t)INT64_MAX)
 
 /* Limits of a run; past SIEVE_VARIABLE_MAX a value is cut at a character, past
- * one of the others the run ends with an error. */
+ * SIEVE_MATCHES_MAX and SIEVE_FLAGS_MAX the rest is left out, past one of the
+ * others the run ends with an error. */
 #define SIEVE_VARIABLE_MAX 65536 /* bytes of a variable (>= 4000 characters) */
 #define SIEVE_MATCHES_MAX 32     /* match variables, ${0}..${31} (>= 9) */
 #define SIEVE_ACTIONS_MAX 128    /* actions of a run */

@@ -1,0 +1,204 @@
+/* RFC 5173: body. */
+
+#include "sieve/checker.h"
+#include "sieve/compare.h"
+#include "sieve/ext_list.h"
+#include "sieve/interp.h"
+
+enum { TAG_RAW, TAG_CONTENT, TAG_TEXT };
+
+static const struct ext_tag tags[] = {
+	[TAG_RAW] = { .name = "raw", .commands = "body", .group = "body" },
+	[TAG_CONTENT] = { .name = "content",
+	    .commands = "body",
+	    .param = EXT_STRINGS,
+	    .group = "body" },
+	[TAG_TEXT] = { .name = "text", .commands = "body", .group = "body" },
+};
+
+/* Does the message have the empty line after which its body starts? */
+static bool
+has_body(const struct letter *l)
+{
+	struct view h = letter_header(l);
+
+	if (h.n == 0 || h.p[h.n - 1] != '\n')
+		return false;
+	h.n--;
+	if (h.n > 0 && h.p[h.n - 1] == '\r')
+		h.n--;
+	return h.n == 0 || h.p[h.n - 1] == '\n';
+}
+
+/* What ":content" names (RFC 5173 section 5.2). */
+struct wanted {
+	bool none;                 /* it can match nothing */
+	struct view type, subtype; /* n 0: any */
+};
+
+static struct wanted
+parse_type(struct view v)
+{
+	const uint8_t *p = v.n > 0 ? memchr(v.p, '/', v.n) : NULL;
+	struct wanted w = { .type = v };
+
+	if (p == NULL)
+		return w;
+	w.type.n = (size_t)(p - v.p);
+	w.subtype = view_sub(v, w.type.n + 1, SIZE_MAX);
+	w.none = w.type.n == 0 || w.subtype.n == 0 ||
+	    memchr(w.subtype.p, '/', w.subtype.n) != NULL;
+	return w;
+}
+
+static bool
+is_wanted(const struct wanted *w, const struct mime_part *p)
+{
+	return !w->none && (w->type.n == 0 || view_eq_ci(w->type, p->type)) &&
+	    (w->subtype.n == 0 || view_eq_ci(w->subtype, p->subtype));
+}
+
+/* v without the line at its end, the delimiter, and the line end before that. */
+static struct view
+without_last_line(struct view v)
+{
+	if (v.n > 0 && v.p[v.n - 1] == '\n')
+		v.n--;
+	while (v.n > 0 && v.p[v.n - 1] != '\n')
+		v.n--;
+	if (v.n > 0)
+		v.n--;
+	if (v.n > 0 && v.p[v.n - 1] == '\r')
+		v.n--;
+	return v;
+}
+
+/* v behind its first two line ends: of the last part, and of the delimiter. */
+static struct view
+behind_delimiter(struct view v)
+{
+	for (int i = 0; i < 2; i++) {
+		const uint8_t *nl = v.n > 0 ? memchr(v.p, '\n', v.n) : NULL;
+
+		view_skip(&v, nl == NULL ? v.n : (size_t)(nl + 1 - v.p));
+	}
+	return v;
+}
+
+/* The prologue and the epilogue of a multipart are two values. */
+static bool
+show_multipart(struct compare *c, struct view octets, const struct mime_part *p)
+{
+	const struct mime_part *last = p->child;
+	size_t end;
+
+	if (last == NULL)
+		return compare_value(c, mime_body(octets, p));
+	if (compare_value(c,
+		without_last_line(
+		    view_sub(octets, p->body, last->header - p->body))))
+		return true;
+	while (last->next != NULL)
+		last = last->next;
+	end = last->body + last->body_n;
+	return compare_value(c,
+	    behind_delimiter(view_sub(octets, end, p->body + p->body_n - end)));
+}
+
+static bool
+show_part(struct compare *c, struct letter *l, const struct mime_part *p)
+{
+	struct view octets = letter_octets(l);
+
+	switch (p->kind) {
+	case MIME_MULTIPART:
+		return show_multipart(c, octets, p);
+	case MIME_MESSAGE:
+		if (p->child != NULL)
+			return compare_value(c, mime_header(octets, p->child));
+		break;
+	case MIME_LEAF:
+		break;
+	}
+	return compare_value(c, letter_part_text(l, p));
+}
+
+/* The part after p in the order of the message; NULL: p is the last. */
+static const struct mime_part *
+next_part(const struct mime_part *p)
+{
+	if (p->child != NULL)
+		return p->child;
+	while (p != NULL && p->next == NULL)
+		p = p->parent;
+	return p == NULL ? NULL : p->next;
+}
+
+static void
+show_parts(
+    struct interp *in, struct compare *c, const struct wanted *wanted, size_t n)
+{
+	const struct mime_part *p = letter_mime(in->letter);
+
+	for (; p != NULL && interp_cost(in, 1 + n / 8); p = next_part(p)) {
+		size_t i = 0;
+
+		while (i < n && !is_wanted(&wanted[i], p))
+			i++;
+		if (i < n && show_part(c, in->letter, p))
+			break;
+	}
+}
+
+static void
+show_content(
+    struct interp *in, struct compare *c, const struct script_arg *types)
+{
+	struct wanted *wanted = interp_alloc(in, types->n * sizeof(*wanted));
+
+	if (wanted == NULL)
+		return;
+	for (size_t i = 0; i < types->n; i++)
+		wanted[i] = parse_type(interp_text(in, &types->texts[i]));
+	show_parts(in, c, wanted, types->n);
+}
+
+/* body [COMPARATOR] [MATCH-TYPE] [BODY-TRANSFORM] <key-list: string-list> */
+static bool
+test_body(struct interp *in, const struct script_node *n)
+{
+	static const struct wanted text = { .type = {
+						(const uint8_t *)"text", 4 } };
+	const struct script_tag *content = script_tag(n, &tags[TAG_CONTENT]);
+	struct view octets = letter_octets(in->letter);
+	struct compare c;
+
+	if (!has_body(in->letter))
+		return false;
+	compare_begin(&c, in, n);
+	if (script_tag(n, &tags[TAG_RAW]) != NULL)
+		(void)!compare_value(&c,
+		    view_sub(octets, letter_header(in->letter).n, SIZE_MAX));
+	else if (content != NULL)
+		show_content(in, &c, content->param);
+	else
+		show_parts(in, &c, &text, 1);
+	return compare_end(&c);
+}
+
+static const struct ext_command tests[] = {
+	{
+	    .name = "body",
+	    .args = "l",
+	    .flags = EXT_MATCH | EXT_NO_CAPTURE,
+	    .test = test_body,
+	},
+};
+
+const struct ext ext_body = {
+	.name = "body",
+	.tests = tests,
+	.n_tests = EXT_COUNT(tests),
+	.tags = tags,
+	.n_tags = EXT_COUNT(tags),
+};
