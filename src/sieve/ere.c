@@ -6,6 +6,7 @@
  */
 #include "sieve/ere.h"
 
+#include <unicase.h>
 #include <unictype.h>
 
 #include "base/mem.h"
@@ -57,7 +58,7 @@ struct range {
 
 struct set {
 	struct range *ranges;
-	bool not ;
+	bool negated;
 };
 
 struct node {
@@ -91,7 +92,7 @@ struct ere {
 	struct inst *code;
 	size_t n;
 	size_t slots; /* two a group that has a value */
-	bool icase;
+	enum ere_case fold;
 };
 
 struct parser {
@@ -284,7 +285,7 @@ take_bracket(struct parser *p)
 	if (n == NULL || s == NULL)
 		return limit(p, "the expression is too large");
 	if (p->in.n > 0 && p->in.p[0] == '^') {
-		s->not = true;
+		s->negated = true;
 		view_skip(&p->in, 1);
 	}
 	for (;; first = false) {
@@ -311,7 +312,7 @@ assertion_new(struct parser *p, enum assertion at)
 }
 
 static struct node *
-class_new(struct parser *p, enum class_kind k, bool not )
+class_new(struct parser *p, enum class_kind k, bool negated)
 {
 	struct node *n = node_new(p, NODE_SET);
 	struct set *s = arena_alloc(p->a, sizeof(*s));
@@ -323,7 +324,7 @@ class_new(struct parser *p, enum class_kind k, bool not )
 		return NULL;
 	r->is_class = true;
 	r->class = k;
-	s->not = not ;
+	s->negated = negated;
 	n->set = s;
 	return n;
 }
@@ -616,12 +617,12 @@ emit_node(struct ere *e, const struct node *n)
 }
 
 enum ere_result
-ere_compile(struct view pattern, bool icase, struct arena *a, struct ere **out,
-    const char **error)
+ere_compile(struct view pattern, enum ere_case fold, struct arena *a,
+    struct ere **out, const char **error)
 {
 	struct parser p = { .in = pattern, .a = a };
 	AUTO_FREE struct inst *code = NULL;
-	struct ere build = { .icase = icase }, *e;
+	struct ere build = { .fold = fold }, *e;
 	const struct node *root;
 
 	*out = NULL;
@@ -714,19 +715,22 @@ in_ranges(const struct set *s, uint32_t c)
 	return false;
 }
 
+/* The letter in the other case, or c. */
 static uint32_t
-swap_case(uint32_t c)
+swap_case(uint32_t c, enum ere_case fold)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-		return c ^ 0x20;
-	return c;
+		return fold == ERE_EXACT ? c : c ^ 0x20;
+	if (fold != ERE_UNICODE || c < 0x80 || c >= 0x110000)
+		return c;
+	return uc_tolower(c) != c ? uc_tolower(c) : uc_toupper(c);
 }
 
 static bool
-in_set(const struct set *s, uint32_t c, bool icase)
+in_set(const struct set *s, uint32_t c, enum ere_case fold)
 {
-	return (in_ranges(s, c) || (icase && in_ranges(s, swap_case(c)))) !=
-	    s->not ;
+	return (in_ranges(s, c) || in_ranges(s, swap_case(c, fold))) !=
+	    s->negated;
 }
 
 static bool
@@ -734,11 +738,11 @@ accepts(const struct ere *e, const struct inst *i, uint32_t c)
 {
 	switch (i->op) {
 	case OP_CHAR:
-		return c == i->x || (e->icase && swap_case(c) == i->x);
+		return c == i->x || swap_case(c, e->fold) == i->x;
 	case OP_ANY:
 		return true;
 	case OP_SET:
-		return in_set(i->set, c, e->icase);
+		return in_set(i->set, c, e->fold);
 	case OP_ASSERT:
 	case OP_SPLIT:
 	case OP_JUMP:

@@ -30,14 +30,19 @@ enum ere_result {
 
 struct ere;
 
+enum ere_case {
+	ERE_EXACT = 0, /* i;octet */
+	ERE_ASCII,     /* i;ascii-casemap: ASCII letters match in either case */
+	ERE_UNICODE,   /* i;unicode-casemap: all letters do */
+};
+
 /*
  * pattern  borrowed for the call; invalid UTF-8 counts byte by byte
- * icase    ASCII letters match in either case (i;ascii-casemap)
  * a        owner of *out
  * error    out; a constant that says what is wrong, NULL on ERE_OK
  */
-enum ere_result ere_compile(struct view pattern, bool icase, struct arena *a,
-    struct ere **out, const char **error) A_MUST_USE;
+enum ere_result ere_compile(struct view pattern, enum ere_case fold,
+    struct arena *a, struct ere **out, const char **error) A_MUST_USE;
 
 /*
  * Find the leftmost, then longest, match anywhere in text.

@@ -6,6 +6,7 @@
 #include "sieve/compare.h"
 #include "sieve/ext_list.h"
 #include "sieve/interp.h"
+#include "sieve/modify.h"
 
 /* ---- modifiers ---- */
 
@@ -121,7 +122,7 @@ modify_length(struct interp *in, const struct script_node *n,
 
 #define MODIFIER(tag, level, function)                                         \
 	{                                                                      \
-		.name = tag, .commands = "set", .group = "precedence " #level, \
+		.name = tag, .commands = "set extracttext", .group = "precedence " #level, \
 		.precedence = level, .modify = function                        \
 	}
 
@@ -154,9 +155,8 @@ check_set(struct checker *c, struct script_node *n)
 	return checker_target(c, n->arg[0], n->arg[0]->texts[0].v, target);
 }
 
-/* The tags in the order of their precedence, highest first. */
-static struct view
-modify(struct interp *in, const struct script_node *n, struct view v)
+struct view
+modify_text(struct interp *in, const struct script_node *n, struct view v)
 {
 	unsigned below = UINT32_MAX, next;
 
@@ -183,7 +183,7 @@ run_set(struct interp *in, const struct script_node *n)
 	struct view v = interp_string(in, n->arg[1]);
 
 	if (n->n_tags > 0)
-		v = modify(in, n, v);
+		v = modify_text(in, n, v);
 	if (interp_cost(in, v.n / 64))
 		interp_set(in, n->data, v);
 	return EXT_NEXT;

@@ -1,0 +1,129 @@
+/* RFC 7352: duplicate. */
+#include "sieve/duplicate.h"
+
+#include "sieve/checker.h"
+#include "sieve/ext.h"
+#include "sieve/interp.h"
+#include "sieve/tidy.h"
+
+enum { TAG_HEADER, TAG_UNIQUEID, TAG_HANDLE, TAG_SECONDS, TAG_LAST };
+
+static bool
+check_header(struct checker *c, struct script_node *n, struct script_tag *t)
+{
+	(void)n;
+	if (checker_is_constant(t->param) &&
+	    !tidy_is_field_name(t->param->texts[0].v))
+		return checker_error_arg(
+		    c, t->param, "the field name given to :header is invalid");
+	return true;
+}
+
+static const struct ext_tag tags[] = {
+	[TAG_HEADER] = { .name = "header",
+	    .commands = "duplicate",
+	    .param = EXT_STRING,
+	    .group = "id",
+	    .check = check_header },
+	[TAG_UNIQUEID] = { .name = "uniqueid",
+	    .commands = "duplicate",
+	    .param = EXT_STRING,
+	    .group = "id" },
+	[TAG_HANDLE] = { .name = "handle",
+	    .commands = "duplicate",
+	    .param = EXT_STRING },
+	[TAG_SECONDS] = { .name = "seconds",
+	    .commands = "duplicate",
+	    .param = EXT_NUMBER },
+	[TAG_LAST] = { .name = "last", .commands = "duplicate" },
+};
+
+/* What this run has asked already: the same question has the same answer
+ * (RFC 7352 section 3). */
+struct asked {
+	struct sieve_duplicate d[DUPLICATE_TESTS_MAX];
+	bool answer[DUPLICATE_TESTS_MAX];
+	struct sieve_duplicate seen[DUPLICATE_TESTS_MAX];
+	size_t n;
+};
+
+/* The id the test asks about; false: the message has none. */
+static bool
+unique_id(struct interp *in, const struct script_node *n, struct view *out)
+{
+	const struct script_tag *id = script_tag(n, &tags[TAG_UNIQUEID]);
+	const struct script_tag *header = script_tag(n, &tags[TAG_HEADER]);
+	struct view name = VIEW_LIT("Message-ID");
+	struct letter_values l;
+
+	if (id != NULL) {
+		*out = interp_string(in, id->param);
+		return out->n > 0;
+	}
+	if (header != NULL)
+		name = interp_string(in, header->param);
+	l = letter_fields(in->letter, name);
+	if (l.n == 0)
+		return false;
+	*out = header_trim(l.v[0]->raw);
+	return out->n > 0;
+}
+
+static bool
+ask(struct interp *in, const struct script_node *n, struct asked *s,
+    const struct sieve_duplicate *d)
+{
+	bool answer;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (view_eq(s->d[i].id, d->id) &&
+		    view_eq(s->d[i].handle, d->handle))
+			return s->answer[i];
+	if (s->n == DUPLICATE_TESTS_MAX) {
+		interp_fail(in, n, "too many duplicate tests");
+		return false;
+	}
+	answer = in->calls->seen != NULL && in->calls->seen(in->env.ctx, d);
+	s->d[s->n] = *d;
+	s->answer[s->n++] = answer;
+	/* an old one lives on only when counted from its latest appearance */
+	if (!answer || d->last) {
+		in->seen = s->seen;
+		s->seen[in->n_seen++] = *d;
+	}
+	return answer;
+}
+
+extern const struct ext ext_duplicate;
+
+static bool
+test_duplicate(struct interp *in, const struct script_node *n)
+{
+	const struct script_tag *handle = script_tag(n, &tags[TAG_HANDLE]);
+	const struct script_tag *seconds = script_tag(n, &tags[TAG_SECONDS]);
+	struct asked *s = interp_state(in, &ext_duplicate, sizeof(*s));
+	struct sieve_duplicate d = { .seconds = DUPLICATE_SECONDS_DEFAULT };
+
+	if (s == NULL || !unique_id(in, n, &d.id))
+		return false;
+	if (handle != NULL)
+		d.handle = interp_string(in, handle->param);
+	if (seconds != NULL)
+		d.seconds = seconds->param->number;
+	if (d.seconds > DUPLICATE_SECONDS_MAX)
+		d.seconds = DUPLICATE_SECONDS_MAX;
+	d.last = script_tag(n, &tags[TAG_LAST]) != NULL;
+	return ask(in, n, s, &d);
+}
+
+static const struct ext_command tests[] = {
+	{ .name = "duplicate", .test = test_duplicate },
+};
+
+const struct ext ext_duplicate = {
+	.name = "duplicate",
+	.tests = tests,
+	.n_tests = EXT_COUNT(tests),
+	.tags = tags,
+	.n_tags = EXT_COUNT(tags),
+};

@@ -1,0 +1,240 @@
+/* RFC 5230, vacation, and RFC 6131, vacation-seconds. */
+#include <stdio.h>
+
+#include "base/digest.h"
+#include "base/utf8.h"
+#include "sieve/checker.h"
+#include "sieve/ext.h"
+#include "sieve/interp.h"
+#include "sieve/tidy.h"
+#include "sieve/vacation.h"
+
+#define DAY 86400
+
+enum { TAG_DAYS, TAG_SUBJECT, TAG_FROM, TAG_ADDRESSES, TAG_MIME, TAG_HANDLE };
+
+static bool
+check_from(struct checker *c, struct script_node *n, struct script_tag *t)
+{
+	(void)n;
+	if (checker_is_constant(t->param) &&
+	    !tidy_is_address(t->param->texts[0].v, checker_arena(c), NULL))
+		return checker_error_arg(
+		    c, t->param, "the address given to :from is invalid");
+	return true;
+}
+
+static const struct ext_tag tags[] = {
+	[TAG_DAYS] = { .name = "days",
+	    .commands = "vacation",
+	    .param = EXT_NUMBER,
+	    .group = "period" },
+	[TAG_SUBJECT] = { .name = "subject",
+	    .commands = "vacation",
+	    .param = EXT_STRING },
+	[TAG_FROM] = { .name = "from",
+	    .commands = "vacation",
+	    .param = EXT_STRING,
+	    .check = check_from },
+	[TAG_ADDRESSES] = { .name = "addresses",
+	    .commands = "vacation",
+	    .param = EXT_STRINGS },
+	[TAG_MIME] = { .name = "mime", .commands = "vacation" },
+	[TAG_HANDLE] = { .name = "handle",
+	    .commands = "vacation",
+	    .param = EXT_STRING },
+};
+
+static const struct ext_tag seconds_tag[] = {
+	{ .name = "seconds",
+	    .commands = "vacation",
+	    .param = EXT_NUMBER,
+	    .group = "period" },
+};
+
+static uint64_t
+period(const struct script_node *n)
+{
+	const struct script_tag *days = script_tag(n, &tags[TAG_DAYS]);
+	const struct script_tag *seconds = script_tag(n, &seconds_tag[0]);
+	uint64_t d = VACATION_DAYS_DEFAULT;
+
+	if (seconds != NULL)
+		return seconds->param->number < VACATION_DAYS_MAX * DAY
+		    ? seconds->param->number
+		    : VACATION_DAYS_MAX * DAY;
+	if (days != NULL)
+		d = days->param->number;
+	if (d < VACATION_DAYS_MIN)
+		d = VACATION_DAYS_MIN;
+	if (d > VACATION_DAYS_MAX)
+		d = VACATION_DAYS_MAX;
+	return d * DAY;
+}
+
+/* The user's addresses: those of the envelope and the account, and the
+ * script's. */
+static struct view *
+own_addresses(struct interp *in, const struct script_node *n, size_t *count)
+{
+	const struct script_tag *t = script_tag(n, &tags[TAG_ADDRESSES]);
+	size_t more = t != NULL ? t->param->n : 0, at = 0;
+	struct view *own;
+
+	*count = 0;
+	own = interp_alloc(in, (1 + in->env.n_addresses + more) * sizeof(*own));
+	if (own == NULL)
+		return NULL;
+	if (in->env.to.n > 0)
+		own[at++] = in->env.to;
+	for (size_t i = 0; i < in->env.n_addresses; i++)
+		own[at++] = in->env.addresses[i];
+	for (size_t i = 0; i < more; i++) {
+		struct view v = interp_text(in, &t->param->texts[i]);
+
+		if (!tidy_is_address(v, in->arena, &own[at]))
+			own[at] = v;
+		at++;
+	}
+	*count = at;
+	return own;
+}
+
+static struct view
+shorten(struct interp *in, struct view v)
+{
+	struct view rest = v;
+	uint32_t cp;
+	size_t last = 0;
+	uint8_t *p;
+
+	for (size_t i = 0; i < VACATION_SUBJECT_MAX; i++) {
+		if (rest.n == 0)
+			return v;
+		last = v.n - rest.n;
+		if (!utf8_take(&rest, &cp))
+			view_skip(&rest, 1);
+	}
+	if (rest.n == 0 || (p = interp_alloc(in, last + 3)) == NULL)
+		return v;
+	memcpy(p, v.p, last);
+	memcpy(p + last, "\xe2\x80\xa6", 3);
+	return (struct view){ p, last + 3 };
+}
+
+/* RFC 5230 section 4.4: "Auto: " and the message's subject. */
+static struct view
+subject(struct interp *in, const struct script_node *n)
+{
+	const struct script_tag *t = script_tag(n, &tags[TAG_SUBJECT]);
+	struct view v = VIEW_LIT("Automated reply"), old;
+	struct letter_values l;
+	uint8_t *p;
+
+	if (t != NULL) {
+		if (!tidy_line(interp_string(in, t->param), in->arena, &v))
+			interp_fail(in, n, "the run needs too much memory");
+		return shorten(in, v);
+	}
+	l = letter_fields(in->letter, VIEW_LIT("Subject"));
+	if (l.n == 0)
+		return v;
+	old = letter_text(in->letter, l.v[0]);
+	if ((p = interp_alloc(in, old.n + 6)) == NULL)
+		return v;
+	memcpy(p, "Auto: ", 6);
+	memcpy(p + 6, old.p, old.n);
+	return shorten(in, (struct view){ p, old.n + 6 });
+}
+
+/* Replies are the same when their handle is, or, without one, all that the
+ * script says in them (RFC 5230 section 4.2). */
+static struct view
+handle(struct interp *in, const struct script_node *n,
+    const struct sieve_vacation *v)
+{
+	const struct script_tag *t = script_tag(n, &tags[TAG_HANDLE]);
+	const struct script_tag *s = script_tag(n, &tags[TAG_SUBJECT]);
+	const struct script_tag *f = script_tag(n, &tags[TAG_FROM]);
+	struct view part[4] = { interp_string(in, s ? s->param : NULL),
+		interp_string(in, f ? f->param : NULL),
+		v->mime ? VIEW_LIT("mime") : VIEW_LIT("text"), v->reason };
+	uint8_t sum[DIGEST_SHA256_SIZE];
+	struct digest_sha256 d;
+	struct view given;
+	uint8_t *p;
+
+	if (t != NULL) {
+		given = interp_string(in, t->param);
+		if ((p = interp_alloc(in, given.n + 1)) == NULL)
+			return (struct view){ NULL, 0 };
+		p[0] = '=';
+		if (given.n > 0)
+			memcpy(p + 1, given.p, given.n);
+		return (struct view){ p, given.n + 1 };
+	}
+	digest_sha256_init(&d);
+	for (size_t i = 0; i < 4; i++) {
+		digest_sha256_add(&d, part[i]);
+		digest_sha256_add(&d, (struct view){ (const uint8_t *)"", 1 });
+	}
+	digest_sha256_end(&d, sum);
+	if ((p = interp_alloc(in, 2 * sizeof(sum) + 2)) == NULL)
+		return (struct view){ NULL, 0 };
+	p[0] = '#';
+	digest_hex((struct view){ sum, sizeof(sum) }, (char *)p + 1);
+	return (struct view){ p, 2 * sizeof(sum) + 1 };
+}
+
+static enum ext_flow
+run_vacation(struct interp *in, const struct script_node *n)
+{
+	const struct script_tag *from = script_tag(n, &tags[TAG_FROM]);
+	struct sieve_action a = { .kind = SIEVE_VACATION };
+	struct sieve_vacation *v = &a.u.vacation;
+	struct view *own, named;
+	size_t n_own;
+
+	own = own_addresses(in, n, &n_own);
+	/* what a script has edited does not count */
+	if (own == NULL ||
+	    vacation_decide(
+		view_sub(in->env.message, 0, header_size(in->env.message)),
+		in->env.from, own, n_own, in->arena, &named) != VACATION_REPLY)
+		return EXT_NEXT;
+	v->seconds = period(n);
+	v->mime = script_tag(n, &tags[TAG_MIME]) != NULL;
+	v->to = in->env.from;
+	v->from = named;
+	if (from != NULL &&
+	    tidy_is_address(interp_string(in, from->param), in->arena, NULL))
+		v->from = interp_string(in, from->param);
+	v->subject = subject(in, n);
+	if (!tidy_lines(interp_string(in, n->arg[0]), in->arena, &v->reason)) {
+		interp_fail(in, n, "the run needs too much memory");
+		return EXT_STOP;
+	}
+	v->handle = handle(in, n, v);
+	if (!in->failed)
+		interp_act(in, n, &a);
+	return EXT_NEXT;
+}
+
+static const struct ext_command commands[] = {
+	{ .name = "vacation", .args = "s", .run = run_vacation },
+};
+
+const struct ext ext_vacation = {
+	.name = "vacation",
+	.commands = commands,
+	.n_commands = EXT_COUNT(commands),
+	.tags = tags,
+	.n_tags = EXT_COUNT(tags),
+};
+
+const struct ext ext_vacation_seconds = {
+	.name = "vacation-seconds",
+	.needs = "vacation",
+	.tags = seconds_tag,
+	.n_tags = EXT_COUNT(seconds_tag),
+};

@@ -1,0 +1,309 @@
+#include "sieve/testsuite_world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "mail/address.h"
+#include "mail/header.h"
+#include "sieve/spam_header.h"
+#include "sieve/tidy.h"
+
+#define ARENA_MAX ((size_t)256 << 20)
+
+void
+world_init(struct world *w, const struct testsuite_host *host)
+{
+	*w = (struct world){ .arena = arena_new(ARENA_MAX), .host = host };
+	w->sent_last = &w->sent;
+	(void)world_mailbox(w, VIEW_LIT("INBOX"), true);
+}
+
+void
+world_fini(struct world *w)
+{
+	for (struct world_script *s = w->scripts; s != NULL; s = s->next)
+		sieve_free(&s->program);
+	for (struct world_result *r = w->results; r != NULL; r = r->next)
+		sieve_result_fini(&r->r);
+	arena_free(&w->arena);
+}
+
+static bool
+same_name(struct view a, struct view b)
+{
+	if (view_eq_ci(a, VIEW_LIT("INBOX")))
+		return view_eq_ci(b, VIEW_LIT("INBOX"));
+	return view_eq(a, b);
+}
+
+struct world_mailbox *
+world_mailbox(struct world *w, struct view name, bool create)
+{
+	struct world_mailbox *m;
+	size_t n = 0;
+
+	for (m = w->mailboxes; m != NULL; m = m->next, n++)
+		if (same_name(m->name, name))
+			return m;
+	if (!create || n >= TESTSUITE_MAILBOXES_MAX || name.n == 0 ||
+	    (m = arena_alloc(w->arena, sizeof(*m))) == NULL)
+		return NULL;
+	m->name = name;
+	m->last = &m->first;
+	m->next = w->mailboxes;
+	w->mailboxes = m;
+	return m;
+}
+
+void
+world_error(struct world *w, const char *fmt, ...)
+{
+	struct sieve_error *e;
+	va_list ap;
+
+	if (w->errors.n == SIEVE_ERRORS_MAX)
+		return;
+	e = &w->errors.e[w->errors.n++];
+	*e = (struct sieve_error){ .line = 1, .column = 1 };
+	va_start(ap, fmt);
+	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+}
+
+struct view
+world_setting(const struct world *w, const char *key)
+{
+	for (const struct world_pair *p = w->settings; p != NULL; p = p->next)
+		if (view_eq(p->key, view_str(key)))
+			return p->value;
+	return (struct view){ NULL, 0 };
+}
+
+void
+world_set(struct world *w, struct world_pair **list, struct view mailbox,
+    struct view key, struct view value)
+{
+	struct world_pair *p;
+	size_t n = 0;
+
+	for (p = *list; p != NULL; p = p->next, n++)
+		if (view_eq(p->key, key) && same_name(p->mailbox, mailbox) &&
+		    (p->mailbox.p == NULL) == (mailbox.p == NULL)) {
+			p->value = value;
+			return;
+		}
+	if (n >= TESTSUITE_SETTINGS_MAX ||
+	    (p = arena_alloc(w->arena, sizeof(*p))) == NULL)
+		return;
+	*p = (struct world_pair){ *list, mailbox, key, value };
+	*list = p;
+}
+
+const struct sieve_program *
+world_compile(struct world *w, struct view path)
+{
+	static const struct sieve_options options = { .n_disabled = 0 };
+	struct world_script *s;
+	struct view text;
+	size_t n = 0;
+
+	w->errors.n = 0;
+	w->more_errors = false;
+	for (s = w->scripts; s != NULL; s = s->next, n++)
+		if (view_eq(s->path, path))
+			return s->program;
+	if (!w->host->read(w->host->ctx, path, w->arena, &text)) {
+		world_error(w, "there is no script %.*s", (int)path.n,
+		    (const char *)path.p);
+		return NULL;
+	}
+	if (n >= TESTSUITE_SCRIPTS_MAX ||
+	    (s = arena_alloc(w->arena, sizeof(*s))) == NULL)
+		return NULL;
+	if (!tidy_lines(text, w->arena, &text))
+		return NULL;
+	if (!sieve_compile(text, &options, &s->program, &w->errors)) {
+		w->more_errors = true;
+		return NULL;
+	}
+	s->path = path;
+	s->next = w->scripts;
+	w->scripts = s;
+	return s->program;
+}
+
+/* ---- the calls of a run ---- */
+
+static bool
+call_mailbox_exists(void *ctx, struct view mailbox)
+{
+	return world_mailbox(ctx, mailbox, false) != NULL;
+}
+
+static bool
+call_metadata(void *ctx, struct view mailbox, struct view entry,
+    struct arena *a, struct view *out)
+{
+	const struct world *w = ctx;
+
+	(void)a;
+	for (const struct world_pair *p = w->metadata; p != NULL; p = p->next)
+		if ((p->mailbox.p == NULL) == (mailbox.p == NULL) &&
+		    same_name(p->mailbox, mailbox) &&
+		    view_eq_ci(p->key, entry)) {
+			*out = p->value;
+			return true;
+		}
+	return false;
+}
+
+/* Personal scripts are in the folder "included", global ones in
+ * "included-global". */
+static enum sieve_script_result
+call_script(
+    void *ctx, struct view name, bool global, const struct sieve_program **out)
+{
+	struct world *w = ctx;
+	AUTO_BUF struct buf path = BUF_INIT(1024);
+	struct sieve_errors kept = w->errors;
+	struct view text;
+	char *p;
+
+	buf_put_str(&path, global ? "included-global/" : "included/");
+	buf_put(&path, name);
+	buf_put_str(&path, ".sieve");
+	if (path.failed ||
+	    (p = arena_strdup(w->arena, buf_view(&path))) == NULL)
+		return SIEVE_SCRIPT_FAILED;
+	if (!w->host->read(w->host->ctx, view_str(p), w->arena, &text))
+		return SIEVE_SCRIPT_MISSING;
+	*out = world_compile(w, view_str(p));
+	if (*out == NULL)
+		return SIEVE_SCRIPT_BROKEN;
+	w->errors = kept;
+	return SIEVE_SCRIPT_OK;
+}
+
+static bool
+call_spam(void *ctx, unsigned *percent)
+{
+	return spam_header_percent(ctx, percent);
+}
+
+static bool
+call_virus(void *ctx, unsigned *value)
+{
+	return spam_header_virus(ctx, value);
+}
+
+const struct sieve_calls world_calls = {
+	.mailbox_exists = call_mailbox_exists,
+	.metadata = call_metadata,
+	.script = call_script,
+	.spam = call_spam,
+	.virus = call_virus,
+};
+
+/* ---- carrying out ---- */
+
+static bool
+store(struct world *w, const struct sieve_mailbox *to, struct view octets)
+{
+	struct world_mailbox *m = world_mailbox(w, to->name, to->create);
+	struct world_mail *mail;
+
+	if (m == NULL) {
+		world_error(w,
+		    "failed to store into mailbox '%.*s': it does not exist",
+		    (int)(to->name.n < 100 ? to->name.n : 100),
+		    (const char *)to->name.p);
+		return false;
+	}
+	if (w->mails++ >= TESTSUITE_MAILS_MAX ||
+	    (mail = arena_alloc(w->arena, sizeof(*mail))) == NULL)
+		return false;
+	mail->octets = octets;
+	*m->last = mail;
+	m->last = &mail->next;
+	return true;
+}
+
+void
+world_send(
+    struct world *w, const struct sieve_env *env, const struct sieve_action *a)
+{
+	const struct testsuite_mail *t = NULL;
+	struct world_mail *mail;
+
+	if (w->host->send != NULL)
+		t = w->host->send(w->host->ctx, env, a, w->arena);
+	for (; t != NULL; t = t->next) {
+		if (w->mails++ >= TESTSUITE_MAILS_MAX ||
+		    (mail = arena_alloc(w->arena, sizeof(*mail))) == NULL)
+			return;
+		mail->octets = t->octets;
+		mail->sender = t->sender;
+		mail->recipient = t->recipient;
+		*w->sent_last = mail;
+		w->sent_last = &mail->next;
+	}
+}
+
+bool
+world_act(
+    struct world *w, const struct sieve_env *env, const struct sieve_action *a)
+{
+	static const struct sieve_mailbox inbox = {
+		.name = { (const uint8_t *)"INBOX", 5 },
+		.create = true,
+	};
+
+	switch (a->kind) {
+	case SIEVE_KEEP:
+		return store(w, &inbox, a->message);
+	case SIEVE_FILEINTO:
+		return store(w, &a->u.fileinto.mailbox, a->message);
+	case SIEVE_DISCARD:
+		return true;
+	case SIEVE_REDIRECT:
+	case SIEVE_REJECT:
+	case SIEVE_VACATION:
+	case SIEVE_NOTIFY:
+		world_send(w, env, a);
+		return true;
+	}
+	return false;
+}
+
+static bool
+first_address(
+    struct world *w, struct view message, const char *name, struct view *out)
+{
+	struct header_field f;
+	const struct address *d;
+	uint8_t *p;
+
+	if (!header_find(view_sub(message, 0, header_size(message)),
+		view_str(name), &f) ||
+	    (d = address_parse(f.value, w->arena)) == NULL || d->host.n == 0 ||
+	    (p = arena_alloc(w->arena, d->mailbox.n + 1 + d->host.n)) == NULL)
+		return false;
+	memcpy(p, d->mailbox.p, d->mailbox.n);
+	p[d->mailbox.n] = '@';
+	memcpy(p + d->mailbox.n + 1, d->host.p, d->host.n);
+	*out = (struct view){ p, d->mailbox.n + 1 + d->host.n };
+	return true;
+}
+
+void
+world_envelope(struct world *w, struct view message, struct sieve_env *env)
+{
+	if (!first_address(w, message, "Envelope-To", &env->to) &&
+	    !first_address(w, message, "To", &env->to))
+		env->to = VIEW_LIT("recipient@example.com");
+	if (!first_address(w, message, "Return-Path", &env->from) &&
+	    !first_address(w, message, "Sender", &env->from) &&
+	    !first_address(w, message, "From", &env->from))
+		env->from = VIEW_LIT("sender@example.com");
+}
