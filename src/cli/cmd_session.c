@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "session/managesieve.h"
 #include "session/pop3.h"
 #include "session/session.h"
 
@@ -22,15 +23,15 @@ usage(void)
 {
 	fputs("usage: fumi session --stdio --dir DIR [--create] "
 	      "[--round-trip] [--log LEVEL]\n"
-	      "           [--protocol imap]\n"
+	      "           [--protocol imap|sieve]\n"
 	      "       … --protocol pop3 [--utf8] [--mark-seen] [--hide-seen] "
 	      "[--shared] [--login-delay S]\n",
 	    stderr);
 	return EXIT_USAGE;
 }
 
-enum protocol { PROTOCOL_IMAP, PROTOCOL_POP3 };
-static const char *const protocols[] = { "imap", "pop3" };
+enum protocol { PROTOCOL_IMAP, PROTOCOL_POP3, PROTOCOL_SIEVE };
+static const char *const protocols[] = { "imap", "pop3", "sieve" };
 
 struct options {
 	bool stdio, create, round_trip;
@@ -154,6 +155,15 @@ run_pop3(const struct options *o, const struct client_env *env)
 }
 
 static int
+run_sieve(const struct client_env *env)
+{
+	const struct managesieve_settings set = { .max_script = 0 };
+
+	return managesieve_run(env, &set) == CLIENT_FAILED ? EXIT_FAILURE
+							   : EXIT_SUCCESS;
+}
+
+static int
 run(const struct options *o, int dir, struct log *log)
 {
 	struct client_env env = { .in = STDIN_FILENO,
@@ -169,6 +179,8 @@ run(const struct options *o, int dir, struct log *log)
 		break;
 	case PROTOCOL_POP3:
 		return run_pop3(o, &env);
+	case PROTOCOL_SIEVE:
+		return run_sieve(&env);
 	}
 	return run_imap(o, dir, log);
 }
@@ -176,7 +188,7 @@ run(const struct options *o, int dir, struct log *log)
 int
 cmd_session(int argc, char **argv)
 {
-	static const char *const modules[] = { "IMAP", "POP3" };
+	static const char *const modules[] = { "IMAP", "POP3", "SIEVE" };
 	AUTO_CLOSE int dir = -1;
 	struct options o;
 	struct log log;
