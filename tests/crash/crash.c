@@ -17,7 +17,7 @@
 #define EVENTS_MAX 60000
 #define DATA_MAX ((size_t)512 << 20)
 #define MARK 100 /* as op: a mark of the script */
-#define NAME_MAX_ 64
+#define NAME_MAX_ 96
 
 struct event {
 	uint8_t op, site;
