@@ -3,232 +3,287 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
-#include <sys/mman.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "auth/name.h"
-#include "base/clock.h"
+#include "base/buf.h"
 #include "base/fd.h"
-#include "base/mem.h"
 #include "cli/cli.h"
-#include "cli/control.h"
-#include "cli/message_file.h"
-#include "proc/msg_control.h"
-#include "proc/msg_deliver.h"
-#include "store/tx.h"
+#include "cli/local.h"
 
-#define USAGE "deliver -d ACCOUNT [-f SENDER] < MESSAGE"
-#define PIECE (64 * 1024)
-#define INBOX 1 /* its id in every account */
+/*
+ * Each account is served by a child: whoever delivers becomes the owner of the
+ * mail for good, and the next account has another owner.
+ */
+#define USAGE                                                                  \
+	"deliver [-d] [-f SENDER] [-m MAILBOX] [-et] ACCOUNT ... < MESSAGE"
+#define PATH_BYTES 4096
 
-/* Standard input in an unlinked file in memory, sealed: nobody changes it while
- * it is stored. */
+struct request {
+	const struct conf *conf;
+	const char *sender;  /* NULL: as the message says */
+	const char *mailbox; /* in the language of [delivery] mailbox */
+	bool soft, refuse;   /* -t, -e */
+	struct local_message message;
+};
+
 static int
-take_input(uint64_t max, int *out)
+fail(struct why *w, int status, const char *who, const char *text)
 {
-	AUTO_CLOSE int fd =
-	    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	AUTO_FREE uint8_t *p = xmalloc(PIECE);
-	uint64_t size = 0;
+	(void)why(w, 0, "%s: %s", who, text);
+	return status;
+}
 
-	if (fd == -1)
-		return cli_fail(
-		    EX_TEMPFAIL, "deliver", "memory: %s", strerror(errno));
-	for (;;) {
-		ssize_t n = read(STDIN_FILENO, p, PIECE);
+/* ---- into a file ---- */
 
-		if (n == -1 && errno == EINTR)
+/* "%u" is the user, "%%" a percent sign. */
+static bool
+expand(const char *text, const char *user, char out[PATH_BYTES])
+{
+	AUTO_BUF struct buf b = BUF_INIT(PATH_BYTES - 1);
+
+	for (; *text != '\0'; text++) {
+		if (*text != '%') {
+			buf_put_byte(&b, (uint8_t)*text);
 			continue;
-		if (n == -1)
-			return cli_fail(EX_TEMPFAIL, "deliver",
-			    "read the message: %s", strerror(errno));
-		if (n == 0)
-			break;
-		if ((size += (uint64_t)n) > max)
-			return cli_fail(EX_DATAERR, "deliver",
-			    "the message is larger than %llu bytes",
-			    (unsigned long long)max);
-		if (fd_write(fd, (struct view){ p, (size_t)n }) != 0)
-			return cli_fail(EX_TEMPFAIL, "deliver",
-			    "no room in memory for the message");
+		}
+		if (*++text == 'u')
+			buf_put_str(&b, user);
+		else if (*text == '%')
+			buf_put_byte(&b, '%');
+		else
+			return false;
 	}
-	if (fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-		return cli_fail(
-		    EX_TEMPFAIL, "deliver", "seal: %s", strerror(errno));
-	*out = fd_take(&fd);
+	if (b.failed || b.n == 0)
+		return false;
+	memcpy(out, b.p, b.n);
+	out[b.n] = '\0';
+	return true;
+}
+
+/* The group of a spool directory that belongs to root, where new mailboxes are
+ * made by that group; else the user's own. */
+static gid_t
+group_for(const char *path, gid_t own)
+{
+	char dir[PATH_BYTES];
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (path[0] != '/' || slash == path)
+		return own;
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	if (stat(dir, &st) != 0 || st.st_uid != 0 || (st.st_mode & 020) == 0)
+		return own;
+	return st.st_gid;
+}
+
+static int
+become(const struct passwd *pw, const char *path, struct why *w)
+{
+	gid_t groups[2] = { pw->pw_gid, group_for(path, pw->pw_gid) };
+
+	if (geteuid() == pw->pw_uid)
+		return EX_OK;
+	if (geteuid() != 0)
+		return fail(w, EX_NOPERM, pw->pw_name,
+		    "only that user or root may deliver there");
+	if (setgroups(2, groups) != 0 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
+		return fail(
+		    w, EX_OSERR, pw->pw_name, "cannot become that user");
 	return EX_OK;
 }
 
-/* ---- through the server ---- */
-
 static int
-answer(const char *account, struct view msg)
+to_file(const struct request *q, const char *user, const char *sender,
+    struct why *w)
 {
-	struct wire w = wire_read(msg);
-	struct msg_control_result m;
-	uint32_t type = wire_u32(&w);
-
-	if (type == MSG_CONTROL_DENIED)
-		return cli_fail(EX_NOPERM, "deliver",
-		    "the server does not let you deliver to %s", account);
-	if (type != MSG_CONTROL_RESULT || !msg_control_result_get(&w, &m))
-		return cli_fail(EX_TEMPFAIL, "deliver",
-		    "the server's answer is not understood");
-	switch (m.result) {
-	case MSG_DELIVER_OK:
-		return EX_OK;
-	case MSG_DELIVER_PERMANENT:
-		return cli_fail(EX_NOUSER, "deliver", "%s: %.*s", account,
-		    (int)m.text.n, (const char *)m.text.p);
-	default:
-		return cli_fail(EX_TEMPFAIL, "deliver", "%s: %.*s", account,
-		    (int)m.text.n, (const char *)m.text.p);
-	}
-}
-
-static int
-deliver_by_server(
-    int sock, const char *account, const char *sender, int message)
-{
-	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
-	AUTO_FREE uint8_t *p = xmalloc(MSG_MAX);
-	const struct msg_control_deliver m = { .request = 1,
-		.account = view_str(account),
-		.sender = view_str(sender) };
-	AUTO_CLOSE int passed = -1;
-	ssize_t n;
+	AUTO_BUF struct buf head = BUF_INIT(2048);
+	AUTO_CLOSE int home = -1;
+	char path[PATH_BYTES];
+	const struct passwd *pw;
 	int r;
 
-	msg_control_deliver_put(&b, &m);
-	if ((r = fd_send(sock, buf_view(&b), message)) != 0)
-		return cli_fail(EX_TEMPFAIL, "deliver", "tell the server: %s",
-		    strerror(-r));
-	n = fd_recv(sock, p, MSG_MAX, &passed);
-	if (n <= 0)
-		return cli_fail(EX_TEMPFAIL, "deliver", "%s",
-		    n == 0             ? "the server ended before it answered"
-			: n == -EAGAIN ? "the server does not answer"
-				       : strerror((int)-n));
-	return answer(account, (struct view){ p, (size_t)n });
+	errno = 0;
+	if ((pw = getpwnam(user)) == NULL)
+		return errno == 0 || errno == ENOENT
+		    ? fail(w, EX_NOUSER, user, "no such user")
+		    : fail(w, EX_TEMPFAIL, user, strerror(errno));
+	if (!expand(q->mailbox, pw->pw_name, path))
+		return fail(w, EX_CONFIG, q->mailbox,
+		    "%u and %% are all that may stand there");
+	if ((r = become(pw, path, w)) != EX_OK)
+		return r;
+	(void)umask(077);
+	home = open(path[0] == '/' ? "/" : pw->pw_dir,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (home == -1)
+		return fail(w, EX_TEMPFAIL, pw->pw_dir, strerror(errno));
+	buf_printf(&head, "Return-Path: <%s>\n", sender);
+	return local_to_file(
+	    q->conf, home, path, sender, buf_view(&head), &q->message, w);
 }
 
-/* ---- without one ---- */
+/* ---- one account ---- */
 
 static int
-spool_message(
-    struct account *a, const char *sender, struct view v, struct spool **out)
+deliver(const struct request *q, const char *account, struct why *w)
 {
-	AUTO_BUF struct buf b = BUF_INIT(2 * MSG_CONTROL_SENDER_MAX);
-	int r = spool_open(a, v.n, out);
+	static const char fumi[] = "fumi:";
+	const char *sender = q->sender != NULL ? q->sender : q->message.from;
+	struct name name;
 
-	buf_printf(&b, "Return-Path: <%s>\r\n", sender);
-	if (r == 0)
-		r = spool_write(*out, buf_view(&b));
-	if (r == 0)
-		r = message_file_spool(*out, message_file_body(v));
-	return r == 0 ? spool_finish(*out) : r;
-}
-
-static int
-store_message(struct account *a, const char *sender, struct view v)
-{
-	const struct store_flags none = { .system = 0 };
-	struct spool *s = NULL;
-	struct tx *t = NULL;
-	uint64_t body, modseq;
-	uint32_t uid;
-	int r = spool_message(a, sender, v, &s);
-
-	if (r == 0)
-		r = tx_begin(a, &t);
-	if (r == 0)
-		r = tx_body(t, s, &body);
-	if (r == 0)
-		r = tx_message(t, INBOX, body, &none, clock_wall_s(), 0, &uid);
-	if (r == 0)
-		r = tx_commit(&t, &modseq);
-	tx_abort(&t);
-	spool_free(&s);
-	return r;
+	if (strncmp(q->mailbox, fumi, sizeof(fumi) - 1) != 0)
+		return to_file(q, account, sender, w);
+	if (!name_parse(view_str(account), &name))
+		return fail(w, EX_NOUSER, account, "that is no account's name");
+	return local_to_account(q->conf, account, q->mailbox + sizeof(fumi) - 1,
+	    sender, &q->message, w);
 }
 
 static int
-deliver_by_hand(const struct conf *conf, const char *account,
-    const char *sender, int message)
+run(const struct request *q, const char *account)
 {
-	AUTO_CLOSE int dir = -1;
-	struct account *a = NULL;
-	struct view v = { NULL, 0 };
-	off_t size = lseek(message, 0, SEEK_END);
-	void *map = MAP_FAILED;
-	int r = cli_account_open(
-	    conf, "deliver", account, CLI_CREATE, NULL, &dir, &a);
+	struct why w = { "" };
+	int r = deliver(q, account, &w);
 
-	if (r != EX_OK)
-		return r == EX_NOUSER || r == EX_DATAERR ? r : EX_TEMPFAIL;
-	if (size > 0) {
-		map = mmap(
-		    NULL, (size_t)size, PROT_READ, MAP_PRIVATE, message, 0);
-		if (map == MAP_FAILED) {
-			account_close(&a);
-			return cli_fail(EX_TEMPFAIL, "deliver", "memory: %s",
-			    strerror(errno));
-		}
-		v = (struct view){ map, (size_t)size };
+	if (r == EX_OK)
+		return r;
+	if (q->soft)
+		r = EX_TEMPFAIL;
+	else if (q->refuse && r == EX_UNAVAILABLE)
+		r = EX_NOPERM;
+	return cli_fail(r, "deliver", "%s", w.text);
+}
+
+static int
+run_in_child(const struct request *q, const char *account)
+{
+	pid_t pid;
+	int status;
+
+	if ((pid = fork()) == -1)
+		return cli_fail(
+		    EX_TEMPFAIL, "deliver", "fork: %s", strerror(errno));
+	if (pid == 0)
+		_exit(run(q, account));
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return EX_TEMPFAIL;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+}
+
+static int
+run_all(const struct request *q, int n, char **account)
+{
+	int status = EX_OK;
+
+	if (n == 1)
+		return run(q, account[0]);
+	for (int i = 0; i < n; i++) {
+		int r = run_in_child(q, account[i]);
+
+		if (r == EX_TEMPFAIL || status == EX_OK)
+			status = r;
 	}
-	r = store_message(a, sender, v);
-	if (r != 0)
-		(void)cli_fail(EX_TEMPFAIL, "deliver", "%s: %s", account,
-		    cli_store_text(a, r));
-	if (map != MAP_FAILED)
-		(void)munmap(map, (size_t)size);
-	account_close(&a);
-	return r == 0 ? EX_OK : r == STORE_LIMIT ? EX_DATAERR : EX_TEMPFAIL;
+	return status;
 }
 
-/* What may stand between < and > of Return-Path. */
+/* ---- the command line ---- */
+
 static bool
-sender_ok(const char *s)
+take_option(struct request *q, int c)
 {
-	if (strlen(s) > MSG_CONTROL_SENDER_MAX)
+	switch (c) {
+	case 'f':
+	case 'r':
+		q->sender = optarg;
+		return true;
+	case 'm':
+		q->mailbox = optarg;
+		return true;
+	case 't':
+		q->soft = true;
+		return true;
+	case 'e':
+		q->refuse = true;
+		return true;
+	case '7':
+	case 'd':
+	case 'o':
+	case 's':
+	case 'Y':
+		return true;
+	default:
 		return false;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || *s == '<' || *s == '>' ||
-		    *s == 0x7f)
-			return false;
-	return true;
+	}
+}
+
+/* MTAs write <> for the empty sender, and some put brackets around others. */
+static const char *
+plain_sender(char *s)
+{
+	size_t n = strlen(s);
+
+	if (n >= 2 && s[0] == '<' && s[n - 1] == '>') {
+		s[n - 1] = '\0';
+		return s + 1;
+	}
+	return s;
+}
+
+/* The place where -m is a mailbox's name and not a path. */
+static const char *
+place(const char *text, struct buf *b)
+{
+	if (strchr("./", text[0]) != NULL || strncmp(text, "fumi:", 5) == 0)
+		return text;
+	buf_printf(b, "fumi:%s", text);
+	buf_put_byte(b, '\0');
+	return b->failed ? "" : (const char *)b->p;
 }
 
 int
 cmd_deliver(const struct conf *conf, int argc, char **argv)
 {
-	const char *account = NULL, *sender = "";
-	AUTO_CLOSE int message = -1;
-	AUTO_CLOSE int sock = -1;
-	struct name name;
+	struct request q = { .conf = conf,
+		.mailbox = conf_str(conf, "delivery", NULL, "mailbox"),
+		.message = LOCAL_MESSAGE_INIT };
+	AUTO_BUF struct buf mailbox = BUF_INIT(PATH_BYTES);
+	const struct passwd *pw;
+	struct why w = { "" };
+	char *own[1];
 	int c, r;
 
-	while ((c = getopt(argc, argv, "d:f:")) != -1) {
-		if (c == 'd')
-			account = optarg;
-		else if (c == 'f')
-			sender = optarg;
-		else
+	while ((c = getopt(argc, argv, "7def:m:or:stY")) != -1)
+		if (!take_option(&q, c))
 			return cli_usage(USAGE);
-	}
-	if (account == NULL || optind != argc)
-		return cli_usage(USAGE);
-	if (!sender_ok(sender))
+	argv += optind;
+	argc -= optind;
+	q.mailbox = place(q.mailbox, &mailbox);
+	if (q.sender != NULL)
+		q.sender = plain_sender((char *)(uintptr_t)q.sender);
+	if (q.sender != NULL && !local_sender_ok(q.sender))
 		return cli_fail(EX_USAGE, "deliver",
 		    "-f: that is no address for an envelope");
-	if (!name_parse(view_str(account), &name))
-		return cli_fail(EX_NOUSER, "deliver",
-		    "%s: that is no account's name", account);
-	r = take_input(conf_num(conf, "store", NULL, "max-message"), &message);
-	if (r != EX_OK)
-		return r;
-	if ((sock = control_connect(conf)) != -1)
-		return deliver_by_server(sock, account, sender, message);
-	return deliver_by_hand(conf, account, sender, message);
+	if (argc == 0 && getuid() != 0 && (pw = getpwuid(getuid())) != NULL) {
+		own[0] = pw->pw_name;
+		argv = own;
+		argc = 1;
+	}
+	if (argc == 0 || argc > CMD_DELIVER_ACCOUNTS_MAX || *q.mailbox == '\0')
+		return cli_usage(USAGE);
+	if ((r = local_input(conf, &q.message, &w)) == EX_OK)
+		r = run_all(&q, argc, argv);
+	else
+		r = cli_fail(r, "deliver", "%s", w.text);
+	local_message_fini(&q.message);
+	return r;
 }

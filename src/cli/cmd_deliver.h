@@ -4,17 +4,32 @@
 #include "base/conf.h"
 
 /*
- * fumi deliver -d ACCOUNT [-f SENDER] < MESSAGE
+ * fumi deliver [-d] [-f SENDER] [-m MAILBOX] [-t] [-e] ACCOUNT ... < MESSAGE
+ * mail.local, the same by the name of the program
  *
- * Puts the message on standard input into the account's INBOX: through the
- * running server, which knows its caller from the kernel, or without a server by
- * becoming the owner of the mail. Line ends may be LF or CRLF; an mbox "From "
- * line at the start is dropped.
+ * Puts the message on standard input where [delivery] mailbox says: into each
+ * account's INBOX, through the running server, which knows its caller from the
+ * kernel, or without a server by becoming the owner of the mail; or into a file
+ * of the local user of that name, as that user. Line ends may be LF or CRLF; an
+ * mbox "From " line at the start is dropped. Without an ACCOUNT it is the
+ * caller's own (not for root).
  *
- * EX_OK only when the message is on disk; EX_NOUSER, EX_DATAERR (it can never
- * be stored), EX_NOPERM, EX_USAGE, and EX_TEMPFAIL with the reason for all that
- * may be better another time. conf by proc/settings.h.
+ *   -d          what follows are accounts (mail.local, procmail: -d ACCOUNT)
+ *   -f -r ADDR  sender of the envelope; else that of a "From " line
+ *   -m MAILBOX  another place than [delivery] mailbox, in its language
+ *   -t          never for good: every failure is EX_TEMPFAIL (procmail)
+ *   -e          what is refused is EX_NOPERM, for MTAs that then write the
+ *               bounce from standard error (dovecot-lda)
+ *   -7 -o -s -Y have no meaning here, and are taken for the sake of configurations
+ *               written for mail.local and procmail
+ *
+ * EX_OK only when it is on disk for all; EX_TEMPFAIL with the reason when it may
+ * be better another time for one of them; else the first of EX_NOUSER,
+ * EX_DATAERR (it can never be stored), EX_UNAVAILABLE (refused), EX_CANTCREAT,
+ * EX_NOPERM, EX_CONFIG; EX_USAGE. conf by proc/settings.h.
  */
 int cmd_deliver(const struct conf *conf, int argc, char **argv);
+
+#define CMD_DELIVER_ACCOUNTS_MAX 1000 /* of one call */
 
 #endif

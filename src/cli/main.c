@@ -18,6 +18,7 @@
 #include "cli/cmd_session.h"
 #include "cli/cmd_top.h"
 #include "cli/cmd_verify.h"
+#include "cli/qmail_local.h"
 #include "proc/settings.h"
 
 #define ERRORS_MAX (64 * 1024)
@@ -37,6 +38,7 @@ static const struct command_entry {
 	{ "serve", NULL, "run the server" },
 	{ "account", cmd_account, "add, remove, list and change accounts" },
 	{ "deliver", cmd_deliver, "put a message into somebody's INBOX" },
+	{ "qmail-local", cmd_qmail_local, "do what a .qmail file says" },
 	{ "import", cmd_import, "put a maildir or an mbox into an account" },
 	{ "export", cmd_export, "write an account's mail into files" },
 	{ "verify", cmd_verify, "check an account, and mend what can be" },
@@ -51,7 +53,7 @@ help(FILE *to, int status)
 	(void)fprintf(to, "usage: fumi [-c FILE] COMMAND [ARGUMENT ...]\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		(void)fprintf(
-		    to, "  %-8s  %s\n", commands[i].name, commands[i].what);
+		    to, "  %-11s  %s\n", commands[i].name, commands[i].what);
 	(void)fprintf(to,
 	    "\n  -c FILE    the configuration (default: %s)\n"
 	    "  --version  say which fumi this is\n",
@@ -85,6 +87,36 @@ run(const struct command_entry *e, const char *path, int argc, char **argv)
 	return e->run(conf, argc, argv);
 }
 
+/* The program by its other names, as an MTA calls it. */
+static const struct {
+	const char *name;
+	struct command_entry command;
+	int broken; /* the status when the configuration is */
+} guises[] = {
+	{ "mail.local", { "mail.local", cmd_deliver, NULL }, EX_CONFIG },
+	{ "qmail-local", { "qmail-local", cmd_qmail_local, NULL },
+	    QMAIL_LOCAL_SOFT },
+};
+
+/* Its exit status; -1 when the name is fumi's own. */
+static int
+run_guise(int argc, char **argv)
+{
+	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	int r;
+
+	name = name != NULL ? name + 1 : argc > 0 ? argv[0] : "";
+	for (size_t i = 0; i < sizeof(guises) / sizeof(guises[0]); i++) {
+		if (strcmp(name, guises[i].name) != 0)
+			continue;
+		r = run(&guises[i].command,
+		    access(SETTINGS_FILE, F_OK) == 0 ? SETTINGS_FILE : NULL,
+		    argc, argv);
+		return r == EX_CONFIG ? guises[i].broken : r;
+	}
+	return -1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -96,8 +128,10 @@ main(int argc, char **argv)
 	};
 	const struct command_entry *e;
 	const char *path = NULL;
-	int c;
+	int c, guise = run_guise(argc, argv);
 
+	if (guise != -1)
+		return guise;
 	/* "+": what follows the command is the command's */
 	while ((c = getopt_long(argc, argv, "+c:hV", longs, NULL)) != -1) {
 		switch (c) {

@@ -20,6 +20,8 @@ static const char *const out_tls_names[] = { "require", "try", "never", NULL };
 static const char *const uid_names[] = { "local", "range", "vmail", "server",
 	NULL };
 
+static const char *const quoting_names[] = { "rd", "o", "cl", "cl2", NULL };
+
 static const struct conf_section sections[] = {
 	{ "server", false, "The server as a whole." },
 	{ "listener", true,
@@ -246,6 +248,33 @@ static const struct conf_setting settings[] = {
 	    "System users, or numbers, that may deliver to any account, "
 	    "besides root and the server itself. Everybody may deliver to "
 	    "the own account."),
+	STRING("delivery", "mailbox", "fumi:INBOX", 1, 512,
+	    "Where fumi deliver puts mail: \"fumi:INBOX\", into the account; "
+	    "or "
+	    "a file of the local user, \"./Maildir/\" (maildir), "
+	    "\"./Mailbox\" (mbox) below the home directory, or "
+	    "\"/var/mail/%u\" (%u: the user)."),
+	LIST("delivery", "mbox-locks", "fcntl, dotlock", 4,
+	    "Locks on an mbox, in the order in which they are taken: dotlock, "
+	    "fcntl, flock, lockf. All programs that touch it must use the "
+	    "same."),
+	CHOICE("delivery", "mbox-quoting", "rd", quoting_names,
+	    "What is done to lines of a message that begin with \"From \" in "
+	    "an mbox: one \">\" more, which can be undone (rd); \">\" only "
+	    "before \"From \" (o); the same, and Content-Length (cl); "
+	    "Content-Length alone (cl2)."),
+	NUMBER("delivery", "lock-timeout", CONF_DURATION, "30s", 0, 10 * MINUTE,
+	    "How long to wait for the locks on an mbox."),
+	NUMBER("delivery", "program-time", CONF_DURATION, "10m", SECOND, DAY,
+	    "How long a program of a .qmail file may run."),
+	NUMBER("delivery", "program-cpu", CONF_DURATION, "2m", 0, DAY,
+	    "Processor time of each of its processes; 0: any."),
+	NUMBER("delivery", "program-memory", CONF_SIZE, "1G", 0, 1024 * GIB,
+	    "Memory of each of its processes; 0: any."),
+	NUMBER("delivery", "program-file", CONF_SIZE, "0", 0, 1024 * GIB,
+	    "Largest file it may write; 0: any."),
+	NUMBER("delivery", "program-processes", CONF_INT, "1000", 0, 1000000,
+	    "Processes its user may have in all while it runs; 0: any."),
 	/* out */
 	STRING("out", "smtp", NULL, 0, 300,
 	    "The server that mail is sent to: smtp://HOST[:PORT] or, with TLS "
@@ -345,6 +374,27 @@ check_listener(struct conf *c, const char *name)
 		    "there is no certificate in [tls]");
 }
 
+static void
+check_locks(struct conf *c)
+{
+	static const char *const known[] = { "dotlock", "fcntl", "flock",
+		"lockf" };
+	const char *const *name;
+	size_t n;
+
+	name = conf_list(c, "delivery", NULL, "mbox-locks", &n);
+	for (size_t i = 0; i < n; i++) {
+		bool good = false;
+
+		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+			good = good ||
+			    view_eq(view_str(name[i]), view_str(known[k]));
+		if (!good)
+			conf_fail(c, "delivery", NULL, "mbox-locks",
+			    "\"%s\" is no lock", name[i]);
+	}
+}
+
 bool
 settings_check(struct conf *c)
 {
@@ -359,5 +409,6 @@ settings_check(struct conf *c)
 		if (*conf_str(c, "certificate", name, "certificate") == '\0')
 			conf_fail(c, "certificate", name, "certificate",
 			    "no file is named");
+	check_locks(c);
 	return conf_error_count(c) == before;
 }

@@ -37,7 +37,7 @@ def test_deliver_through_the_server(server, account):
 
 def test_deliver_says_what_is_wrong(server):
     assert b"nobody@example.org" in server.fumi("deliver", "-d", "nobody@example.org", input=message("x"), status=67)
-    server.fumi("deliver", input=message("x"), status=64)
+    server.fumi("deliver", "-x", input=message("x"), status=64)
 
 
 def test_deliver_without_a_server(own_server):

@@ -1,0 +1,367 @@
+#include "cli/local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "cli/lock_helper.h"
+#include "cli/message_file.h"
+#include "proc/msg_control.h"
+#include "proc/msg_deliver.h"
+#include "store/format_maildir_deliver.h"
+#include "store/format_mbox_deliver.h"
+#include "store/mailbox.h"
+#include "store/tx.h"
+
+/*
+ * The message is read to its end before anything is done with it, into memory
+ * that nobody can change: so each of several deliveries gets the same octets,
+ * and an MTA that dies in the middle has delivered nothing.
+ */
+#define PIECE (64 * 1024)
+
+static int
+fail(struct why *w, int status, const char *text, int error)
+{
+	(void)why(w, 0, "%s%s%s", text, error != 0 ? ": " : "",
+	    error != 0 ? strerror(error) : "");
+	return status;
+}
+
+/* ---- the message ---- */
+
+/* All of standard input to fd. */
+static int
+copy_input(int fd, uint64_t max, uint64_t *size, struct why *w)
+{
+	AUTO_FREE uint8_t *p = xmalloc(PIECE);
+
+	for (*size = 0;;) {
+		ssize_t n = read(STDIN_FILENO, p, PIECE);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return fail(w, EX_TEMPFAIL, "read the message", errno);
+		if (n == 0)
+			return EX_OK;
+		if ((*size += (uint64_t)n) > max) {
+			(void)why(w, 0, "the message is larger than %llu bytes",
+			    (unsigned long long)max);
+			return EX_DATAERR;
+		}
+		if (fd_write(fd, (struct view){ p, (size_t)n }) != 0)
+			return fail(w, EX_TEMPFAIL,
+			    "no room in memory for the message", 0);
+	}
+}
+
+/* The second word of a "From " line at the start. */
+static void
+read_from(struct view v, char out[512])
+{
+	const struct view from = VIEW_LIT("From ");
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (!view_starts(v, from))
+		return;
+	view_skip(&v, from.n);
+	while (n < v.n && v.p[n] > ' ')
+		n++;
+	if (n >= 512 || n == v.n || v.p[n] != ' ')
+		return;
+	memcpy(out, v.p, n);
+	out[n] = '\0';
+	if (strcmp(out, "MAILER-DAEMON") == 0 || !local_sender_ok(out))
+		out[0] = '\0';
+}
+
+/* Move what is behind the "From " line to the start of the file. */
+static int
+drop_line(struct local_message *m, uint64_t size, struct why *w)
+{
+	struct view whole = { NULL, (size_t)size }, rest;
+	AUTO_CLOSE int fd =
+	    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *map;
+	int r = 0;
+
+	if (size == 0)
+		return EX_OK;
+	map = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, m->fd, 0);
+	if (fd == -1 || map == MAP_FAILED)
+		return fail(w, EX_TEMPFAIL, "memory", errno);
+	whole.p = map;
+	rest = message_file_body(whole);
+	read_from(whole, m->from);
+	if (rest.n < whole.n) {
+		r = fd_write(fd, rest);
+		fd_close(&m->fd);
+		m->fd = fd_take(&fd);
+	}
+	(void)munmap(map, (size_t)size);
+	m->octets.n = rest.n;
+	return r == 0 ? EX_OK : fail(w, EX_TEMPFAIL, "memory", -r);
+}
+
+int
+local_input(const struct conf *conf, struct local_message *out, struct why *w)
+{
+	uint64_t size;
+	void *map;
+	int r;
+
+	out->fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (out->fd == -1)
+		return fail(w, EX_TEMPFAIL, "memory", errno);
+	r = copy_input(
+	    out->fd, conf_num(conf, "store", NULL, "max-message"), &size, w);
+	if (r != EX_OK || (r = drop_line(out, size, w)) != EX_OK)
+		return r;
+	if (fcntl(out->fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
+		return fail(w, EX_TEMPFAIL, "seal", errno);
+	if (out->octets.n == 0)
+		return EX_OK;
+	map = mmap(NULL, out->octets.n, PROT_READ, MAP_PRIVATE, out->fd, 0);
+	if (map == MAP_FAILED)
+		return fail(w, EX_TEMPFAIL, "memory", errno);
+	out->octets.p = map;
+	return EX_OK;
+}
+
+void
+local_message_fini(struct local_message *m)
+{
+	if (m->octets.p != NULL)
+		(void)munmap((void *)(uintptr_t)m->octets.p, m->octets.n);
+	m->octets = (struct view){ NULL, 0 };
+	fd_close(&m->fd);
+}
+
+bool
+local_sender_ok(const char *s)
+{
+	if (strlen(s) > MSG_CONTROL_SENDER_MAX)
+		return false;
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s <= ' ' || *s == '<' || *s == '>' ||
+		    *s == 0x7f)
+			return false;
+	return true;
+}
+
+/* ---- into an account, through the server ---- */
+
+static int
+answer(const char *account, struct view msg, struct why *w)
+{
+	struct wire wire = wire_read(msg);
+	struct msg_control_result m;
+	uint32_t type = wire_u32(&wire);
+	int status = EX_TEMPFAIL;
+
+	if (type == MSG_CONTROL_DENIED) {
+		(void)why(
+		    w, 0, "the server does not let you deliver to %s", account);
+		return EX_NOPERM;
+	}
+	if (type != MSG_CONTROL_RESULT || !msg_control_result_get(&wire, &m))
+		return fail(
+		    w, EX_TEMPFAIL, "the server's answer is not understood", 0);
+	if (m.result == MSG_DELIVER_OK)
+		return EX_OK;
+	if (m.result == MSG_DELIVER_PERMANENT)
+		status = view_starts(m.text, VIEW_LIT("no such account"))
+		    ? EX_NOUSER
+		    : EX_UNAVAILABLE;
+	(void)why(
+	    w, 0, "%s: %.*s", account, (int)m.text.n, (const char *)m.text.p);
+	return status;
+}
+
+static int
+by_server(int sock, const char *account, const char *sender, int message,
+    struct why *w)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	AUTO_FREE uint8_t *p = xmalloc(MSG_MAX);
+	const struct msg_control_deliver m = { .request = 1,
+		.account = view_str(account),
+		.sender = view_str(sender) };
+	AUTO_CLOSE int passed = -1;
+	ssize_t n;
+	int r;
+
+	msg_control_deliver_put(&b, &m);
+	if ((r = fd_send(sock, buf_view(&b), message)) != 0)
+		return fail(w, EX_TEMPFAIL, "tell the server", -r);
+	n = fd_recv(sock, p, MSG_MAX, &passed);
+	if (n == 0)
+		return fail(
+		    w, EX_TEMPFAIL, "the server ended before it answered", 0);
+	if (n == -EAGAIN)
+		return fail(w, EX_TEMPFAIL, "the server does not answer", 0);
+	if (n < 0)
+		return fail(w, EX_TEMPFAIL, "the server", (int)-n);
+	return answer(account, (struct view){ p, (size_t)n }, w);
+}
+
+/* ---- and without one ---- */
+
+static int
+spool_message(
+    struct account *a, const char *sender, struct view v, struct spool **out)
+{
+	AUTO_BUF struct buf b = BUF_INIT(2 * MSG_CONTROL_SENDER_MAX);
+	int r = spool_open(a, v.n, out);
+
+	buf_printf(&b, "Return-Path: <%s>\r\n", sender);
+	if (r == 0)
+		r = spool_write(*out, buf_view(&b));
+	if (r == 0)
+		r = message_file_spool(*out, v);
+	return r == 0 ? spool_finish(*out) : r;
+}
+
+static int
+store_message(
+    struct account *a, const char *mailbox, const char *sender, struct view v)
+{
+	const struct store_flags none = { .system = 0 };
+	struct mailbox_row row;
+	struct spool *s = NULL;
+	struct tx *t = NULL;
+	uint64_t body, modseq;
+	uint32_t uid;
+	int r = mailbox_find(a, view_str(mailbox), &row);
+
+	if (r == 0)
+		r = row.noselect ? STORE_NOSELECT
+				 : spool_message(a, sender, v, &s);
+	if (r == 0)
+		r = tx_begin(a, &t);
+	if (r == 0)
+		r = tx_body(t, s, &body);
+	if (r == 0)
+		r = tx_message(t, row.id, body, &none, clock_wall_s(), 0, &uid);
+	if (r == 0)
+		r = tx_commit(&t, &modseq);
+	tx_abort(&t);
+	spool_free(&s);
+	return r;
+}
+
+static int
+by_hand(const struct conf *conf, const char *account, const char *mailbox,
+    const char *sender, struct view v, struct why *w)
+{
+	AUTO_CLOSE int dir = -1;
+	struct account *a = NULL;
+	int r = cli_account_open(
+	    conf, "deliver", account, CLI_CREATE, NULL, &dir, &a);
+
+	if (r != EX_OK) {
+		(void)why(w, 0, "%s: its mail cannot be opened", account);
+		return r == EX_NOUSER || r == EX_DATAERR ? r : EX_TEMPFAIL;
+	}
+	r = store_message(a, mailbox, sender, v);
+	if (r != 0)
+		(void)why(w, 0, "%s: %s", account, cli_store_text(a, r));
+	account_close(&a);
+	if (r == STORE_NOT_FOUND || r == STORE_NOSELECT)
+		return EX_CANTCREAT;
+	return r == 0 ? EX_OK : r == STORE_LIMIT ? EX_DATAERR : EX_TEMPFAIL;
+}
+
+int
+local_to_account(const struct conf *conf, const char *account,
+    const char *mailbox, const char *sender, const struct local_message *m,
+    struct why *w)
+{
+	AUTO_CLOSE int sock = control_connect(conf);
+
+	if (sock == -1)
+		return by_hand(conf, account, mailbox, sender, m->octets, w);
+	if (!view_eq_ci(view_str(mailbox), VIEW_LIT("INBOX"))) {
+		(void)why(w, 0,
+		    "%s: the server puts mail into INBOX, or where the user's "
+		    "script says, not into %s",
+		    account, mailbox);
+		return EX_CONFIG;
+	}
+	return by_server(sock, account, sender, m->fd, w);
+}
+
+/* ---- into a file ---- */
+
+static void
+read_locking(const struct conf *conf, struct format_mbox_locking *l)
+{
+	size_t n;
+	const char *const *name =
+	    conf_list(conf, "delivery", NULL, "mbox-locks", &n);
+
+	*l = (struct format_mbox_locking){ .helper = lock_helper,
+		.timeout_ms = (unsigned)conf_num(
+		    conf, "delivery", NULL, "lock-timeout") };
+	for (size_t i = 0; i < n && l->n < FORMAT_MBOX_LOCKS_MAX; i++)
+		if (format_mbox_lock_parse(view_str(name[i]), &l->lock[l->n]))
+			l->n++;
+}
+
+/* What the reader of the program's status may take for final is only what no
+ * second try can change. */
+static int
+file_status(int r)
+{
+	switch (r) {
+	case 0:
+		return EX_OK;
+	case -EISDIR:
+	case -ENOTDIR:
+	case -EINVAL:
+	case -ELOOP:
+	case -EPERM:
+	case -EXDEV:
+	case -ENAMETOOLONG:
+		return EX_CANTCREAT;
+	case -EACCES:
+		return EX_NOPERM;
+	default:
+		return EX_TEMPFAIL;
+	}
+}
+
+int
+local_to_file(const struct conf *conf, int dir, const char *path,
+    const char *sender, struct view head, const struct local_message *m,
+    struct why *w)
+{
+	const struct view part[] = { head, m->octets };
+	const size_t n = strlen(path);
+	struct format_mbox_locking l;
+	const struct format_mbox_message message = { .sender = sender,
+		.date = clock_wall_s(),
+		.part = part,
+		.n_part = 2,
+		.quoting = (enum format_mbox_quoting)conf_enum(
+		    conf, "delivery", NULL, "mbox-quoting") };
+	int r;
+
+	if (n > 0 && path[n - 1] == '/')
+		r = format_maildir_deliver(dir, path, part, 2, w);
+	else {
+		read_locking(conf, &l);
+		r = format_mbox_deliver(dir, path, &message, &l, w);
+	}
+	return file_status(r);
+}
