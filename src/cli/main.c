@@ -16,6 +16,7 @@
 #include "cli/cmd_import.h"
 #include "cli/cmd_serve.h"
 #include "cli/cmd_session.h"
+#include "cli/cmd_sieve.h"
 #include "cli/cmd_top.h"
 #include "cli/cmd_verify.h"
 #include "cli/qmail_local.h"
@@ -43,6 +44,7 @@ static const struct command_entry {
 	{ "export", cmd_export, "write an account's mail into files" },
 	{ "verify", cmd_verify, "check an account, and mend what can be" },
 	{ "top", cmd_top, "show the sessions of the running server" },
+	{ "sieve", cmd_sieve, "check, try and test Sieve scripts" },
 	{ "session", run_session, "serve IMAP on standard input and output" },
 	{ "config", NULL, "check, show and explain the settings" },
 };
