@@ -55,7 +55,6 @@ struct filter_env {
 	/* extensions users' scripts may not require */
 	const char *const *disabled;
 	size_t n_disabled;
-
 	struct log *log;
 };
 
@@ -87,9 +86,10 @@ struct filter_message {
 	/* BY_HAND and the IMAP causes: the script to run, instead of the
 	 * account's; text, n 0: none */
 	struct view script;
-	/* the IMAP causes: where the message is, the flags it has, those that
-	 * were changed (FLAG), and who is logged in */
+	/* where the message is; n 0: nowhere yet, keep is INBOX then */
 	struct view mailbox;
+	/* the IMAP causes: flags it has, flags that were changed (FLAG), and
+	 * who is logged in */
 	const struct view *flags;
 	size_t n_flags;
 	const struct view *changed;
@@ -106,8 +106,8 @@ struct filter_place {
 	uint16_t flags;              /* enum store_flag bits */
 	const struct view *keywords; /* at most SIEVE_FLAGS_MAX */
 	size_t n_keywords;
-	bool keep; /* by keep, not fileinto; flags_known as in sieve_keep */
-	bool flags_known;
+	/* by keep, not fileinto; implicit, flags_known as in sieve_keep */
+	bool keep, implicit, flags_known;
 	struct spool *spool; /* of octets that are not the original */
 	uint32_t uid;        /* filter_store(): it got */
 	uint32_t id;         /* of its mailbox */

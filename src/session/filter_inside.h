@@ -1,0 +1,110 @@
+#ifndef SESSION_FILTER_INSIDE_H
+#define SESSION_FILTER_INSIDE_H
+
+#include "session/filter.h"
+#include "session/memory.h"
+#include "session/scripts.h"
+
+/*
+ * What the files of the filter share: filter.c makes plans, filter_script.c
+ * finds and compiles scripts, filter_do.c carries plans out. Nobody else
+ * includes this.
+ */
+#define FILTER_INCLUDED_MAX 64 /* compiled scripts kept, that were included */
+#define FILTER_INBOX 1         /* its id in every account */
+
+/* A text and what it compiles to. */
+struct filter_script {
+	struct filter_script *next;
+	enum filter_where where;
+	bool personal;                 /* one of the user's, included */
+	struct view name, text;        /* text: of a global one */
+	uint8_t digest[32];            /* of the text compiled */
+	struct sieve_program *program; /* NULL: it does not compile */
+	bool compiled;                 /* it was tried */
+	char own[];                    /* memory of a personal one's name */
+};
+
+/* A mailbox made in the transaction at hand, which nobody else sees yet. */
+struct filter_made {
+	struct filter_made *next;
+	uint32_t id;
+	size_t n;
+	uint8_t name[];
+};
+
+struct filter {
+	struct filter_env env;
+	char *user; /* with a domain */
+	struct scripts *scripts;
+	struct memory *memory;
+	/* the active one */
+	struct scripts_stamp stamp;
+	struct sieve_program *active; /* NULL: none, or none that compiles */
+	struct sieve_error error;     /* line 0: none */
+	struct memory_key note;       /* of the text that has it */
+	char *active_name;
+	bool looked;
+	/* the administrator's, in order, and those that were included */
+	struct filter_script *globals, *included;
+	bool globals_read;
+	size_t n_included;
+	/* programs that some plan may still use */
+	struct sieve_program **retired;
+	size_t n_retired;
+	size_t plans; /* that are not ended */
+	/* of the transaction at hand */
+	const struct tx *tx;
+	struct filter_made *made;
+};
+
+struct filter_remember {
+	struct memory_key key;
+	int64_t expires;
+};
+
+/* What a plan holds besides what its user sees. */
+struct filter_inside {
+	struct filter *filter;
+	const struct filter_message *m;
+	struct sieve_result *results;
+	size_t n_results;
+	struct buf *bufs;        /* messages that were made */
+	const uint8_t **sources; /* of those that are redirects */
+	size_t n_bufs;
+	struct filter_remember *remember;
+	size_t n_remember;
+	uint64_t unique;
+	bool has_base;
+	uint8_t base[32]; /* digest of the message, for keys */
+};
+
+/* --- filter_script.c --- */
+
+/* See that the active script is the newest; f->active, f->error. */
+void filter_script_look(struct filter *f);
+/* The administrator's scripts, f->globals. */
+void filter_script_globals(struct filter *f);
+/* Compile it, if that was not done; NULL: it does not. */
+struct sieve_program *filter_script_program(
+    struct filter *f, struct filter_script *s);
+/* For struct sieve_calls. */
+enum sieve_script_result filter_script_include(
+    void *ctx, struct view name, bool global, const struct sieve_program **out);
+/* Compile text under this account's options. */
+bool filter_script_compile(struct filter *f, struct view text, bool imap,
+    struct sieve_program **out, struct sieve_errors *errors) A_MUST_USE;
+/* Free it when no plan can use it. */
+void filter_script_retire(struct filter *f, struct sieve_program **p);
+void filter_script_fini(struct filter *f);
+
+/* --- filter_do.c --- */
+
+void filter_made_forget(struct filter *f);
+
+/* --- filter.c --- */
+
+/* Another place at the end; zeroed. */
+struct filter_place *filter_add_place(struct filter_plan *p);
+
+#endif
