@@ -44,9 +44,9 @@ struct crash_case {
 	unsigned images;
 	/* with how many calls of the script is there to be trouble; 0: all */
 	unsigned calls;
-	/* so many more images for each sync that has not been found to matter
-	 * by then: some matter only now and then */
-	unsigned mutants;
+	/* Sites, as bits, that this case has to find: it goes on for a while
+	 * until it has. Without some syncs something is lost but rarely. */
+	uint64_t must;
 };
 
 /* For scripts: something worth checking has happened. */

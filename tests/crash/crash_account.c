@@ -979,7 +979,9 @@ static const struct crash_case settle_case = { .name = "settle",
 	.setup = setup,
 	.run = run,
 	.check = check,
-	.mutants = 5000 };
+	.must = 1ull << IO_SYNC_VIEW | 1ull << IO_SYNC_CURRENT |
+	    1ull << IO_SYNC_CLEAN | 1ull << IO_SYNC_CLEAN_DIR |
+	    1ull << IO_SYNC_WITHDRAW };
 
 int
 main(int argc, char **argv)

@@ -389,7 +389,7 @@ look(struct store_log *l, struct seen *s, struct log_tail *tail)
 		return "it does not replay";
 	if (damaged != 0)
 		return "replay found damage";
-	if (log_check(l, on_damage, &damage, &w) != 0 || damage != NULL)
+	if (log_check(l, NULL, on_damage, &damage, &w) != 0 || damage != NULL)
 		return "the check found damage";
 	return s->text;
 }
