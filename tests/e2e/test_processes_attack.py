@@ -155,7 +155,7 @@ FORGED = {
     "exited": u32(EXITED) + u64(1) + u32(1) + u32(0),
     "disconnect": u32(DISCONNECT) + data(b"bob@example.org") + data(b"x"),
     "list": u32(C_LIST),
-    "delivered": u32(S_DELIVERED) + u64(1) + u8(0) + u32(1) + u64(1) + data(b""),
+    "delivered": u32(S_DELIVERED) + u64(1) + u8(0) + u32(1) + u64(1) + data(b"") + data(b""),
     "ready-twice": u32(S_READY),
     "state-unknown": u32(S_STATE) + u8(9),
     "committed-short": u32(S_COMMITTED) + b"\0",

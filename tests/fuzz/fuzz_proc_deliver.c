@@ -1,0 +1,2 @@
+#define PAIR "deliver"
+#include "fuzz_proc.h"

@@ -1,0 +1,2 @@
+#define PAIR "lmtp"
+#include "fuzz_proc.h"
