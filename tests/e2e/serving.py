@@ -79,7 +79,8 @@ class Server:
         if not line:
             raise RuntimeError(self.process.stderr.read())
         self.info = json.loads(line)
-        self.imap, self.imaps = self.info["ports"]["imap"], self.info["ports"]["imaps"]
+        self.ports = self.info["ports"]
+        self.imap, self.imaps = self.ports["imap"], self.ports["imaps"]
         self.dir, self.pid, self.cert = self.info["dir"], self.info["pid"], self.info["cert"]
         self.demo = Account(self, self.info["user"], self.info["password"])
 

@@ -7,13 +7,18 @@ import time
 from serving import VECTORS, message, wait_for
 
 
-def mutt(server, account, directory, keys, box="INBOX", seconds=60):
+def mutt(server, account, directory, keys, box="INBOX"):
+    run_mutt(server, directory, f"""
+set imap_user="{account.name}" imap_pass="{account.password}"
+set folder="imaps://localhost:{server.imaps}/" spoolfile="imaps://localhost:{server.imaps}/INBOX"
+""", f"imaps://localhost:{server.imaps}/{box}", keys)
+
+
+def run_mutt(server, directory, settings, mailbox, keys, seconds=60):
     """Run it with keys pushed; it must end by itself."""
     rc = directory / "muttrc"
-    rc.write_text(f"""
-set imap_user="{account.name}" imap_pass="{account.password}"
+    rc.write_text(f"""{settings}
 set ssl_ca_certificates_file="{server.cert}" certificate_file="{directory}/accepted" ssl_verify_host=yes
-set folder="imaps://localhost:{server.imaps}/" spoolfile="imaps://localhost:{server.imaps}/INBOX"
 set record="" postponed="" move=no delete=yes confirmcreate=no confirmappend=no quit=yes timeout=5 mail_check=1
 set mailcap_path="" wait_key=no pipe_decode=no sleep_time=0 sort=mailbox-order read_inc=0 net_inc=0 write_inc=0
 set assumed_charset=iso-2022-jp from="me@example.org" signature="" sendmail="/bin/false"
@@ -21,7 +26,7 @@ set assumed_charset=iso-2022-jp from="me@example.org" signature="" sendmail="/bi
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update(TERM="xterm", HOME=str(directory), LINES="40", COLUMNS="100", LC_ALL="C.UTF-8")
-        os.execvp("mutt", ["mutt", "-n", "-F", str(rc), "-f", f"imaps://localhost:{server.imaps}/{box}",
+        os.execvp("mutt", ["mutt", "-n", "-F", str(rc), "-f", mailbox,
                            "-e", f'push "{keys}"'])
     seen, end = b"", time.monotonic() + seconds
     try:
