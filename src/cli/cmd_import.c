@@ -17,12 +17,15 @@
 #include "cli/cli.h"
 #include "cli/importer.h"
 #include "cli/maildir_name.h"
+#include "cli/uidl_source.h"
 #include "imap/utf7.h"
+#include "mail/header.h"
 #include "mail/mbox.h"
 
 #define USAGE                                                                  \
-	"import -u ACCOUNT [-m MAILBOX] [-n] maildir PATH\n"                   \
-	"       fumi import -u ACCOUNT [-m MAILBOX] [-n] [-q rd|o|cl] mbox "   \
+	"import -u ACCOUNT [-m MAILBOX] [-n] [--no-uidl] maildir PATH\n"       \
+	"       fumi import -u ACCOUNT [-m MAILBOX] [-n] [--no-uidl] "         \
+	"[-q rd|o|cl] mbox "                                                   \
 	"PATH"
 #define NAMES_MAX (64u << 20) /* bytes of names of one folder */
 #define KEYWORD_LETTERS 26
@@ -34,6 +37,8 @@ struct import {
 	bool dry_run;
 	enum mbox_quoting quoting;
 	uint64_t done, total, refused;
+	bool no_uidl;             /* leave POP3's unique ids alone */
+	struct uidl_source *uidl; /* of the folder in hand; NULL: none */
 };
 
 /* 0 when the import can go on: what is wrong with this one message was said. */
@@ -114,15 +119,21 @@ static int
 add_mbox_message(struct import *im, const struct mbox_message *m, int64_t date)
 {
 	AUTO_BUF struct buf b = BUF_INIT(m->text.n + 1);
+	struct header_field uidl = { .value = { NULL, 0 } };
 	char what[64];
 
 	mbox_text(m, im->quoting, &b);
+	/* as POP3 servers on mboxes keep it */
+	if (!im->no_uidl &&
+	    header_find(buf_view(&b), VIEW_LIT("X-UIDL"), &uidl))
+		uidl.value = header_trim(uidl.value);
 	(void)snprintf(what, sizeof(what), "message %llu of the mbox",
 	    (unsigned long long)im->done + 1);
 	return add(im,
 	    &(struct importer_message){ .octets = buf_view(&b),
 		.system = system_flags(m->flags),
-		.date = m->has_date ? m->date : date },
+		.date = m->has_date ? m->date : date,
+		.uidl = uidl.value },
 	    what);
 }
 
@@ -257,6 +268,7 @@ add_file(struct import *im, int dir, const char *sub, const char *name,
 		return 0;
 	}
 	m.date = st.st_mtime;
+	m.uidl = uidl_source_get(im->uidl, view_str(name));
 	r = add(im, &m, path);
 	unmap(m.octets);
 	return r;
@@ -297,11 +309,14 @@ import_folder(struct import *im, int at, const char *path, struct view mailbox)
 	if ((r = importer_mailbox(im->to, mailbox)) != 0)
 		return r;
 	read_keywords(dir, &k);
+	if (!im->no_uidl)
+		im->uidl = uidl_source_open(dir);
 	r = import_files(im, dir, "cur", &k);
 	if (r == 0)
 		r = import_files(im, dir, "new", &k);
 	if (r == 0)
 		r = importer_flush(im->to);
+	uidl_source_free(&im->uidl);
 	unmap(k.file);
 	return r;
 }
@@ -392,6 +407,7 @@ options(struct import *im, int argc, char **argv)
 		{ "mailbox", required_argument, NULL, 'm' },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "quoting", required_argument, NULL, 'q' },
+		{ "no-uidl", no_argument, NULL, 'U' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -403,6 +419,8 @@ options(struct import *im, int argc, char **argv)
 			im->mailbox = optarg;
 		else if (c == 'n')
 			im->dry_run = true;
+		else if (c == 'U')
+			im->no_uidl = true;
 		else if (c != 'q' || !quoting(optarg, &im->quoting))
 			return false;
 	}
@@ -436,7 +454,7 @@ cmd_import(const struct conf *conf, int argc, char **argv)
 	    NULL, &dir, &im.account);
 	if (r != EX_OK)
 		return r;
-	im.to = importer_new(im.account, im.dry_run);
+	im.to = importer_new(im.account, dir, im.dry_run);
 	r = mbox ? import_mbox(&im, source) : import_maildir(&im, source);
 	cli_progress(im.kind, im.done, im.total, true);
 	n = importer_counts(im.to);

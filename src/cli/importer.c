@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cli/message_file.h"
+#include "session/uidl.h"
 #include "store/mailbox.h"
 #include "store/message.h"
 #include "store/tx.h"
@@ -14,13 +15,18 @@
 /*
  * Before the first message of a mailbox the digests of all that is in it are
  * read; each one found in the source again uses one up. Messages are spooled
- * without the account's lock and committed in batches.
+ * without the account's lock and committed in batches. Unique ids are written
+ * behind the messages they are of; if that does not happen, the same import
+ * does it when it is started again.
  */
 #define ROWS 256
+#define INBOX 1 /* id of that mailbox */
 
+/* Copies of a message in the mailbox that are not yet matched. */
 struct known {
 	uint8_t digest[DIGEST_SHA256_SIZE];
-	uint64_t count; /* copies in the mailbox that are not yet matched */
+	uint32_t *uid; /* n of them, the last one is used next */
+	size_t n, cap;
 };
 
 struct waiting {
@@ -29,11 +35,21 @@ struct waiting {
 	uint64_t keywords[STORE_KEYWORDS_MAX / 64];
 	int64_t date;
 	int16_t zone;
+	uint32_t uid;
+	char uidl[UIDL_MAX + 1]; /* "": none */
+};
+
+struct id {
+	uint32_t uid;
+	char text[UIDL_MAX + 1];
 };
 
 struct importer {
 	struct account *account;
+	int dir;
 	bool dry_run;
+	struct id *id; /* to be written; n_ids of them */
+	size_t n_ids, ids_cap;
 	uint32_t mailbox; /* 0: dry run, and it is not there */
 	struct hash *known;
 	struct waiting batch[IMPORTER_BATCH];
@@ -43,11 +59,12 @@ struct importer {
 };
 
 struct importer *
-importer_new(struct account *a, bool dry_run)
+importer_new(struct account *a, int dir, bool dry_run)
 {
 	struct importer *im = xcalloc(1, sizeof(*im));
 
 	im->account = a;
+	im->dir = dir;
 	im->dry_run = dry_run;
 	return im;
 }
@@ -58,15 +75,18 @@ static void
 forget(struct importer *im)
 {
 	size_t at = 0;
-	void *p;
+	struct known *k;
 
-	while (im->known != NULL && (p = hash_next(im->known, &at)) != NULL)
-		free(p);
+	while (im->known != NULL && (k = hash_next(im->known, &at)) != NULL) {
+		free(k->uid);
+		free(k);
+	}
 	hash_free(&im->known);
 }
 
 static void
-remember(struct importer *im, const uint8_t digest[DIGEST_SHA256_SIZE])
+remember(
+    struct importer *im, const uint8_t digest[DIGEST_SHA256_SIZE], uint32_t uid)
 {
 	struct view key = { digest, DIGEST_SHA256_SIZE };
 	struct known *k = hash_get(im->known, key);
@@ -81,7 +101,27 @@ remember(struct importer *im, const uint8_t digest[DIGEST_SHA256_SIZE])
 			return;
 		}
 	}
-	k->count++;
+	if (k->n == k->cap) {
+		k->cap = k->cap == 0 ? 1 : k->cap * 2;
+		k->uid = xrealloc(k->uid, k->cap, sizeof(k->uid[0]));
+	}
+	k->uid[k->n++] = uid;
+}
+
+/* The lowest UID is to be used first. */
+static void
+turn_known(struct importer *im)
+{
+	size_t at = 0;
+	struct known *k;
+
+	while ((k = hash_next(im->known, &at)) != NULL)
+		for (size_t i = 0; i < k->n / 2; i++) {
+			uint32_t uid = k->uid[i];
+
+			k->uid[i] = k->uid[k->n - 1 - i];
+			k->uid[k->n - 1 - i] = uid;
+		}
 }
 
 static int
@@ -103,7 +143,7 @@ read_known(struct importer *im)
 		for (size_t i = 0; i < n; i++) {
 			r = message_digest(im->account, rows[i].body, digest);
 			if (r == 0)
-				remember(im, digest);
+				remember(im, digest, rows[i].uid);
 			else if (r != STORE_NOT_FOUND)
 				return r;
 		}
@@ -111,19 +151,73 @@ read_known(struct importer *im)
 			break;
 		next = rows[n - 1].uid + 1;
 	}
+	turn_known(im);
 	return 0;
 }
 
-static bool
-is_known(struct importer *im, const uint8_t digest[DIGEST_SHA256_SIZE])
+/* UID of a copy that is there already; 0: none. */
+static uint32_t
+take_known(struct importer *im, const uint8_t digest[DIGEST_SHA256_SIZE])
 {
 	struct known *k =
 	    hash_get(im->known, (struct view){ digest, DIGEST_SHA256_SIZE });
 
-	if (k == NULL || k->count == 0)
-		return false;
-	k->count--;
-	return true;
+	return k == NULL || k->n == 0 ? 0 : k->uid[--k->n];
+}
+
+/* ---- unique ids ---- */
+
+static void
+keep_id(struct importer *im, uint32_t uid, const char *text)
+{
+	struct id *id;
+
+	if (*text == '\0' || im->dry_run || im->dir == -1 ||
+	    im->mailbox != INBOX)
+		return;
+	if (im->n_ids == im->ids_cap) {
+		im->ids_cap = im->ids_cap == 0 ? 256 : im->ids_cap * 2;
+		im->id = xrealloc(im->id, im->ids_cap, sizeof(*im->id));
+	}
+	id = &im->id[im->n_ids++];
+	id->uid = uid;
+	memcpy(id->text, text, strlen(text) + 1);
+}
+
+static int
+by_uid(const void *a, const void *b)
+{
+	uint32_t x = ((const struct id *)a)->uid;
+	uint32_t y = ((const struct id *)b)->uid;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+write_ids(struct importer *im)
+{
+	AUTO_FREE struct uidl_entry *e = NULL;
+	struct mailbox_row row;
+	struct hash *seen;
+	size_t n = 0;
+	int r;
+
+	if (im->n_ids == 0)
+		return 0;
+	if ((r = mailbox_get(im->account, INBOX, &row)) != 0)
+		return r;
+	qsort(im->id, im->n_ids, sizeof(*im->id), by_uid);
+	e = xcalloc(im->n_ids, sizeof(*e));
+	/* of two messages with one id a client would fetch one alone */
+	seen = hash_new(1u << 30);
+	for (size_t i = 0; i < im->n_ids; i++)
+		if (hash_put(seen, view_str(im->id[i].text), &im->id[i]))
+			e[n++] = (struct uidl_entry){ im->id[i].uid,
+				view_str(im->id[i].text) };
+	hash_free(&seen);
+	r = uidl_add(im->dir, row.uidvalidity, e, n, NULL);
+	im->n_ids = 0;
+	return r;
 }
 
 /* ---- the mailbox ---- */
@@ -205,6 +299,59 @@ number_keywords(struct importer *im, const struct importer_message *m,
 	return r;
 }
 
+static int
+put_batch(struct importer *im, struct tx *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < im->n; i++) {
+		struct waiting *w = &im->batch[i];
+		struct store_flags flags = { .system = (uint16_t)w->system };
+		uint64_t body;
+
+		memcpy(flags.keywords, w->keywords, sizeof(flags.keywords));
+		if ((r = tx_body(t, w->spool, &body)) == 0)
+			r = tx_message(t, im->mailbox, body, &flags, w->date,
+			    w->zone, &w->uid);
+	}
+	return r;
+}
+
+static int
+flush_batch(struct importer *im)
+{
+	struct tx *t = NULL;
+	uint64_t modseq;
+	int r;
+
+	if (im->n == 0)
+		return 0;
+	if ((r = tx_begin(im->account, &t)) == 0)
+		r = put_batch(im, t);
+	if (r == 0)
+		r = tx_commit(&t, &modseq);
+	tx_abort(&t);
+	if (r == 0)
+		im->counts.added += im->n;
+	for (size_t i = 0; i < im->n; i++) {
+		if (r == 0)
+			keep_id(im, im->batch[i].uid, im->batch[i].uidl);
+		spool_free(&im->batch[i].spool);
+	}
+	im->n = 0;
+	im->bytes = 0;
+	message_release(im->account);
+	return r;
+}
+
+int
+importer_flush(struct importer *im)
+{
+	int r = flush_batch(im);
+
+	return r == 0 ? write_ids(im) : r;
+}
+
 int
 importer_add(struct importer *im, const struct importer_message *m)
 {
@@ -212,13 +359,19 @@ importer_add(struct importer *im, const struct importer_message *m)
 		.system = m->system, .date = m->date, .zone = m->zone
 	};
 	int r = spool_open(im->account, m->octets.n, &w.spool);
+	uint32_t uid;
 
+	if (uidl_ok(m->uidl))
+		memcpy(w.uidl, m->uidl.p, m->uidl.n);
 	if (r == 0)
 		r = message_file_spool(w.spool, m->octets);
 	if (r == 0)
 		r = spool_finish(w.spool);
-	if (r != 0 || is_known(im, spool_digest(w.spool))) {
-		im->counts.skipped += r == 0;
+	if (r != 0 || (uid = take_known(im, spool_digest(w.spool))) != 0) {
+		if (r == 0) {
+			im->counts.skipped++;
+			keep_id(im, uid, w.uidl);
+		}
 		spool_free(&w.spool);
 		return r;
 	}
@@ -234,51 +387,8 @@ importer_add(struct importer *im, const struct importer_message *m)
 	im->bytes += spool_size(w.spool);
 	im->batch[im->n++] = w;
 	return im->n == IMPORTER_BATCH || im->bytes >= IMPORTER_BYTES
-	    ? importer_flush(im)
+	    ? flush_batch(im)
 	    : 0;
-}
-
-static int
-put_batch(struct importer *im, struct tx *t)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < im->n; i++) {
-		const struct waiting *w = &im->batch[i];
-		struct store_flags flags = { .system = (uint16_t)w->system };
-		uint64_t body;
-		uint32_t uid;
-
-		memcpy(flags.keywords, w->keywords, sizeof(flags.keywords));
-		if ((r = tx_body(t, w->spool, &body)) == 0)
-			r = tx_message(t, im->mailbox, body, &flags, w->date,
-			    w->zone, &uid);
-	}
-	return r;
-}
-
-int
-importer_flush(struct importer *im)
-{
-	struct tx *t = NULL;
-	uint64_t modseq;
-	int r;
-
-	if (im->n == 0)
-		return 0;
-	if ((r = tx_begin(im->account, &t)) == 0)
-		r = put_batch(im, t);
-	if (r == 0)
-		r = tx_commit(&t, &modseq);
-	tx_abort(&t);
-	if (r == 0)
-		im->counts.added += im->n;
-	for (size_t i = 0; i < im->n; i++)
-		spool_free(&im->batch[i].spool);
-	im->n = 0;
-	im->bytes = 0;
-	message_release(im->account);
-	return r;
 }
 
 struct importer_counts
@@ -295,6 +405,7 @@ importer_free(struct importer **im)
 	for (size_t i = 0; i < (*im)->n; i++)
 		spool_free(&(*im)->batch[i].spool);
 	forget(*im);
+	free((*im)->id);
 	free(*im);
 	*im = NULL;
 }

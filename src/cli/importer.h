@@ -19,8 +19,9 @@ struct importer_counts {
 	uint64_t added, skipped;
 };
 
-/* a is borrowed. dry_run: only count what would be done. Never NULL. */
-struct importer *importer_new(struct account *a, bool dry_run);
+/* a is borrowed, and so is dir, the account's directory (-1: unique ids are not
+ * kept). dry_run: only count what would be done. Never NULL. */
+struct importer *importer_new(struct account *a, int dir, bool dry_run);
 void importer_free(struct importer **im);
 
 /*
@@ -39,10 +40,13 @@ struct importer_message {
 	size_t n_keywords; /* those that do not fit the account are left out */
 	int64_t date;      /* INTERNALDATE */
 	int16_t zone;
+	/* in INBOX: what POP3 clients know it by (session/uidl.h), whether it
+	 * is added or there already; n 0: nothing */
+	struct view uidl;
 };
 int importer_add(struct importer *im, const struct importer_message *m)
     A_MUST_USE;
-/* Commit what is left. */
+/* Commit what is left, and write the unique ids. */
 int importer_flush(struct importer *im) A_MUST_USE;
 struct importer_counts importer_counts(const struct importer *im);
 

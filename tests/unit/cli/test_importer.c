@@ -50,7 +50,7 @@ static void
 import(bool dry_run, unsigned n, uint64_t added, uint64_t skipped,
     const char *what)
 {
-	struct importer *im = importer_new(account, dry_run);
+	struct importer *im = importer_new(account, -1, dry_run);
 
 	MUST(importer_mailbox(im, VIEW_LIT("Old/Mail")));
 	for (unsigned i = 0; i < n; i++)
@@ -67,7 +67,7 @@ import(bool dry_run, unsigned n, uint64_t added, uint64_t skipped,
 static void
 test_copies(void)
 {
-	struct importer *im = importer_new(account, false);
+	struct importer *im = importer_new(account, -1, false);
 
 	MUST(importer_mailbox(im, VIEW_LIT("Copies")));
 	add(im, 7);
@@ -75,7 +75,7 @@ test_copies(void)
 	MUST(importer_flush(im));
 	tap_ok(counted(im, 2, 0), "two copies are two messages");
 	importer_free(&im);
-	im = importer_new(account, false);
+	im = importer_new(account, -1, false);
 	MUST(importer_mailbox(im, VIEW_LIT("Copies")));
 	for (int i = 0; i < 3; i++)
 		add(im, 7);
@@ -116,7 +116,7 @@ test_rows(void)
 static void
 test_broken_off(void)
 {
-	struct importer *im = importer_new(account, false);
+	struct importer *im = importer_new(account, -1, false);
 
 	MUST(importer_mailbox(im, VIEW_LIT("Broken")));
 	add(im, 1);
