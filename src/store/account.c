@@ -105,38 +105,45 @@ note_damage(void *ctx, const struct log_damage *d)
 	return 1; /* one is enough, verify says all */
 }
 
-/* Under the lock (or for oneself): everything the log says into an empty view.
- */
 int
-account_build(struct account *a, struct vdb *v, bool whole)
+account_fill(
+    struct account *a, struct vdb *v, const struct log_tail *to, bool whole)
 {
 	struct build b = { .w = &a->why, .left = BUILD_STEP };
-	struct log_tail tail;
 	struct vdb_state *s;
 	size_t damaged = 0;
 	int r;
 
-	if ((r = log_recover(a->log, NULL, &tail, &a->why)) != 0 ||
-	    (r = vdb_begin(v, true, &b.t, &a->why)) != 0)
+	if ((r = vdb_begin(v, true, &b.t, &a->why)) != 0)
 		return r;
-	r = whole ? log_replay(a->log, NULL, &tail, build_record, &b, &damaged,
-			&a->why)
-		  : log_replay_brief(
-			a->log, &tail, build_record, &b, &damaged, &a->why);
+	r = whole
+	    ? log_replay(a->log, NULL, to, build_record, &b, &damaged, &a->why)
+	    : log_replay_brief(a->log, to, build_record, &b, &damaged, &a->why);
 	if (r == 0)
 		r = none_recent(b.t);
 	if (r == 0 && damaged > 0)
-		(void)!log_check(a->log, note_damage, a, NULL);
+		(void)!log_check(a->log, to, note_damage, a, NULL);
 	if (r != 0) {
 		vdb_abort(b.t);
 		return r;
 	}
 	s = vdb_state(b.t);
-	s->tail = tail;
-	if (tail.modseq > s->modseq)
-		s->modseq = tail.modseq;
+	s->tail = *to;
+	if (to->modseq > s->modseq)
+		s->modseq = to->modseq;
 	heed_facts(a, s);
 	return vdb_commit(b.t, &a->why);
+}
+
+/* Under the lock (or for oneself): everything the log says into an empty view.
+ */
+static int
+build(struct account *a, struct vdb *v, bool whole)
+{
+	struct log_tail tail;
+	int r = log_recover(a->log, NULL, &tail, &a->why);
+
+	return r != 0 ? r : account_fill(a, v, &tail, whole);
 }
 
 int
@@ -147,7 +154,7 @@ account_rebuild(struct account *a)
 
 	if ((r = vdb_create(a->dirfd, a->boot_id, &v, &a->why)) != 0)
 		return r;
-	if ((r = account_build(a, v, false)) != 0 ||
+	if ((r = build(a, v, false)) != 0 ||
 	    (r = vdb_publish(v, &a->why)) != 0) {
 		vdb_close(&v);
 		return r;
@@ -342,7 +349,7 @@ open_private(struct account *a)
 {
 	int r = vdb_create_private(&a->vdb, &a->why);
 
-	return r != 0 ? r : account_build(a, a->vdb, true);
+	return r != 0 ? r : build(a, a->vdb, true);
 }
 
 static int

@@ -51,9 +51,10 @@ int account_write(struct account *a, unsigned timeout_ms, struct vdb_txn **t)
 int account_write_end(struct account *a, struct vdb_txn *t, bool commit)
     A_MUST_USE;
 
-/* Under the lock, or read_only: all the log says into an empty view. whole: by
- * reading all of it, no index of a segment is believed. */
-int account_build(struct account *a, struct vdb *v, bool whole) A_MUST_USE;
+/* What the log says up to *to, the end of a commit, into an empty view. whole:
+ * by reading all of it, no index of a segment is believed. */
+int account_fill(struct account *a, struct vdb *v, const struct log_tail *to,
+    bool whole) A_MUST_USE;
 /* Under the lock: another view in the place of the one there is. */
 int account_rebuild(struct account *a) A_MUST_USE;
 

@@ -171,16 +171,13 @@ int log_replay_brief(struct store_log *l, const struct log_tail *to, log_fn *fn,
  */
 void log_index_ended(struct store_log *l);
 /*
- * Compare every index with its segment. remove: those that are not right go,
- * and those of no segment. Returns what fn returns if that is not 0 (and
- * stops), or a negative errno.
+ * Compare every index with its segment; fn is told of those that would be
+ * believed but say something else, and of those of no segment (is_orphan). One
+ * that is not whole is no fault: it may be in the making, and nobody heeds it.
+ * remove: all that are not right go. Returns what fn returns if that is not 0
+ * (and stops), or a negative errno.
  */
-enum log_index_fault {
-	LOG_INDEX_WRONG,  /* whole, but says other things than the segment */
-	LOG_INDEX_UNUSED, /* not whole, or of no segment: nobody heeds it */
-};
-typedef int log_index_fn(
-    void *ctx, uint64_t segment, enum log_index_fault fault);
+typedef int log_index_fn(void *ctx, uint64_t segment, bool is_orphan);
 int log_index_check(struct store_log *l, bool remove, log_index_fn *fn,
     void *ctx, struct why *w) A_MUST_USE;
 /* The same of one whole segment, for compaction. -ENOENT when it is gone. */
@@ -239,8 +236,8 @@ int log_body_dir(const struct store_log *l);
 
 /*
  * Check every header, frame and CRC of all segments by plain reads (a disk
- * error is a damage too, not a SIGBUS). Best under the lock: a commit in the
- * making looks torn. Returns what fn returns if that is not 0 (and stops), or a
+ * error is a damage too, not a SIGBUS), up to *to; with NULL all, but then best
+ * under the lock: a commit in the making looks torn. Returns what fn returns if that is not 0 (and stops), or a
  * negative errno; damages are no errors of log_check() itself.
  */
 struct log_damage {
@@ -249,7 +246,7 @@ struct log_damage {
 	const char *text;  /* what is wrong */
 };
 typedef int log_damage_fn(void *ctx, const struct log_damage *d);
-int log_check(struct store_log *l, log_damage_fn *fn, void *ctx, struct why *w)
-    A_MUST_USE;
+int log_check(struct store_log *l, const struct log_tail *to, log_damage_fn *fn,
+    void *ctx, struct why *w) A_MUST_USE;
 
 #endif

@@ -124,6 +124,17 @@ drops_of(const struct log_commit *c, struct numbers *out)
 			numbers_add(out, segment);
 }
 
+/* Leave out what is behind *to; NULL: nothing is. */
+static void
+chain_end(struct log_chain *c, const struct log_tail *to)
+{
+	while (to != NULL && c->n > 0 && c->s[c->n - 1].number > to->at.segment)
+		c->n--;
+	if (to != NULL && c->n > 0 && c->s[c->n - 1].number == to->at.segment &&
+	    to->at.offset < c->s[c->n - 1].end)
+		c->s[c->n - 1].end = to->at.offset;
+}
+
 /* The DROPs of one segment, which is read. */
 static int
 drops_find(struct store_log *l, const struct log_chain_segment *s,
@@ -159,24 +170,16 @@ drops_find(struct store_log *l, const struct log_chain_segment *s,
 
 #define AUTO_NUMBERS __attribute__((cleanup(numbers_fini)))
 
-/* All DROPs up to *to (NULL: all there are). brief: believe indexes. */
+/* All DROPs of the chain. brief: believe indexes. */
 static int
-drops_load(struct store_log *l, struct log_chain *c, const struct log_tail *to,
-    bool brief, struct numbers *out, struct why *w)
+drops_load(struct store_log *l, const struct log_chain *c, bool brief,
+    struct numbers *out, struct why *w)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < c->n && r == 0; i++) {
-		struct log_chain_segment *s = &c->s[i];
-
-		if (to != NULL && s->number > to->at.segment)
-			break;
-		if (to != NULL && s->number == to->at.segment &&
-		    to->at.offset < s->end)
-			s->end = to->at.offset;
+	for (size_t i = 0; i < c->n && r == 0; i++)
 		if (!brief || !log_index_no_drop(l, c, i))
-			r = drops_find(l, s, out, w);
-	}
+			r = drops_find(l, &c->s[i], out, w);
 	return r;
 }
 
@@ -191,7 +194,7 @@ log_segments(
 	*out = NULL;
 	*n = 0;
 	if ((r = log_chain_load(l, 1, &c, w)) != 0 ||
-	    (r = drops_load(l, &c, NULL, true, &drops, w)) != 0)
+	    (r = drops_load(l, &c, true, &drops, w)) != 0)
 		return r;
 	*out = xcalloc(c.n + 1, sizeof(**out));
 	for (size_t i = 0; i < c.n; i++)
@@ -250,9 +253,10 @@ log_sweep(struct store_log *l, const struct log_tail *to, struct why *w)
 	AUTO_NUMBERS struct numbers drops = { 0 };
 	int r;
 
-	if ((r = log_chain_load(l, 1, &c, w)) != 0 ||
-	    (r = drops_load(l, &c, to, true, &drops, w)) != 0)
+	if ((r = log_chain_load(l, 1, &c, w)) != 0)
 		return r;
+	chain_end(&c, to);
+	r = drops_load(l, &c, true, &drops, w);
 	for (size_t i = 0; i + 1 < c.n && r == 0; i++)
 		if (numbers_has(&drops, c.s[i].number))
 			r = log_unlink(l, c.s[i].number, w);
@@ -370,21 +374,15 @@ replay(struct replay *p, const struct log_tail *from, const struct log_tail *to,
 	if (from != NULL && (c.n == 0 || c.s[0].number != from->at.segment))
 		return why(w, -ENOENT, "log/%016llx.seg",
 		    (unsigned long long)from->at.segment);
-	if (from == NULL &&
-	    (r = drops_load(p->l, &c, to, p->brief, &drops, w)) != 0)
-		return r;
+	chain_end(&c, to);
+	if (from == NULL)
+		r = drops_load(p->l, &c, p->brief, &drops, w);
 	for (size_t i = 0; i < c.n && r == 0; i++) {
-		struct log_chain_segment *s = &c.s[i];
-
-		if (s->number > to->at.segment)
-			break;
-		if (s->number == to->at.segment && to->at.offset < s->end)
-			s->end = to->at.offset;
-		if (numbers_has(&drops, s->number))
+		if (numbers_has(&drops, c.s[i].number))
 			continue;
 		r = p->brief ? log_replay_index(
 				   p->l, &c, i, p->fn, p->ctx, &p->damaged, w)
-			     : replay_segment(p, s, from, w);
+			     : replay_segment(p, &c.s[i], from, w);
 	}
 	return r;
 }
@@ -597,7 +595,8 @@ check_segment(struct check *k, const struct log_chain *c, size_t i)
 }
 
 int
-log_check(struct store_log *l, log_damage_fn *fn, void *ctx, struct why *w)
+log_check(struct store_log *l, const struct log_tail *to, log_damage_fn *fn,
+    void *ctx, struct why *w)
 {
 	__attribute__((cleanup(check_fini))) struct check k = {
 		.l = l, .fn = fn, .ctx = ctx, .w = w
@@ -607,6 +606,7 @@ log_check(struct store_log *l, log_damage_fn *fn, void *ctx, struct why *w)
 
 	if ((r = log_chain_load(l, 1, &c, w)) != 0)
 		return r;
+	chain_end(&c, to);
 	for (size_t i = 0; i < c.n && r == 0; i++)
 		r = check_segment(&k, &c, i);
 	return r;

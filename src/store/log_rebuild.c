@@ -191,14 +191,17 @@ log_replay_index(struct store_log *l, const struct log_chain *c, size_t i,
 
 /* --- check --- */
 
-/* 0 when the index is right, 1 and *fault when not, or a negative errno. */
+enum compared { RIGHT, WRONG, ORPHAN, RUBBISH };
+
+/* One of enum compared, or a negative errno. */
 static int
 compare(struct store_log *l, const struct log_chain *c, uint64_t number,
-    enum log_index_fault *fault, struct why *w)
+    struct why *w)
 {
 	AUTO_MAKING struct making m = { 0 };
 	AUTO_FREE uint8_t *p = NULL;
 	struct view file = file_load(l, number, &p), entries;
+	struct engine_info info;
 	struct log_index x;
 	size_t i = 0, damaged = 0;
 	bool is_made;
@@ -206,14 +209,16 @@ compare(struct store_log *l, const struct log_chain *c, uint64_t number,
 
 	while (i < c->n && c->s[i].number != number)
 		i++;
-	*fault = LOG_INDEX_UNUSED;
-	if (i == c->n || !log_index_read(file, &x, &entries) ||
-	    !is_of(l, c, i, &x))
-		return 1;
-	*fault = LOG_INDEX_WRONG;
+	if (i == c->n) /* or has it gone with its segment just now? */
+		return l->e->ops->stat(
+			   l->e, ENGINE_INDEX, number, &info, NULL) == 0
+		    ? ORPHAN
+		    : RIGHT;
+	if (!log_index_read(file, &x, &entries) || !is_of(l, c, i, &x))
+		return RUBBISH;
 	if ((r = make(l, c, i, &m, &damaged, &is_made, w)) != 0)
 		return r;
-	return is_made && view_eq(buf_view(&m.b), file) ? 0 : 1;
+	return is_made && view_eq(buf_view(&m.b), file) ? RIGHT : WRONG;
 }
 
 int
@@ -222,20 +227,21 @@ log_index_check(struct store_log *l, bool remove, log_index_fn *fn, void *ctx,
 {
 	AUTO_CHAIN struct log_chain c = { 0 };
 	AUTO_FREE struct engine_info *list = NULL;
-	enum log_index_fault fault;
 	size_t n;
 	int r = l->e->ops->list(l->e, ENGINE_INDEX, &list, &n, w);
 
 	if (r != 0 || (r = log_chain_load(l, 1, &c, w)) != 0)
 		return log_result(r);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		if ((r = compare(l, &c, list[i].number, &fault, w)) != 1)
-			continue;
-		r = !remove ? 0
-			    : log_result(l->e->ops->remove(
-				  l->e, ENGINE_INDEX, list[i].number, w));
-		if (r == 0)
-			r = fn(ctx, list[i].number, fault);
+		int found = compare(l, &c, list[i].number, w);
+
+		if (found < 0)
+			return found;
+		if (found != RIGHT && remove)
+			r = log_result(l->e->ops->remove(
+			    l->e, ENGINE_INDEX, list[i].number, w));
+		if (r == 0 && (found == WRONG || found == ORPHAN))
+			r = fn(ctx, list[i].number, found == ORPHAN);
 	}
 	return r;
 }

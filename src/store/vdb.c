@@ -444,27 +444,42 @@ vdb_publish(struct vdb *v, struct why *w)
 	return each_view(v->dirfd, remove_other, &v->n);
 }
 
-int
-vdb_create_private(struct vdb **out, struct why *w)
+/* from: what it is a copy of; NULL: empty. */
+static int
+private_make(struct vdb *from, struct vdb **out, struct why *w)
 {
 	const char *dir = getenv("TMPDIR");
 	struct vdb *v = vdb_new(-1, "private");
 	char path[300];
 	AUTO_CLOSE int fd = -1;
-	int r = 0;
+	int r = 0, rc;
 
 	snprintf(path, sizeof path, "%s/fumi-view.XXXXXX",
 	    dir != NULL && strlen(dir) < 200 ? dir : "/tmp");
 	if ((fd = mkostemp(path, O_CLOEXEC)) == -1)
 		r = why(w, -errno, "make %s", path);
+	if (r == 0 && from != NULL && (rc = mdb_env_copyfd(from->env, fd)) != 0)
+		r = env_fail(w, rc, "copy");
 	if (r == 0 && (r = env_open(v, path, MDB_NOLOCK, w)) == 0)
-		r = dbi_open(v, true, w);
+		r = dbi_open(v, from == NULL, w);
 	if (fd != -1)
 		unlink(path);
 	if (r != 0)
 		vdb_close(&v);
 	*out = v;
 	return r;
+}
+
+int
+vdb_create_private(struct vdb **out, struct why *w)
+{
+	return private_make(NULL, out, w);
+}
+
+int
+vdb_copy(struct vdb *v, struct vdb **out, struct why *w)
+{
+	return private_make(v, out, w);
 }
 
 void

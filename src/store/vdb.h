@@ -49,6 +49,8 @@ int vdb_publish(struct vdb *v, struct why *w) A_MUST_USE;
 /* A private one without a name, for reading an account that may not be
  * written. */
 int vdb_create_private(struct vdb **out, struct why *w) A_MUST_USE;
+/* A private one as v is now, whoever else may be changing v. */
+int vdb_copy(struct vdb *v, struct vdb **out, struct why *w) A_MUST_USE;
 void vdb_close(struct vdb **v);
 /* Under the lock: is it still the one that is named? One stat. */
 bool vdb_is_current(struct vdb *v);

@@ -12,15 +12,25 @@
 #include "store/vdb_live.h"
 
 /*
- * All of it by plain reads, so that a bad disk is a finding. The view is
- * compared with one that is built beside it from the log alone.
+ * All of it by plain reads, so that a bad disk is a finding. A copy of the view
+ * is compared with one that is built beside it from the log alone, up to the
+ * position at which the copy stands: so others may go on writing meanwhile, and
+ * the lock is taken only to make good what was found. Only when a compaction
+ * removed a segment in that time, all is done once more with the lock held.
+ * What is found is therefore told at the end.
  */
 
 #define PIECE 65536
 #define ROWS 512
 
+struct findings {
+	struct verify_finding *p;
+	size_t n, cap;
+};
+
 struct verify {
 	struct account *a;
+	struct findings found;
 	bool repair;
 	verify_fn *fn;
 	void *ctx;
@@ -47,7 +57,15 @@ finding(struct verify *v, enum verify_kind kind, bool repaired, const char *fmt,
 	va_end(ap);
 	v->totals.findings++;
 	v->totals.repaired += repaired;
-	return v->fn != NULL ? v->fn(v->ctx, &f) : 0;
+	if (v->found.n == VERIFY_TOLD_MAX)
+		return 0;
+	if (v->found.n == v->found.cap) {
+		v->found.cap = v->found.cap == 0 ? 16 : v->found.cap * 2;
+		v->found.p =
+		    xrealloc(v->found.p, v->found.cap, sizeof *v->found.p);
+	}
+	v->found.p[v->found.n++] = f;
+	return 0;
 }
 
 static int
@@ -214,10 +232,102 @@ check_surplus(void *ctx, const struct vdb_mailbox *got)
 				    : r;
 }
 
-/* --- leftovers --- */
+/* --- keywords, entries under a key --- */
+
+static const char *
+entry_name(enum record_type type)
+{
+	static const char *const names[] = {
+		[RECORD_ACL] = "right",
+		[RECORD_METADATA] = "annotation",
+		[RECORD_SUBSCRIPTION] = "subscription",
+		[RECORD_SEEN] = "other's \\Seen",
+	};
+
+	return names[type];
+}
+
+struct entries {
+	struct verify *v;
+	enum record_type type;
+	struct vdb_txn *other; /* has the entry too, or not */
+	const char *text;      /* when not */
+};
 
 static int
-check_files(struct verify *v)
+check_entry(void *ctx, const struct record_entry_kv *e)
+{
+	struct entries *x = ctx;
+	struct record_entry_kv other;
+	int r = vdb_entry(x->other, x->type, e->key, &other);
+
+	if (r < 0 || (r == 0 && other.set && view_eq(other.value, e->value)))
+		return r;
+	x->v->differs = true;
+	return finding(x->v, VERIFY_VIEW, x->v->repair, "%s %.*s: %s",
+	    entry_name(x->type), e->key.n < 200 ? (int)e->key.n : 200,
+	    (const char *)e->key.p, x->text);
+}
+
+static int
+check_entries(struct verify *v)
+{
+	static const enum record_type types[] = { RECORD_ACL, RECORD_METADATA,
+		RECORD_SUBSCRIPTION, RECORD_SEEN };
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0] && r == 0; i++) {
+		struct entries want = { v, types[i], v->seen,
+			"the view has another than the log, or none" };
+		struct entries got = { v, types[i], v->fresh,
+			"the log has another than the view, or none" };
+
+		r = vdb_entries(v->fresh, types[i], check_entry, &want);
+		if (r == 0)
+			r = vdb_entries(v->seen, types[i], check_entry, &got);
+	}
+	return r;
+}
+
+static int
+check_keywords(struct verify *v)
+{
+	unsigned n = vdb_state(v->fresh)->keywords;
+	int r = 0;
+
+	if (vdb_state(v->seen)->keywords > n)
+		n = vdb_state(v->seen)->keywords;
+	for (unsigned i = 0; i < n && r == 0; i++) {
+		struct view got = { NULL, 0 }, want = { NULL, 0 };
+		int have = vdb_keyword(v->seen, i, &got);
+		int log = vdb_keyword(v->fresh, i, &want);
+
+		if (have < 0 || log < 0)
+			return have < 0 ? have : log;
+		if (have == log && view_eq(got, want))
+			continue;
+		v->differs = true;
+		r = finding(v, VERIFY_VIEW, v->repair,
+		    "keyword %u: the view says \"%.*s\", the log \"%.*s\"", i,
+		    (int)got.n, (const char *)got.p, (int)want.n,
+		    (const char *)want.p);
+	}
+	return r;
+}
+
+/* --- leftovers --- */
+
+/* A body that is arriving has a number that the view had not given yet. */
+static bool
+is_leftover(struct verify *v, uint64_t file, const struct vdb_body *b)
+{
+	return file < vdb_state(v->fresh)->next_body &&
+	    (b->segment == 0 || !b->in_file);
+}
+
+/* remove: under the lock, what check_files() without it told of. */
+static int
+check_files(struct verify *v, bool remove)
 {
 	AUTO_FREE uint64_t *file = NULL;
 	struct vdb_body b;
@@ -227,95 +337,176 @@ check_files(struct verify *v)
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if ((r = vdb_bodies(v->fresh, &file[i], 1, &b)) != 0)
 			break;
-		if (b.segment != 0 && b.in_file)
+		if (!is_leftover(v, file[i], &b))
 			continue;
-		if (v->repair)
-			r = log_unlink_body(v->a->log, file[i], &v->a->why);
-		if (r == 0)
-			r = finding(v, VERIFY_LEFTOVER, v->repair,
-			    "log/body: nothing refers to body %llu",
-			    (unsigned long long)file[i]);
+		r = remove ? log_unlink_body(v->a->log, file[i], &v->a->why)
+			   : finding(v, VERIFY_LEFTOVER, v->repair,
+				 "log/body: nothing refers to body %llu",
+				 (unsigned long long)file[i]);
 	}
 	return r;
 }
 
 static int
-index_fault(void *ctx, uint64_t segment, enum log_index_fault fault)
+index_fault(void *ctx, uint64_t segment, bool is_orphan)
 {
 	struct verify *v = ctx;
 	unsigned long long n = segment;
 
-	if (fault == LOG_INDEX_UNUSED)
+	if (is_orphan)
 		return finding(v, VERIFY_LEFTOVER, v->repair,
-		    "log/%016llx.idx: cannot be used", n);
+		    "log/%016llx.idx: there is no such segment", n);
 	v->differs = true; /* the view may have been made from it */
 	return finding(v, VERIFY_VIEW, v->repair,
 	    "log/%016llx.idx: says something else than the segment", n);
 }
 
+static int
+index_removed(
+    void *ctx A_UNUSED, uint64_t segment A_UNUSED, bool is_orphan A_UNUSED)
+{
+	return 0;
+}
+
 /* --- all of it --- */
 
 static int
-check_all(struct verify *v)
+check_all(struct verify *v, const struct log_tail *to)
 {
+	struct store_log *l = v->a->log;
 	int r;
 
-	if ((r = log_check(v->a->log, log_damage, v, &v->a->why)) != 0 ||
+	if ((r = log_check(l, to, log_damage, v, &v->a->why)) != 0 ||
 	    (r = vdb_bodies_all(v->fresh, check_body, v)) != 0 ||
 	    (r = vdb_mailboxes(v->fresh, check_mailbox, v)) != 0 ||
-	    (r = vdb_mailboxes(v->seen, check_surplus, v)) != 0)
+	    (r = vdb_mailboxes(v->seen, check_surplus, v)) != 0 ||
+	    (r = check_keywords(v)) != 0 || (r = check_entries(v)) != 0 ||
+	    (r = check_files(v, false)) != 0)
 		return r;
-	if ((r = check_files(v)) != 0)
-		return r;
-	return log_index_check(
-	    v->a->log, v->repair, index_fault, v, &v->a->why);
+	return log_index_check(l, false, index_fault, v, &v->a->why);
 }
 
 static int
-with_fresh(struct verify *v)
+repair(struct verify *v, bool locked)
 {
-	struct vdb *fresh;
+	struct account *a = v->a;
+	int r = locked ? 0 : log_lock(a->log, ACCOUNT_LOCK_MS, &a->why);
+
+	if (r != 0)
+		return r;
+	if ((r = check_files(v, true)) == 0)
+		r = log_index_check(a->log, true, index_removed, NULL, &a->why);
+	if (r == 0 && v->differs)
+		r = account_rebuild(a);
+	if (!locked)
+		log_unlock(a->log);
+	return r;
+}
+
+struct segments {
+	struct log_segment *s;
+	size_t n;
+};
+
+/* Is a segment gone that was there before, dropped by a compaction? */
+static bool
+is_gone(struct verify *v, const struct segments *was)
+{
+	AUTO_FREE struct log_segment *now = NULL;
+	size_t n, k = 0;
+
+	if (log_segments(v->a->log, &now, &n, NULL) != 0)
+		return true;
+	for (size_t i = 0; i < was->n; i++) {
+		while (k < n && now[k].segment < was->s[i].segment)
+			k++;
+		if (k == n || now[k].segment != was->s[i].segment)
+			return true;
+	}
+	return false;
+}
+
+/* Compare the copy of the view with one that is made of the log. was: NULL with
+ * the lock held. -EAGAIN: it means nothing, since a segment is gone. */
+static int
+check_copy(struct verify *v, struct vdb *copy, struct vdb *fresh,
+    const struct segments *was)
+{
+	struct account *a = v->a;
+	struct log_tail to;
+	int r = vdb_begin(copy, false, &v->seen, &a->why);
+
+	if (r != 0)
+		return r;
+	to = vdb_state(v->seen)->tail;
+	if ((r = account_fill(a, fresh, &to, true)) == 0 &&
+	    (r = vdb_begin(fresh, false, &v->fresh, &a->why)) == 0) {
+		r = check_all(v, &to);
+		if (was != NULL && is_gone(v, was))
+			r = -EAGAIN;
+		if (r == 0 && v->repair && v->found.n > 0)
+			r = repair(v, was == NULL);
+		vdb_abort(v->fresh);
+	} else if (was != NULL && is_gone(v, was)) {
+		r = -EAGAIN;
+	}
+	vdb_abort(v->seen);
+	return r;
+}
+
+/* The view brought up to the log, copied; locked: the lock is held from then
+ * on, if it succeeds. */
+static int
+copy_view(struct account *a, bool locked, struct vdb **out)
+{
+	struct vdb_txn *t;
 	int r;
 
-	if ((r = vdb_create_private(&fresh, &v->a->why)) != 0)
-		return r;
-	if ((r = account_build(v->a, fresh, true)) == 0 &&
-	    (r = vdb_begin(fresh, false, &v->fresh, &v->a->why)) == 0) {
-		r = check_all(v);
-		vdb_abort(v->fresh);
+	if (!locked) {
+		if ((r = account_read(a, &t)) != 0)
+			return r;
+		account_read_end(a, t);
+		return vdb_copy(a->vdb, out, &a->why);
 	}
+	if ((r = account_write(a, ACCOUNT_LOCK_MS, &t)) != 0)
+		return r;
+	if ((r = vdb_commit(t, &a->why)) != 0 ||
+	    (r = vdb_copy(a->vdb, out, &a->why)) != 0)
+		log_unlock(a->log);
+	return r;
+}
+
+static int
+run_once(struct verify *v, bool locked)
+{
+	AUTO_FREE struct log_segment *list = NULL;
+	struct vdb *copy = NULL, *fresh = NULL;
+	struct segments was = { NULL, 0 };
+	int r;
+
+	v->differs = false;
+	v->found.n = 0;
+	v->totals = (struct verify_totals){ 0 };
+	if ((r = log_segments(v->a->log, &list, &was.n, &v->a->why)) != 0 ||
+	    (r = copy_view(v->a, locked, &copy)) != 0)
+		return r;
+	was.s = list;
+	if ((r = vdb_create_private(&fresh, &v->a->why)) == 0)
+		r = check_copy(v, copy, fresh, locked ? NULL : &was);
+	if (locked)
+		log_unlock(v->a->log);
+	vdb_close(&copy);
 	vdb_close(&fresh);
 	return r;
 }
 
 static int
-run_private(struct verify *v)
+tell(struct verify *v)
 {
-	int r = account_read(v->a, &v->seen);
+	int r = 0;
 
-	if (r != 0)
-		return r;
-	r = with_fresh(v);
-	account_read_end(v->a, v->seen);
-	return r;
-}
-
-static int
-run_locked(struct verify *v)
-{
-	int r = account_write(v->a, ACCOUNT_LOCK_MS, &v->seen);
-
-	if (r != 0)
-		return r;
-	r = with_fresh(v);
-	if (r != 0 || !v->differs || !v->repair) {
-		int end = account_write_end(v->a, v->seen, r == 0);
-
-		return r != 0 ? r : end;
-	}
-	vdb_abort(v->seen);
-	r = account_rebuild(v->a);
-	log_unlock(v->a->log);
+	for (size_t i = 0; i < v->found.n && r == 0 && v->fn != NULL; i++)
+		r = v->fn(v->ctx, &v->found.p[i]);
 	return r;
 }
 
@@ -330,9 +521,14 @@ verify_run(struct account *a, bool repair, verify_fn *fn, void *ctx,
 	v->repair = repair && !a->options.read_only;
 	v->fn = fn;
 	v->ctx = ctx;
-	r = a->options.read_only ? run_private(v) : run_locked(v);
+	r = run_once(v, false);
+	if (r == -EAGAIN && !a->options.read_only)
+		r = run_once(v, true);
+	if (r == 0)
+		r = tell(v);
 	if (totals != NULL)
 		*totals = v->totals;
+	free(v->found.p);
 	free(v);
 	return r;
 }

@@ -5,7 +5,8 @@
 
 /*
  * Check an account: every CRC of the log, every digest, every message's body,
- * and the view against a fresh replay of the log.
+ * and the view, with its keywords and subscriptions, against a fresh replay of
+ * the log.
  */
 enum verify_kind {
 	VERIFY_LOG,      /* bytes of the log cannot be read or do not check */
@@ -30,16 +31,20 @@ struct verify_totals {
 };
 
 /*
- * a       opened as always (then the lock is held while it works, and others
- *         wait or get STORE_LOCKED) or with read_only
+ * a       opened as always or with read_only; no change may be open. Others may
+ *         go on writing: what is checked is the account as it is at the start.
+ *         The lock is taken to repair, and for all of it only when a segment
+ *         was compacted away meanwhile
  * repair  build a differing view anew, remove leftovers; needs a writable one.
  *         Damage of the log is not repaired: what it held is gone, and the rest
  *         works on without it
+ * fn      is told the first VERIFY_TOLD_MAX findings, at the end; may be NULL
  * totals  out; may be NULL
  *
  * Returns 0 when it could look everywhere (whatever it found), what fn
  * returned, STORE_LOCKED, or a negative errno.
  */
+#define VERIFY_TOLD_MAX 100000
 int verify_run(struct account *a, bool repair, verify_fn *fn, void *ctx,
     struct verify_totals *totals) A_MUST_USE;
 

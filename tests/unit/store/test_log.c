@@ -185,7 +185,7 @@ damages(void)
 {
 	int n = 0;
 
-	return log_check(b.l, on_damage, &n, &w) == 0 ? n : -1;
+	return log_check(b.l, NULL, on_damage, &n, &w) == 0 ? n : -1;
 }
 
 /* --- the ordinary --- */

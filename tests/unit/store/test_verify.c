@@ -1,7 +1,10 @@
 #include "account_help.h"
 
+#include <sys/wait.h>
+
 #include "base/mem.h"
 #include "mail/mbox.h"
+#include "store/compact.h"
 #include "store/export.h"
 #include "store/inside.h"
 #include "store/vdb.h"
@@ -79,6 +82,119 @@ test_view(struct account *a)
 	tap_ok(row.messages == 1, "by building the view anew");
 	MUST(verify_run(a, false, tally, &y, &s));
 	tap_ok(s.findings == 0, "after which there is nothing to find");
+}
+
+/* What no mailbox holds is compared too, either way round. */
+static void
+test_names(struct account *a)
+{
+	struct record_entry_kv e = {
+		.version = 1, .key = VIEW_LIT("ghost"), .set = true
+	};
+	struct verify_totals s;
+	struct tally y = { .last = "" };
+	struct vdb_txn *t;
+	struct tx *x;
+	uint64_t modseq;
+	unsigned number;
+
+	MUST(tx_begin(a, &x));
+	MUST(tx_keyword(x, VIEW_LIT("$Work"), &number));
+	MUST(tx_subscribe(x, VIEW_LIT("a"), true));
+	MUST(tx_commit(&x, &modseq));
+	MUST(verify_run(a, false, tally, &y, &s));
+	tap_ok(s.findings == 0, "a keyword and a subscription verify (%s)",
+	    y.last);
+	MUST(account_write(a, 0, &t));
+	MUST(vdb_keyword_put(t, number, VIEW_LIT("$Play")));
+	MUST(account_write_end(a, t, true));
+	MUST(verify_run(a, false, tally, &y, &s));
+	tap_ok(y.n[VERIFY_VIEW] == 1, "another keyword is found: %s", y.last);
+	MUST(account_write(a, 0, &t));
+	MUST(vdb_entry_put(t, RECORD_SUBSCRIPTION, &e));
+	e = (struct record_entry_kv){ .version = modseq + 1,
+		.key = VIEW_LIT("a") };
+	MUST(vdb_entry_put(t, RECORD_SUBSCRIPTION, &e));
+	MUST(account_write_end(a, t, true));
+	MUST(verify_run(a, true, tally, &y, &s));
+	tap_ok(s.findings == 3 && s.repaired == 3,
+	    "one subscription too many, one too few: %s", y.last);
+	MUST(verify_run(a, false, tally, &y, &s));
+	tap_ok(s.findings == 0, "repaired");
+}
+
+/* Deliver, expunge and compact until told to stop. */
+static void
+disturb(int dirfd, int stop)
+{
+	struct account_options o = { .keep_expunged = 1 };
+	struct account *a = account_must(dirfd, false, &o);
+	struct uid_run run = { 1, 1 }, *gone;
+	char c;
+
+	log_set_bound(a->log, 30000);
+	for (unsigned i = 1; read(stop, &c, 1) == -1; i++) {
+		struct tx *t;
+		uint64_t modseq;
+		size_t n;
+
+		append_text(
+		    a, 1, VIEW_LIT("Subject: n\r\n\r\nnoise\r\n"), NULL);
+		if (i % 50 != 0)
+			continue;
+		run.hi += 40;
+		MUST(tx_begin(a, &t));
+		MUST(tx_expunge(t, 1, &run, 1, false, &gone, &n));
+		MUST(tx_commit(&t, &modseq));
+		free(gone);
+		run.lo = run.hi;
+		clock_fake_set(
+		    ((int64_t)2000000000 + i) * 1000000, 1000000 * i);
+		MUST(compact_run(a, 1000, true, NULL));
+	}
+	account_close(&a);
+	_exit(0);
+}
+
+/* Others may go on writing, and even compact, while it works. */
+static void
+test_busy(void)
+{
+	char path[64];
+	int dirfd = account_dir_make(path), stop[2], status;
+	struct account *a = account_must(dirfd, true, NULL);
+	uint64_t before = 0, after, wrote = 0;
+	struct tally y = { .last = "" };
+	unsigned wrong = 0;
+	pid_t pid;
+
+	for (int i = 0; i < 300; i++)
+		append_text(a, 1, VIEW_LIT("Subject: x\r\n\r\nx\r\n"), NULL);
+	account_close(&a);
+	if (pipe2(stop, O_CLOEXEC | O_NONBLOCK) != 0 || (pid = fork()) == -1)
+		abort();
+	if (pid == 0)
+		disturb(dirfd, stop[0]);
+	a = account_must(dirfd, false, NULL);
+	for (int i = 0; i < 20 || (wrote < 200 && i < 2000); i++) {
+		struct verify_totals s;
+
+		MUST(account_modseq(a, &before));
+		wrong += verify_run(a, i % 2 == 0, tally, &y, &s) != 0 ||
+		    s.findings > 0;
+		MUST(account_modseq(a, &after));
+		wrote += after - before;
+	}
+	if (write(stop[1], "x", 1) != 1 || waitpid(pid, &status, 0) != pid)
+		abort();
+	tap_ok(wrong == 0 && status == 0 && wrote > 0,
+	    "while others write it works and finds nothing (%u wrong: %s)",
+	    wrong, y.last);
+	account_close(&a);
+	account_dir_remove(path);
+	close(dirfd);
+	close(stop[0]);
+	close(stop[1]);
 }
 
 /* A view that contradicts itself is noticed by the reader who meets it. */
@@ -254,10 +370,12 @@ main(void)
 	fill(a);
 	test_good(a);
 	test_view(a);
+	test_names(a);
 	test_suspect(a);
 	account_close(&a);
 	test_export(dirfd);
 	test_mbox_flags();
+	test_busy();
 	test_damage(dirfd, path);
 	close(dirfd);
 	account_dir_remove(path);
