@@ -210,8 +210,7 @@ pick_option(struct interp *in, const struct script_node *n,
 			continue;
 		}
 		text = option_text(in, t, &c);
-		if (text.n > 0)
-			add(in, &g, letter_made(in->letter, text));
+		add(in, &g, letter_made(in->letter, text));
 	}
 	*v = (struct letter_values){ .v = g.v, .n = g.n };
 }

@@ -88,7 +88,7 @@ run_test(struct interp *in, const struct script_node *n)
 /* ---- message and envelope ---- */
 
 static void
-set_message(struct interp *in, struct view octets)
+set_message(struct interp *in, struct view octets, struct sieve_flags flags)
 {
 	struct world *w = world_of(in);
 	struct letter *l = letter_new(octets, in->arena);
@@ -99,15 +99,10 @@ set_message(struct interp *in, struct view octets)
 	}
 	in->letter = l;
 	in->env.message = octets;
+	in->env.flags = flags.v;
+	in->env.n_flags = flags.n;
+	in->flags = flags;
 	w->message = octets;
-}
-
-static struct view
-without_angles(struct view v)
-{
-	if (v.n >= 2 && v.p[0] == '<' && v.p[v.n - 1] == '>')
-		return view_sub(v, 1, v.n - 2);
-	return v;
 }
 
 static enum ext_flow
@@ -117,12 +112,12 @@ run_test_set(struct interp *in, const struct script_node *n)
 	struct view value = keep(in, interp_string(in, n->arg[1]));
 
 	if (view_eq_ci(name, VIEW_LIT("message"))) {
-		set_message(in, value);
+		set_message(in, value, (struct sieve_flags){ NULL, 0 });
 		world_envelope(world_of(in), value, &in->env);
 	} else if (view_eq_ci(name, VIEW_LIT("envelope.from"))) {
-		in->env.from = without_angles(value);
+		in->env.from = world_path(world_of(in), value);
 	} else if (view_eq_ci(name, VIEW_LIT("envelope.to"))) {
-		in->env.to = without_angles(value);
+		in->env.to = world_path(world_of(in), value);
 	} else if (view_eq_ci(name, VIEW_LIT("envelope.auth"))) {
 		in->env.auth = value;
 	} else if (!view_eq_ci(name, VIEW_LIT("envelope.orig_to"))) {
@@ -160,7 +155,7 @@ test_test_message(struct interp *in, const struct script_node *n)
 
 	if (m == NULL)
 		return false;
-	set_message(in, m->octets);
+	set_message(in, m->octets, m->flags);
 	if (script_tag(n, &tags[TAG_SMTP]) != NULL) {
 		in->env.from = m->sender.p != NULL ? m->sender : VIEW_LIT("");
 		in->env.to = m->recipient;
@@ -199,7 +194,7 @@ reset_actions(struct interp *in)
 	in->n_redirects = 0;
 	in->keep_cancelled = false;
 	in->has_flags = false;
-	in->flags = (struct sieve_flags){ NULL, 0 };
+	in->flags = (struct sieve_flags){ in->env.flags, in->env.n_flags };
 	w->executed = 0;
 }
 
@@ -224,20 +219,18 @@ take_actions(struct interp *in, const struct sieve_result *r)
 		in->keep_cancelled = true;
 }
 
-/* Run the script compiled last over a message. last: out; the message as the
- * script left it, for the next one. */
+/* Run the script compiled last over a message. next: in/out; the message and
+ * its flags, as the script left them for the next one. */
 static bool
-run_script(struct interp *in, struct view message, struct view *last)
+run_script(struct interp *in, struct sieve_env *next)
 {
 	struct world *w = world_of(in);
 	struct world_result *r = arena_alloc(w->arena, sizeof(*r));
-	struct sieve_env env = in->env;
+	const struct sieve_action *last;
 
 	if (r == NULL || w->script == NULL)
 		return false;
-	env.testsuite = NULL;
-	env.message = message;
-	sieve_run(w->script, &env, &r->r);
+	sieve_run(w->script, next, &r->r);
 	r->next = w->results;
 	w->results = r;
 	w->errors.n = 0;
@@ -245,20 +238,23 @@ run_script(struct interp *in, struct view message, struct view *last)
 	if (r->r.end != SIEVE_DONE)
 		w->errors.e[w->errors.n++] = r->r.error;
 	take_actions(in, &r->r);
-	*last = message;
-	if (r->r.n_actions > 0 && r->r.implicit_keep)
-		*last = r->r.actions[r->r.n_actions - 1].message;
+	if (r->r.n_actions > 0 && r->r.implicit_keep) {
+		last = &r->r.actions[r->r.n_actions - 1];
+		next->message = last->message;
+		next->flags = last->u.keep.flags.v;
+		next->n_flags = last->u.keep.flags.n;
+	}
 	return r->r.end == SIEVE_DONE;
 }
 
 static bool
 test_run(struct interp *in, const struct script_node *n)
 {
-	struct view last;
+	struct sieve_env env = in->env;
 
 	if (script_tag(n, &tags[TAG_APPEND]) == NULL)
 		reset_actions(in);
-	return run_script(in, in->env.message, &last);
+	return run_script(in, &env);
 }
 
 /* ---- carrying out ---- */
@@ -301,20 +297,20 @@ test_execute(struct interp *in, const struct script_node *n)
 static bool
 test_multiscript(struct interp *in, const struct script_node *n)
 {
-	struct view message = in->env.message;
+	struct sieve_env env = in->env;
 	bool good = true;
 
 	reset_actions(in);
 	for (size_t i = 0; i < n->arg[0]->n && good; i++) {
 		world_of(in)->script = world_compile(world_of(in),
 		    keep(in, interp_text(in, &n->arg[0]->texts[i])));
-		good = run_script(in, message, &message) && !in->failed;
+		good = run_script(in, &env) && !in->failed;
 		if (in->keep_cancelled)
 			break;
 	}
 	if (!good)
 		return false;
-	in->letter = letter_new(message, in->arena);
+	in->letter = letter_new(env.message, in->arena);
 	return in->letter != NULL && execute(in);
 }
 

@@ -1,8 +1,8 @@
 /* RFC 5230, vacation, and RFC 6131, vacation-seconds. */
-#include <stdio.h>
-
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/utf8.h"
+#include "mail/encoded.h"
 #include "sieve/checker.h"
 #include "sieve/ext.h"
 #include "sieve/interp.h"
@@ -122,6 +122,18 @@ shorten(struct interp *in, struct view v)
 	return (struct view){ p, last + 3 };
 }
 
+/* Some people write encoded-words where UTF-8 is meant. */
+static struct view
+decoded(struct interp *in, struct view v)
+{
+	AUTO_BUF struct buf b = BUF_INIT(4 * v.n + 16);
+
+	if (v.n == 0 || memmem(v.p, v.n, "=?", 2) == NULL)
+		return v;
+	encoded_decode(v, &b);
+	return b.failed ? v : interp_copy(in, buf_view(&b));
+}
+
 /* RFC 5230 section 4.4: "Auto: " and the message's subject. */
 static struct view
 subject(struct interp *in, const struct script_node *n)
@@ -134,7 +146,7 @@ subject(struct interp *in, const struct script_node *n)
 	if (t != NULL) {
 		if (!tidy_line(interp_string(in, t->param), in->arena, &v))
 			interp_fail(in, n, "the run needs too much memory");
-		return shorten(in, v);
+		return shorten(in, decoded(in, v));
 	}
 	l = letter_fields(in->letter, VIEW_LIT("Subject"));
 	if (l.n == 0)

@@ -40,7 +40,7 @@
  * that are compared, decoded or copied. */
 #define SIEVE_COST_MAX 50000000
 
-#define SIEVE_ERRORS_MAX 20 /* of a script that are told; more are left out */
+#define SIEVE_ERRORS_MAX 50 /* of a script that are told; more are left out */
 
 struct sieve_error {
 	uint32_t line, column; /* from 1; column counts characters of UTF-8 */

@@ -56,7 +56,9 @@ take_score(struct view v, int64_t *out)
 
 	if (v.n > 0 && (v.p[0] == '-' || v.p[0] == '+'))
 		view_skip(&v, 1);
-	if (!num_take(&v, SCORE_MAX, &whole))
+	if (v.n > 1 && v.p[0] == '.')
+		whole = 0;
+	else if (!num_take(&v, SCORE_MAX, &whole))
 		return false;
 	*out = (int64_t)whole * SCALE;
 	for (size_t i = 1; v.n > 0 && v.p[0] == '.' && i < v.n && unit > 1 &&

@@ -32,8 +32,15 @@ world_fini(struct world *w)
 static bool
 same_name(struct view a, struct view b)
 {
-	if (view_eq_ci(a, VIEW_LIT("INBOX")))
-		return view_eq_ci(b, VIEW_LIT("INBOX"));
+	const struct view inbox = VIEW_LIT("INBOX");
+
+	if (a.n != b.n)
+		return false;
+	if (view_starts_ci(a, inbox) && view_starts_ci(b, inbox) &&
+	    (a.n == inbox.n || a.p[inbox.n] == '.' || a.p[inbox.n] == '/')) {
+		view_skip(&a, inbox.n);
+		view_skip(&b, inbox.n);
+	}
 	return view_eq(a, b);
 }
 
@@ -103,7 +110,7 @@ world_set(struct world *w, struct world_pair **list, struct view mailbox,
 const struct sieve_program *
 world_compile(struct world *w, struct view path)
 {
-	static const struct sieve_options options = { .n_disabled = 0 };
+	static const struct sieve_options options = { .test = true };
 	struct world_script *s;
 	struct view text;
 	size_t n = 0;
@@ -208,7 +215,8 @@ const struct sieve_calls world_calls = {
 /* ---- carrying out ---- */
 
 static bool
-store(struct world *w, const struct sieve_mailbox *to, struct view octets)
+store(struct world *w, const struct sieve_mailbox *to, struct sieve_flags flags,
+    struct view octets)
 {
 	struct world_mailbox *m = world_mailbox(w, to->name, to->create);
 	struct world_mail *mail;
@@ -224,6 +232,7 @@ store(struct world *w, const struct sieve_mailbox *to, struct view octets)
 	    (mail = arena_alloc(w->arena, sizeof(*mail))) == NULL)
 		return false;
 	mail->octets = octets;
+	mail->flags = flags;
 	*m->last = mail;
 	m->last = &mail->next;
 	return true;
@@ -261,9 +270,10 @@ world_act(
 
 	switch (a->kind) {
 	case SIEVE_KEEP:
-		return store(w, &inbox, a->message);
+		return store(w, &inbox, a->u.keep.flags, a->message);
 	case SIEVE_FILEINTO:
-		return store(w, &a->u.fileinto.mailbox, a->message);
+		return store(w, &a->u.fileinto.mailbox,
+		    a->u.fileinto.mailbox.flags, a->message);
 	case SIEVE_DISCARD:
 		return true;
 	case SIEVE_REDIRECT:
@@ -294,6 +304,48 @@ first_address(
 	memcpy(p + d->mailbox.n + 1, d->host.p, d->host.n);
 	*out = (struct view){ p, d->mailbox.n + 1 + d->host.n };
 	return true;
+}
+
+/* "@domain" *( "," "@domain" ) ":" in front of a mailbox (RFC 5321 section
+ * 4.1.2), to be ignored; false: what stands there is something else. */
+static bool
+skip_route(struct world *w, struct view *v)
+{
+	AUTO_BUF struct buf b = BUF_INIT(1024);
+	const uint8_t *colon;
+	size_t n;
+
+	if (v->n == 0 || v->p[0] != '@')
+		return true;
+	if ((colon = memchr(v->p, ':', v->n)) == NULL)
+		return false;
+	n = (size_t)(colon - v->p);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && v->p[i] == '@' && v->p[i - 1] != ',')
+			return false;
+		if (v->p[i] == '@')
+			buf_put_byte(&b, 'x');
+		buf_put_byte(&b, v->p[i]);
+	}
+	view_skip(v, n + 1);
+	return !b.failed && tidy_is_address_list(buf_view(&b), w->arena);
+}
+
+struct view
+world_path(struct world *w, struct view path)
+{
+	const struct view none = { NULL, 0 };
+	struct view v = path;
+
+	if (v.n >= 2 && v.p[0] == '<' && v.p[v.n - 1] == '>')
+		v = view_sub(v, 1, v.n - 2);
+	if (v.n == 0)
+		return VIEW_LIT("");
+	if (!skip_route(w, &v) || v.n == 0 || memchr(v.p, '<', v.n) != NULL ||
+	    memchr(v.p, '>', v.n) != NULL || memchr(v.p, ' ', v.n) != NULL ||
+	    !tidy_is_address(v, w->arena, &v))
+		return none;
+	return v;
 }
 
 void

@@ -10,6 +10,7 @@ struct world_mail {
 	struct world_mail *next;
 	struct view octets;
 	struct view sender, recipient;
+	struct sieve_flags flags; /* of one in a mailbox */
 };
 
 struct world_mailbox {
@@ -75,6 +76,9 @@ bool world_act(
     struct world *w, const struct sieve_env *env, const struct sieve_action *a);
 void world_send(
     struct world *w, const struct sieve_env *env, const struct sieve_action *a);
+/* An SMTP path, with or without <> and source route, as an address. Not a valid
+ * one: p == NULL; the null path: n 0. */
+struct view world_path(struct world *w, struct view path);
 /* The sender and recipient a message says itself. */
 void world_envelope(
     struct world *w, struct view message, struct sieve_env *env);
