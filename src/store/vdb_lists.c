@@ -147,8 +147,8 @@ static int
 slots(struct vdb_txn *t, uint64_t chunk, struct vdb_slots **out)
 {
 	struct vdb_slots *s = *out = &t->slots;
-	struct vdb_key k = body_key(chunk);
 	struct view v = { 0 };
+	struct vdb_key k;
 	int r;
 
 	if (s->is_valid && s->chunk == chunk)
@@ -156,6 +156,7 @@ slots(struct vdb_txn *t, uint64_t chunk, struct vdb_slots **out)
 	if (t->is_write && (r = vdb_bodies_flush(t)) != 0)
 		return r;
 	s->is_valid = false;
+	k = body_key(chunk);
 	if ((r = vdb_get(t, &k, &v)) < 0)
 		return r;
 	if (v.n > sizeof s->slot)

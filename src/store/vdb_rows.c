@@ -50,8 +50,8 @@ static int
 mailbox_cached(
     struct vdb_txn *t, uint32_t id, bool make, struct vdb_cached_mailbox **out)
 {
-	struct vdb_key k = vdb_key(VDB_MAILBOX);
 	struct vdb_cached_mailbox *c;
+	struct vdb_key k;
 	struct view v;
 	int r;
 
@@ -64,6 +64,7 @@ mailbox_cached(
 	if (t->is_write && (r = vdb_mailbox_flush(t, c)) != 0)
 		return r;
 	c->is_valid = false;
+	k = vdb_key(VDB_MAILBOX);
 	vdb_key_u32(&k, id);
 	r = vdb_get(t, &k, &v);
 	if (r == 0 && !mailbox_load(&c->m, v))
@@ -244,11 +245,12 @@ vdb_child_del(struct vdb_txn *t, const struct vdb_mailbox *m)
 static int
 chunk_flush(struct vdb_txn *t, struct vdb_chunk *c)
 {
-	struct vdb_key k = vdb_key(VDB_ROWS);
+	struct vdb_key k;
 
 	if (!c->is_valid || !c->is_dirty)
 		return 0;
 	c->is_dirty = false;
+	k = vdb_key(VDB_ROWS);
 	vdb_key_u32(&k, c->mailbox);
 	vdb_key_u32(&k, c->chunk);
 	if (c->n == 0)
@@ -261,7 +263,7 @@ int
 vdb_chunk(
     struct vdb_txn *t, uint32_t mailbox, uint32_t chunk, struct vdb_chunk **out)
 {
-	struct vdb_key k = vdb_key(VDB_ROWS);
+	struct vdb_key k;
 	struct vdb_chunk *c;
 	struct view v;
 	int r;
@@ -277,6 +279,7 @@ vdb_chunk(
 	if (t->is_write && (r = chunk_flush(t, c)) != 0)
 		return r;
 	c->is_valid = false;
+	k = vdb_key(VDB_ROWS);
 	vdb_key_u32(&k, mailbox);
 	vdb_key_u32(&k, chunk);
 	r = vdb_get(t, &k, &v);
@@ -300,11 +303,12 @@ vdb_chunk(
 static int
 block_flush(struct vdb_txn *t, struct vdb_block *b)
 {
-	struct vdb_key k = vdb_key(VDB_BLOCK_);
+	struct vdb_key k;
 
 	if (!b->is_valid || !b->is_dirty)
 		return 0;
 	b->is_dirty = false;
+	k = vdb_key(VDB_BLOCK_);
 	vdb_key_u32(&k, b->mailbox);
 	vdb_key_u32(&k, b->block);
 	return vdb_put(
@@ -329,7 +333,7 @@ int
 vdb_block(
     struct vdb_txn *t, uint32_t mailbox, uint32_t block, struct vdb_block **out)
 {
-	struct vdb_key k = vdb_key(VDB_BLOCK_);
+	struct vdb_key k;
 	struct vdb_block *b;
 	struct view v;
 	int r;
@@ -340,6 +344,7 @@ vdb_block(
 	if (t->is_write && (r = block_flush(t, b)) != 0)
 		return r;
 	b->is_valid = false;
+	k = vdb_key(VDB_BLOCK_);
 	vdb_key_u32(&k, mailbox);
 	vdb_key_u32(&k, block);
 	r = vdb_get(t, &k, &v);
@@ -588,12 +593,13 @@ static int
 take_pending(
     struct vdb_txn *t, uint32_t mailbox, uint32_t uid, struct vdb_pending *out)
 {
-	struct vdb_key k = pending_key(mailbox, uid);
+	struct vdb_key k;
 	struct view v;
 	int r;
 
 	if (t->state.pending == 0)
 		return STORE_NOT_FOUND;
+	k = pending_key(mailbox, uid);
 	if ((r = vdb_get(t, &k, &v)) != 0)
 		return r;
 	if (v.n != sizeof *out)
