@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "proc/child.h"
 #include "proc/delivery_item.h"
+#include "proc/msg_out.h"
 #include "proc/msg_session.h"
 
 /*
@@ -123,6 +124,9 @@ handle(struct delivery *d, struct delivery_item *it, struct wire *w, int *fd)
 	case MSG_SESSION_CHANGED:
 		/* every commit looks at the log anyway */
 		return it->from == HUB;
+	case MSG_OUT_SUBMITTED:
+		/* nobody has waited for it so long */
+		return it->from == HUB;
 	case MSG_SESSION_SHUTDOWN:
 		/* what was sent before it has been read */
 		d->stop |= it->from == HUB;
@@ -131,13 +135,30 @@ handle(struct delivery *d, struct delivery_item *it, struct wire *w, int *fd)
 	return false;
 }
 
+/* Into p (MSG_MAX bytes), from the stash first. */
+static ssize_t
+receive(struct delivery *d, size_t from, uint8_t *p, int *fd)
+{
+	struct delivery_stash *s = TAILQ_FIRST(&d->stash);
+	ssize_t n;
+
+	if (from != HUB || s == NULL)
+		return fd_recv(d->source[from].fd, p, MSG_MAX, fd);
+	TAILQ_REMOVE(&d->stash, s, link);
+	memcpy(p, s->p, s->n);
+	n = (ssize_t)s->n;
+	*fd = s->fd;
+	free(s);
+	return n;
+}
+
 /* One message of a source; false when there is none. */
 static bool
 take_one(struct delivery *d, size_t from)
 {
 	struct delivery_item *it = next_item(d, from);
 	AUTO_CLOSE int fd = -1;
-	ssize_t n = fd_recv(d->source[from].fd, it->packet, MSG_MAX, &fd);
+	ssize_t n = receive(d, from, it->packet, &fd);
 	struct wire w =
 	    wire_read((struct view){ it->packet, n > 0 ? (size_t)n : 0 });
 
@@ -292,6 +313,7 @@ end(struct delivery *d)
 		fd_close(&d->source[i].fd);
 	for (size_t i = 0; i < DELIVERY_BATCH; i++)
 		free(d->item[i].packet);
+	filter_free(&d->filter);
 	account_close(&d->account);
 	free(d);
 }
@@ -324,6 +346,7 @@ delivery_run(const struct delivery_env *env, struct view first_message)
 	int r;
 
 	d->env = env;
+	TAILQ_INIT(&d->stash);
 	d->source[HUB].fd = env->hub;
 	for (size_t i = HUB + 1; i < SOURCES; i++)
 		d->source[i].fd = -1;

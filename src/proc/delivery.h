@@ -17,6 +17,10 @@ struct delivery_env {
 	uint64_t max_message; /* bytes of one message */
 	/* user+detail@… goes to the mailbox named detail, if there is one */
 	bool detail_mailbox;
+	/* for the rules, see session/filter.h */
+	struct view host, globals;
+	const char *const *disabled;
+	size_t n_disabled;
 	struct log *log;
 };
 

@@ -1,14 +1,18 @@
 #ifndef PROC_DELIVERY_ITEM_H
 #define PROC_DELIVERY_ITEM_H
 
+#include <sys/queue.h>
+
 #include "proc/delivery.h"
 #include "proc/msg_deliver.h"
+#include "session/filter.h"
 #include "store/account.h"
 #include "store/spool.h"
 
 /*
- * What the two files of a delivery process share: delivery.c takes messages and
- * answers, delivery_store.c stores them. Nobody outside includes this.
+ * What the files of a delivery process share: delivery.c takes messages and
+ * answers, delivery_filter.c asks the rules, delivery_store.c stores. Nobody
+ * outside includes this.
  */
 struct delivery_item {
 	size_t from; /* index of the source that brought it */
@@ -17,11 +21,22 @@ struct delivery_item {
 			  * next one in this place */
 	int fd;          /* of the octets, or -1 */
 	struct spool *spool;
-	uint32_t mailbox;   /* it goes to */
-	uint32_t uid;       /* it got there; 0: none yet */
+	struct filter_message message; /* borrowed by plan */
+	struct filter_plan plan;
+	bool planned;
+	char text[200]; /* what failed may point here */
+	uint32_t uid;   /* it got in INBOX; 0: none yet, or it is elsewhere */
 	const char *failed; /* NULL: good so far */
 	const char *status; /* enhanced status code; NULL: the usual one */
 	bool for_good;      /* trying again will not help */
+};
+
+/* A message of the hub that came while another was awaited. */
+struct delivery_stash {
+	TAILQ_ENTRY(delivery_stash) link;
+	int fd; /* or -1 */
+	size_t n;
+	uint8_t p[];
 };
 
 struct delivery_source {
@@ -31,6 +46,9 @@ struct delivery_source {
 struct delivery {
 	const struct delivery_env *env;
 	struct account *account;
+	struct filter *filter; /* NULL: none was needed yet */
+	TAILQ_HEAD(, delivery_stash) stash;
+	uint16_t turns; /* counts them, for numbers of what is submitted */
 	/* 0 is the hub, the others are channels */
 	struct delivery_source source[1 + DELIVERY_CHANNELS_MAX];
 	struct delivery_item item[DELIVERY_BATCH];
@@ -38,6 +56,14 @@ struct delivery {
 	bool stop;    /* no more is to come */
 	bool leaving; /* all sources are shut; what is in them is taken */
 };
+
+/* The rules' plan for a spooled item; it may fail by that. */
+void delivery_filter_plan(
+    struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone);
+/* Hand what leaves to out, and wait until it is on the disk; items may fail. */
+void delivery_filter_submit(struct delivery *d);
+/* The plan is done with. */
+void delivery_filter_end(struct delivery_item *it);
 
 /* Store all items that have not failed, in one commit. modseq: its version, or
  * 0 when there was none. */

@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "proc/msg_control.h"
-#include "store/mailbox.h"
 #include "store/tx.h"
 
 /*
@@ -19,7 +18,6 @@
  * taken. Messages in files are sealed, so that they can be mapped and nobody can
  * take them away or make their reader wait.
  */
-#define INBOX 1           /* its id in every account */
 #define PIECE (64 * 1024) /* bytes converted at once */
 
 /* ---- what went wrong ---- */
@@ -192,22 +190,11 @@ spool_file(struct delivery *d, struct delivery_item *it)
 	(void)munmap(p, (size_t)st.st_size);
 }
 
-/* ---- where it goes ---- */
-
 static void
-find_place(struct delivery *d, struct delivery_item *it)
+prepare(struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone)
 {
-	struct mailbox_row row;
+	int r;
 
-	it->mailbox = INBOX;
-	if (d->env->detail_mailbox && it->m.detail.n > 0 &&
-	    mailbox_find(d->account, it->m.detail, &row) == 0 && !row.noselect)
-		it->mailbox = row.id;
-}
-
-static void
-prepare(struct delivery *d, struct delivery_item *it)
-{
 	if (it->failed != NULL)
 		return;
 	if (it->fd >= 0)
@@ -215,27 +202,28 @@ prepare(struct delivery *d, struct delivery_item *it)
 	else
 		spool_view_of(d, it, it->m.octets);
 	fd_close(&it->fd);
-	if (it->failed == NULL)
-		find_place(d, it);
+	if (it->failed != NULL)
+		return;
+	delivery_filter_plan(d, it, now, zone);
+	if (it->failed == NULL && (r = filter_spool(d->filter, &it->plan)) != 0)
+		fail_by(d, it, r, "spool");
 }
 
 /* ---- committing ---- */
 
 static int
-put_one(struct tx *t, struct delivery_item *it, int64_t now, int16_t zone)
+put_one(struct delivery *d, struct tx *t, struct delivery_item *it, int64_t now,
+    int16_t zone)
 {
-	static const struct store_flags none;
-	uint64_t body;
-	int r = tx_body(t, it->spool, &body);
+	uint64_t body = 0;
+	int r = 0;
 
+	if (filter_needs_original(&it->plan))
+		r = tx_body(t, it->spool, &body);
 	if (r == 0)
-		r = tx_message(
-		    t, it->mailbox, body, &none, now, zone, &it->uid);
-	if (r == STORE_NOT_FOUND && it->mailbox != INBOX) {
-		it->mailbox = INBOX; /* it was there a moment ago */
-		r = tx_message(
-		    t, it->mailbox, body, &none, now, zone, &it->uid);
-	}
+		r = filter_store(d->filter, &it->plan, t, body, now, zone);
+	if (r == 0)
+		it->uid = filter_inbox_uid(&it->plan);
 	return r;
 }
 
@@ -251,18 +239,15 @@ zone_of(int64_t now)
 
 /* All that are still good, in one transaction. A negative errno spoils all. */
 static int
-put_all(struct delivery *d, struct tx *t)
+put_all(struct delivery *d, struct tx *t, int64_t now, int16_t zone)
 {
-	int64_t now = clock_wall_s();
-	int16_t zone = zone_of(now);
-
 	for (size_t i = 0; i < d->n; i++) {
 		struct delivery_item *it = &d->item[i];
 		int r;
 
 		if (it->failed != NULL)
 			continue;
-		if ((r = put_one(t, it, now, zone)) < 0)
+		if ((r = put_one(d, t, it, now, zone)) < 0)
 			return r;
 		if (r > 0)
 			fail_by(d, it, r, "append");
@@ -279,7 +264,7 @@ fail_rest(struct delivery *d, int r, const char *what)
 }
 
 static void
-commit(struct delivery *d, uint64_t *modseq)
+commit(struct delivery *d, uint64_t *modseq, int64_t now, int16_t zone)
 {
 	struct tx *t;
 	int r = tx_begin(d->account, &t);
@@ -288,7 +273,7 @@ commit(struct delivery *d, uint64_t *modseq)
 		fail_rest(d, r, "begin");
 		return;
 	}
-	if ((r = put_all(d, t)) < 0)
+	if ((r = put_all(d, t, now, zone)) < 0)
 		tx_abort(&t);
 	else
 		r = tx_commit(&t, modseq);
@@ -298,18 +283,36 @@ commit(struct delivery *d, uint64_t *modseq)
 	}
 }
 
+/* What was stored is remembered; then nothing is left of the plans. */
+static void
+forget_plans(struct delivery *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct delivery_item *it = &d->item[i];
+
+		if (it->planned && it->failed == NULL)
+			filter_done(d->filter, &it->plan);
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		delivery_filter_end(&d->item[i]);
+		spool_free(&d->item[i].spool);
+	}
+}
+
 void
 delivery_store(struct delivery *d, uint64_t *modseq)
 {
+	int64_t now = clock_wall_s();
+	int16_t zone = zone_of(now);
 	size_t good = 0;
 
 	*modseq = 0;
-	for (size_t i = 0; i < d->n; i++) {
-		prepare(d, &d->item[i]);
-		good += d->item[i].failed == NULL;
-	}
-	if (good > 0)
-		commit(d, modseq);
 	for (size_t i = 0; i < d->n; i++)
-		spool_free(&d->item[i].spool);
+		prepare(d, &d->item[i], now, zone);
+	delivery_filter_submit(d);
+	for (size_t i = 0; i < d->n; i++)
+		good += d->item[i].failed == NULL;
+	if (good > 0)
+		commit(d, modseq, now, zone);
+	forget_plans(d);
 }

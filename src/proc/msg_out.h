@@ -93,8 +93,9 @@ bool msg_out_next(struct view *packed, struct view *out) A_MUST_USE;
 
 enum msg_out_result {
 	MSG_OUT_QUEUED = 0,
-	MSG_OUT_LATER = 1,  /* queue full, too many of the account, no out */
-	MSG_OUT_REFUSED = 2 /* never: no way out is configured, too large */
+	MSG_OUT_LATER = 1,   /* the queue is full, or nobody is there */
+	MSG_OUT_REFUSED = 2, /* no way out is configured, too large, too many of
+	                      * the account */
 };
 /* TAKEN and SUBMITTED. */
 struct msg_out_taken {

@@ -148,6 +148,7 @@ refusal(struct out *o, const struct msg_out_submit *m, uint8_t *result,
 	    conf_num(o->s->conf, "out", NULL, "queue"))
 		return "Too many messages wait to be sent";
 	*window = window_of(o, m->account, m->kind, &ok);
+	*result = MSG_OUT_REFUSED; /* or it comes again and again */
 	return ok ? NULL : "The account has sent too much";
 }
 

@@ -592,6 +592,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	o->octets = buf_view(b);
 	o->to = one_address(p, in->m->sender);
 	o->n = o->to != NULL;
+	o->keep_if_refused = true; /* nobody would know of it */
 	set_key(in, o);
 }
 

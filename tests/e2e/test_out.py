@@ -232,8 +232,8 @@ def test_the_same_is_not_sent_twice(out, sink):
 def test_limits(out, sink):
     sink.answers["mail"] = "451 not now"
     o = out(**{"redirects-per-day": "3", "replies-per-hour": "1", "retry": "1h", "retry-max": "1h", "queue": "6"})
-    assert [o.give(mail(i)) for i in range(4)] == [QUEUED] * 3 + [LATER]
-    assert [o.give(mail(i), kind=VACATION, sender=b"") for i in range(2)] == [QUEUED, LATER]
+    assert [o.give(mail(i)) for i in range(4)] == [QUEUED] * 3 + [REFUSED]
+    assert [o.give(mail(i), kind=VACATION, sender=b"") for i in range(2)] == [QUEUED, REFUSED]
     other = [o.give(mail(i), account=b"other@example.org") for i in range(3)]
     assert other == [QUEUED, QUEUED, LATER]  # the queue is full
 

@@ -1,0 +1,307 @@
+#include <assert.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "proc/delivery_item.h"
+#include "proc/msg_control.h"
+#include "proc/msg_out.h"
+#include "store/mailbox.h"
+
+/*
+ * What the account's rules say of each message, and handing over what is to
+ * leave, before anything is stored: session/filter.h says why in that order.
+ * While out writes, the hub may send other things; they wait in the stash and
+ * are read when the turn is over.
+ */
+#define SUBMIT_MS 60000 /* so long out may take for all of a turn */
+
+_Static_assert((int)FILTER_REDIRECT == (int)MSG_OUT_REDIRECT &&
+	(int)FILTER_VACATION == (int)MSG_OUT_VACATION &&
+	(int)FILTER_REJECT == (int)MSG_OUT_REJECT &&
+	(int)FILTER_NOTIFY == (int)MSG_OUT_NOTIFY &&
+	FILTER_KEY_SIZE == MSG_OUT_KEY_SIZE,
+    "the filter's numbers are those of out");
+
+/* ---- plans ---- */
+
+static struct filter *
+filter_of(struct delivery *d)
+{
+	struct filter_env e = { .dir = d->env->dir,
+		.account = d->account,
+		.user = d->env->account,
+		.host = d->env->host,
+		.globals = d->env->globals,
+		.disabled = d->env->disabled,
+		.n_disabled = d->env->n_disabled,
+		.log = d->env->log };
+
+	if (d->filter == NULL)
+		d->filter = filter_new(&e);
+	return d->filter;
+}
+
+static void
+refuse(struct delivery_item *it, bool for_good)
+{
+	(void)memcpy(it->text, it->plan.text, sizeof(it->text));
+	it->failed = it->text;
+	it->status = for_good ? "5.7.1" : "4.3.0";
+	it->for_good = for_good;
+}
+
+/* Mail for user+detail that no script has filed. */
+static void
+to_detail(struct delivery *d, struct delivery_item *it)
+{
+	struct mailbox_row row;
+
+	if (!d->env->detail_mailbox || it->m.detail.n == 0 ||
+	    mailbox_find(d->account, it->m.detail, &row) != 0 || row.noselect)
+		return;
+	for (size_t i = 0; i < it->plan.n_places; i++)
+		if (it->plan.places[i].implicit)
+			it->plan.places[i].mailbox = it->m.detail;
+}
+
+void
+delivery_filter_plan(
+    struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone)
+{
+	struct filter *f = filter_of(d);
+
+	it->message = (struct filter_message){ .octets = spool_view(it->spool),
+		.sender = { it->m.sender.n > 0 ? it->m.sender.p
+					       : (const uint8_t *)"",
+		    it->m.sender.n },
+		.recipient = it->m.recipient,
+		.now = now,
+		.zone = zone,
+		.can_refuse = it->m.lmtp };
+	filter_plan(f, &it->message, &it->plan);
+	it->planned = true;
+	switch (it->plan.fate) {
+	case FILTER_ACCEPT:
+		to_detail(d, it);
+		return;
+	case FILTER_REFUSE:
+		refuse(it, true);
+		return;
+	case FILTER_LATER:
+		refuse(it, false);
+		return;
+	}
+}
+
+void
+delivery_filter_end(struct delivery_item *it)
+{
+	if (it->planned)
+		filter_plan_fini(&it->plan);
+	it->planned = false;
+}
+
+/* ---- what leaves ---- */
+
+static int
+sealed(struct view v)
+{
+	AUTO_CLOSE int fd =
+	    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd == -1 || fd_write(fd, v) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, MSG_CONTROL_SEALS) != 0)
+		return -1;
+	return fd_take(&fd);
+}
+
+static bool
+send_waiting(int hub, const struct buf *b, int fd)
+{
+	struct pollfd p = { .fd = hub, .events = POLLOUT };
+	int r;
+
+	while ((r = fd_send(hub, buf_view(b), fd)) == -EAGAIN &&
+	    poll(&p, 1, SUBMIT_MS) == 1)
+		;
+	return r == 0;
+}
+
+static bool
+can_leave(const struct filter_out *o)
+{
+	bool good = o->n >= 1 && o->n <= MSG_OUT_RECIPIENTS_MAX &&
+	    (o->sender.n == 0 || msg_out_address_ok(o->sender));
+
+	for (size_t i = 0; good && i < o->n; i++)
+		good = msg_out_address_ok(o->to[i]);
+	return good;
+}
+
+static bool
+submit(struct delivery *d, uint64_t number, const struct filter_out *o)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	AUTO_CLOSE int fd = sealed(o->octets);
+	struct msg_out_submit m = { .number = number,
+		.kind = (uint8_t)o->kind,
+		.sender = o->sender,
+		.to = o->to,
+		.n = (uint32_t)o->n };
+
+	if (fd == -1)
+		return false;
+	memcpy(m.key, o->key, sizeof(m.key));
+	msg_out_submit_put(&b, MSG_OUT_SUBMIT, &m);
+	return send_waiting(d->env->hub, &b, fd);
+}
+
+/* It cannot be sent: what then becomes of the message. */
+static void
+not_sent(struct delivery *d, struct delivery_item *it, size_t at, bool later)
+{
+	enum filter_kind kind = it->plan.outs[at].kind;
+
+	if (later && (kind == FILTER_REDIRECT || kind == FILTER_REJECT)) {
+		it->failed = "Mail that the rules send on cannot be sent now";
+		it->status = "4.3.0";
+		it->for_good = false;
+		return;
+	}
+	filter_refused(d->filter, &it->plan, at);
+}
+
+/* Item and out of a number; the numbers are ours, but they come from there. */
+static struct delivery_item *
+item_of(struct delivery *d, uint64_t number, size_t *at)
+{
+	uint64_t item = number >> 16 & 0xffff;
+
+	*at = (size_t)(number & 0xffff);
+	return number >> 32 == d->turns && item < d->n &&
+		d->item[item].planned && *at < d->item[item].plan.n_outs
+	    ? &d->item[item]
+	    : NULL;
+}
+
+static void
+answered(struct delivery *d, struct wire *w)
+{
+	struct delivery_item *it;
+	struct msg_out_taken m;
+	size_t at;
+
+	if (!msg_out_taken_get(w, &m) ||
+	    (it = item_of(d, m.number, &at)) == NULL)
+		return;
+	if (m.result == MSG_OUT_QUEUED)
+		return;
+	log_say(d->env->log, LOG_PROBLEMS, "submit", "%.*s", (int)m.text.n,
+	    (const char *)m.text.p);
+	not_sent(d, it, at, m.result == MSG_OUT_LATER);
+}
+
+static void
+stash(struct delivery *d, const uint8_t *p, size_t n, int *fd)
+{
+	struct delivery_stash *s = xcalloc(1, sizeof(*s) + n);
+
+	memcpy(s->p, p, n);
+	s->n = n;
+	s->fd = fd_take(fd);
+	TAILQ_INSERT_TAIL(&d->stash, s, link);
+}
+
+/* One message of the hub; 1: an answer, 0: something else, -1: the hub is gone,
+ * or silent for too long. */
+static int
+hear(struct delivery *d, uint8_t *p)
+{
+	struct pollfd hub = { .fd = d->env->hub, .events = POLLIN };
+	AUTO_CLOSE int fd = -1;
+	struct wire w;
+	ssize_t n;
+
+	if (poll(&hub, 1, SUBMIT_MS) != 1)
+		return -1;
+	n = fd_recv(d->env->hub, p, MSG_MAX, &fd);
+	if (n == -EAGAIN)
+		return 0;
+	if (n <= 0)
+		return -1;
+	w = wire_read((struct view){ p, (size_t)n });
+	if (wire_u32(&w) == MSG_OUT_SUBMITTED) {
+		answered(d, &w);
+		return 1;
+	}
+	stash(d, p, (size_t)n, &fd);
+	return 0;
+}
+
+/* Answers to `asked` of them; without the hub nobody will answer the rest, nor
+ * hear of us. */
+static bool
+hear_all(struct delivery *d, size_t asked)
+{
+	AUTO_FREE uint8_t *p = xmalloc(MSG_MAX);
+
+	while (asked > 0) {
+		int r = hear(d, p);
+
+		if (r < 0)
+			return false;
+		asked -= (size_t)r;
+	}
+	return true;
+}
+
+static void
+fail_all(struct delivery *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct delivery_item *it = &d->item[i];
+
+		for (size_t k = 0;
+		     it->planned && it->failed == NULL && k < it->plan.n_outs;
+		     k++)
+			not_sent(d, it, k, true);
+	}
+}
+
+/* In portions, since the hub takes so many at once. */
+void
+delivery_filter_submit(struct delivery *d)
+{
+	size_t asked = 0;
+	bool good = true;
+
+	d->turns++;
+	for (size_t i = 0; i < d->n; i++) {
+		struct delivery_item *it = &d->item[i];
+
+		if (!it->planned)
+			continue;
+		/* what is refused may add a place, but nothing that leaves */
+		for (size_t k = 0;
+		     good && it->failed == NULL && k < it->plan.n_outs; k++) {
+			if (!can_leave(&it->plan.outs[k])) {
+				not_sent(d, it, k, false);
+				continue;
+			}
+			good = submit(d,
+			    (uint64_t)d->turns << 32 | (uint64_t)i << 16 | k,
+			    &it->plan.outs[k]);
+			if (good && ++asked == MSG_OUT_PENDING_MAX) {
+				good = hear_all(d, asked);
+				asked = 0;
+			}
+		}
+	}
+	if (!good || !hear_all(d, asked))
+		fail_all(d);
+}
