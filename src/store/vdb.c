@@ -737,6 +737,26 @@ vdb_key_u64(struct vdb_key *k, uint64_t v)
 	k->n += 8;
 }
 
+struct vdb_key
+vdb_key_in(enum vdb_kind kind, uint32_t mailbox, uint32_t n)
+{
+	struct vdb_key k = vdb_key(kind);
+
+	vdb_key_u32(&k, mailbox);
+	vdb_key_u32(&k, n);
+	return k;
+}
+
+struct vdb_key
+vdb_key_of(enum vdb_kind kind, uint32_t mailbox, uint64_t version)
+{
+	struct vdb_key k = vdb_key(kind);
+
+	vdb_key_u32(&k, mailbox);
+	vdb_key_u64(&k, version);
+	return k;
+}
+
 static MDB_val
 key_val(const struct vdb_key *k)
 {

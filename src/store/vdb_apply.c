@@ -85,12 +85,10 @@ static int
 state_waits(struct vdb_txn *t, const struct state *s, uint32_t uid)
 {
 	struct vdb_pending p = { .version = s->version, .flags = *s->flags };
-	struct vdb_key k = vdb_key(VDB_PENDING);
+	struct vdb_key k = vdb_key_in(VDB_PENDING, s->box->row.id, uid);
 	struct view old;
 	int r;
 
-	vdb_key_u32(&k, s->box->row.id);
-	vdb_key_u32(&k, uid);
 	if ((r = vdb_get(t, &k, &old)) < 0)
 		return r;
 	if (r == STORE_NOT_FOUND) {

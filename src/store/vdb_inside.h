@@ -35,6 +35,11 @@ struct vdb_key {
 struct vdb_key vdb_key(enum vdb_kind kind);
 void vdb_key_u32(struct vdb_key *k, uint32_t v);
 void vdb_key_u64(struct vdb_key *k, uint64_t v);
+/* Of something in a mailbox: n is a UID, a chunk or a block. */
+struct vdb_key vdb_key_in(enum vdb_kind kind, uint32_t mailbox, uint32_t n);
+/* Of what a commit did in it. */
+struct vdb_key vdb_key_of(
+    enum vdb_kind kind, uint32_t mailbox, uint64_t version);
 
 struct vdb_pending {
 	uint64_t version;

@@ -10,16 +10,6 @@
 
 /* --- changes of flags --- */
 
-static struct vdb_key
-changes_key(uint32_t mailbox, uint64_t version)
-{
-	struct vdb_key k = vdb_key(VDB_CHANGES);
-
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u64(&k, version);
-	return k;
-}
-
 static void
 runs_parse(struct view v, struct uidruns *out)
 {
@@ -49,14 +39,14 @@ gather_oldest(void *ctx, struct view key, struct view value A_UNUSED)
 static int
 prune(struct vdb_txn *t, struct vdb_mailbox *m)
 {
-	struct vdb_key k = changes_key(m->row.id, 0);
+	struct vdb_key k = vdb_key_of(VDB_CHANGES, m->row.id, 0);
 	struct oldest_changes x = { .n = 0 };
 	int r = vdb_walk(t, &k, 5, gather_oldest, &x);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < x.n; i++) {
-		k = changes_key(m->row.id, x.version[i]);
+		k = vdb_key_of(VDB_CHANGES, m->row.id, x.version[i]);
 		if ((r = vdb_del(t, &k)) != 0)
 			return r;
 		m->changes--;
@@ -70,7 +60,7 @@ int
 vdb_changes_add(struct vdb_txn *t, struct vdb_mailbox *m, uint64_t version,
     const struct uid_run *runs, size_t n)
 {
-	struct vdb_key k = changes_key(m->row.id, version);
+	struct vdb_key k = vdb_key_of(VDB_CHANGES, m->row.id, version);
 	struct uidruns all = { 0 };
 	struct view old;
 	int r;
@@ -107,7 +97,7 @@ int
 vdb_changes(
     struct vdb_txn *t, uint32_t mailbox, uint64_t since, struct uidruns *out)
 {
-	struct vdb_key k = changes_key(mailbox, since + 1);
+	struct vdb_key k = vdb_key_of(VDB_CHANGES, mailbox, since + 1);
 	int r = vdb_walk(t, &k, 5, changes_out, out);
 
 	uidruns_normalise(out);

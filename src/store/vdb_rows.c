@@ -250,9 +250,7 @@ chunk_flush(struct vdb_txn *t, struct vdb_chunk *c)
 	if (!c->is_valid || !c->is_dirty)
 		return 0;
 	c->is_dirty = false;
-	k = vdb_key(VDB_ROWS);
-	vdb_key_u32(&k, c->mailbox);
-	vdb_key_u32(&k, c->chunk);
+	k = vdb_key_in(VDB_ROWS, c->mailbox, c->chunk);
 	if (c->n == 0)
 		return vdb_del(t, &k);
 	return vdb_put(
@@ -279,9 +277,7 @@ vdb_chunk(
 	if (t->is_write && (r = chunk_flush(t, c)) != 0)
 		return r;
 	c->is_valid = false;
-	k = vdb_key(VDB_ROWS);
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u32(&k, chunk);
+	k = vdb_key_in(VDB_ROWS, mailbox, chunk);
 	r = vdb_get(t, &k, &v);
 	if (r == STORE_NOT_FOUND)
 		v.n = 0;
@@ -308,9 +304,7 @@ block_flush(struct vdb_txn *t, struct vdb_block *b)
 	if (!b->is_valid || !b->is_dirty)
 		return 0;
 	b->is_dirty = false;
-	k = vdb_key(VDB_BLOCK_);
-	vdb_key_u32(&k, b->mailbox);
-	vdb_key_u32(&k, b->block);
+	k = vdb_key_in(VDB_BLOCK_, b->mailbox, b->block);
 	return vdb_put(
 	    t, &k, (struct view){ (uint8_t *)&b->bits, sizeof b->bits });
 }
@@ -344,9 +338,7 @@ vdb_block(
 	if (t->is_write && (r = block_flush(t, b)) != 0)
 		return r;
 	b->is_valid = false;
-	k = vdb_key(VDB_BLOCK_);
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u32(&k, block);
+	k = vdb_key_in(VDB_BLOCK_, mailbox, block);
 	r = vdb_get(t, &k, &v);
 	if (r == STORE_NOT_FOUND) {
 		memset(&b->bits, 0, sizeof b->bits);
@@ -403,7 +395,7 @@ vdb_block_next(struct vdb_txn *t, uint32_t mailbox, uint32_t *block)
 	struct vdb_block *b = block_cached(t, mailbox, *block);
 	MDB_cursor *c;
 	MDB_val key, val;
-	struct vdb_key k = vdb_key(VDB_BLOCK_);
+	struct vdb_key k = vdb_key_in(VDB_BLOCK_, mailbox, *block);
 	struct find_block f = { 0 };
 	int r = 0, rc;
 
@@ -412,8 +404,6 @@ vdb_block_next(struct vdb_txn *t, uint32_t mailbox, uint32_t *block)
 	for (unsigned i = 0; t->is_write && i < 2; i++)
 		if ((r = block_flush(t, &t->block[i])) != 0)
 			return r;
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u32(&k, *block);
 	key = (MDB_val){ k.n, k.p };
 	if ((rc = mdb_cursor_open(t->txn, t->v->dbi, &c)) != 0)
 		return vdb_fail(t, rc, "cursor");
@@ -578,16 +568,6 @@ raise_uidnext(struct vdb_mailbox *m, uint32_t uid)
 		m->row.uidnext = uid == UINT32_MAX ? uid : uid + 1;
 }
 
-static struct vdb_key
-pending_key(uint32_t mailbox, uint32_t uid)
-{
-	struct vdb_key k = vdb_key(VDB_PENDING);
-
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u32(&k, uid);
-	return k;
-}
-
 /* The state that came before its message. */
 static int
 take_pending(
@@ -599,7 +579,7 @@ take_pending(
 
 	if (t->state.pending == 0)
 		return STORE_NOT_FOUND;
-	k = pending_key(mailbox, uid);
+	k = vdb_key_in(VDB_PENDING, mailbox, uid);
 	if ((r = vdb_get(t, &k, &v)) != 0)
 		return r;
 	if (v.n != sizeof *out)
@@ -835,22 +815,12 @@ remove_run(struct removal *x, uint32_t lo, uint32_t hi)
 	return 0;
 }
 
-static struct vdb_key
-gone_key(uint32_t mailbox, uint64_t version)
-{
-	struct vdb_key k = vdb_key(VDB_GONE);
-
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u64(&k, version);
-	return k;
-}
-
 /* Add to the tombstone of that commit. */
 static int
 gone_append(struct vdb_txn *t, uint32_t mailbox, uint64_t version, int64_t time,
     const struct vdb_gone *g, size_t n)
 {
-	struct vdb_key k = gone_key(mailbox, version);
+	struct vdb_key k = vdb_key_of(VDB_GONE, mailbox, version);
 	struct view old = { 0 };
 	AUTO_FREE uint8_t *p = NULL;
 	int r = vdb_get(t, &k, &old);
@@ -927,7 +897,7 @@ int
 vdb_gone(struct vdb_txn *t, uint32_t mailbox, uint64_t since, vdb_gone_fn *fn,
     void *ctx)
 {
-	struct vdb_key k = gone_key(mailbox, since + 1);
+	struct vdb_key k = vdb_key_of(VDB_GONE, mailbox, since + 1);
 	struct each_gone e = { .fn = fn, .ctx = ctx };
 
 	return vdb_walk(t, &k, 5, each_gone, &e);
@@ -968,7 +938,7 @@ vdb_gone_body(struct vdb_txn *t, uint32_t mailbox, uint32_t uid, uint64_t body)
 
 	if (r != 1) /* known already, or forgotten */
 		return r < 0 ? r : 0;
-	struct vdb_key k = gone_key(mailbox, e.version);
+	struct vdb_key k = vdb_key_of(VDB_GONE, mailbox, e.version);
 	struct vdb_gone *old, *out;
 	struct view v;
 	size_t n, m = 0;
@@ -1000,7 +970,7 @@ vdb_gone_body(struct vdb_txn *t, uint32_t mailbox, uint32_t uid, uint64_t body)
 int
 vdb_gone_forget(struct vdb_txn *t, uint32_t mailbox, uint64_t version)
 {
-	struct vdb_key k = gone_key(mailbox, version);
+	struct vdb_key k = vdb_key_of(VDB_GONE, mailbox, version);
 	struct vdb_mailbox *m;
 	struct vdb_block *b;
 	AUTO_FREE struct vdb_gone *g = NULL;
@@ -1134,12 +1104,10 @@ int
 vdb_rows(struct vdb_txn *t, uint32_t mailbox, uint32_t lo, uint32_t hi,
     struct message_row *out, size_t max, size_t *n)
 {
-	struct vdb_key k = vdb_key(VDB_ROWS);
+	struct vdb_key k = vdb_key_in(VDB_ROWS, mailbox, lo / VDB_CHUNK);
 	struct rows_out x = { lo, hi, out, max, 0 };
 	int r = 0;
 
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u32(&k, lo / VDB_CHUNK);
 	if (max > 0)
 		r = vdb_walk(t, &k, 5, rows_out, &x);
 	*n = x.n;
@@ -1178,10 +1146,8 @@ uids_out(void *ctx, struct view key, struct view value)
 int
 vdb_uids(struct vdb_txn *t, uint32_t mailbox, struct uidruns *out)
 {
-	struct vdb_key k = vdb_key(VDB_BLOCK_);
+	struct vdb_key k = vdb_key_in(VDB_BLOCK_, mailbox, 0);
 
-	vdb_key_u32(&k, mailbox);
-	vdb_key_u32(&k, 0);
 	return vdb_walk(t, &k, 5, uids_out, out);
 }
 
@@ -1210,9 +1176,8 @@ int
 vdb_uids_changed(
     struct vdb_txn *t, uint32_t mailbox, uint64_t since, struct uidruns *out)
 {
-	struct vdb_key k = vdb_key(VDB_ROWS);
+	struct vdb_key k = vdb_key_in(VDB_ROWS, mailbox, 0);
 	struct changed_out x = { since, out };
 
-	vdb_key_u32(&k, mailbox);
 	return vdb_walk(t, &k, 5, changed_out, &x);
 }
