@@ -487,8 +487,10 @@ run_once(struct verify *v, bool locked)
 	v->differs = false;
 	v->found.n = 0;
 	v->totals = (struct verify_totals){ 0 };
-	if ((r = log_segments(v->a->log, &list, &was.n, &v->a->why)) != 0 ||
-	    (r = copy_view(v->a, locked, &copy)) != 0)
+	if (!locked &&
+	    (r = log_segments(v->a->log, &list, &was.n, &v->a->why)) != 0)
+		return r == -ENOENT ? -EAGAIN : r; /* it went while we looked */
+	if ((r = copy_view(v->a, locked, &copy)) != 0)
 		return r;
 	was.s = list;
 	if ((r = vdb_create_private(&fresh, &v->a->why)) == 0)

@@ -178,10 +178,14 @@ test_busy(void)
 	a = account_must(dirfd, false, NULL);
 	for (int i = 0; i < 20 || (wrote < 200 && i < 2000); i++) {
 		struct verify_totals s;
+		int r;
 
 		MUST(account_modseq(a, &before));
-		wrong += verify_run(a, i % 2 == 0, tally, &y, &s) != 0 ||
-		    s.findings > 0;
+		r = verify_run(a, i % 2 == 0, tally, &y, &s);
+		if (r != 0)
+			snprintf(
+			    y.last, sizeof y.last, "%d %s", r, account_why(a));
+		wrong += r != 0 || s.findings > 0;
 		MUST(account_modseq(a, &after));
 		wrote += after - before;
 	}
