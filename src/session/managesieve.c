@@ -129,6 +129,8 @@ put_errors(struct managesieve *m, const struct sieve_errors *errors)
 static bool
 compiles(struct managesieve *m, struct view script)
 {
+	const struct sieve_options options = { .disabled = m->set->disabled,
+		.n_disabled = m->set->n_disabled };
 	struct sieve_program *program = NULL;
 	struct sieve_errors errors = { .n = 0 };
 	bool good;
@@ -137,7 +139,7 @@ compiles(struct managesieve *m, struct view script)
 		no(m, NULL, "The script is empty");
 		return false;
 	}
-	good = sieve_compile(script, NULL, &program, &errors);
+	good = sieve_compile(script, &options, &program, &errors);
 	sieve_free(&program);
 	if (!good)
 		put_errors(m, &errors);
@@ -149,8 +151,7 @@ compiles(struct managesieve *m, struct view script)
 static void
 on_capability(struct managesieve *m)
 {
-	managesieve_capabilities_put(
-	    &m->c.out.b, m->set->mechanisms, false, m->c.env->user);
+	managesieve_capabilities_put_set(&m->c.out.b, m->set, m->c.env->user);
 	ok(m, NULL);
 }
 

@@ -13,8 +13,10 @@
 
 struct managesieve_settings {
 	/* [sieve] */
-	uint64_t max_script;  /* bytes; 0: SCRIPTS_SIZE_MAX */
-	uint32_t max_scripts; /* 0: SCRIPTS_COUNT_MAX */
+	uint64_t max_script;         /* bytes; 0: SCRIPTS_SIZE_MAX */
+	uint32_t max_scripts;        /* 0: SCRIPTS_COUNT_MAX */
+	const struct view *disabled; /* extensions not to be had here */
+	size_t n_disabled;
 	/* of this connection, as the gate says (proc/msg.h) */
 	struct view mechanisms; /* of SASL, a blank between */
 	struct view final; /* SASL's last word, not yet base64; may be empty */
@@ -22,12 +24,15 @@ struct managesieve_settings {
 
 /*
  * Put the lines of capabilities (RFC 5804 section 1.7), each with CRLF, without
- * the OK: for the session and the gate, which agree so.
+ * the OK: for the session and the gate.
  * starttls  TLS can be begun (never after login)
  * owner     n 0: before login
  */
 void managesieve_capabilities_put(
     struct buf *b, struct view mechanisms, bool starttls, struct view owner);
+/* The same after login, as it is set. */
+void managesieve_capabilities_put_set(
+    struct buf *b, const struct managesieve_settings *set, struct view owner);
 
 /* Serve the client until it is over; writes the OK of the login, or the
  * greeting for CLIENT_PREAUTH. */
