@@ -16,6 +16,7 @@
 #include "proc/msg_session.h"
 #include "proc/peer.h"
 #include "proc/pop3_conf.h"
+#include "session/managesieve.h"
 #include "session/session.h"
 #include "store/account.h"
 
@@ -316,6 +317,23 @@ run_pop3(const struct child *c, struct log *log,
 }
 
 static int
+run_managesieve(const struct child *c, struct log *log,
+    const struct msg_session_start *m, struct view remote, struct runs *runs)
+{
+	struct client_env env = env_of(c, log, m, remote, runs);
+	struct managesieve_settings set = {
+		.max_script = conf_num(c->conf, "sieve", NULL, "max-script"),
+		.max_scripts =
+		    (uint32_t)conf_num(c->conf, "sieve", NULL, "max-scripts"),
+		.mechanisms = m->login.mechanisms,
+		.final = m->login.final,
+	};
+
+	env.idle_ms = (unsigned)conf_num(c->conf, "session", NULL, "idle");
+	return child_serve_managesieve(&env, &set);
+}
+
+static int
 run_session(
     const struct child *c, struct log *log, struct wire *in, struct runs *runs)
 {
@@ -333,6 +351,8 @@ run_session(
 		return run_imap(c, log, &m, view_str(remote), runs);
 	case MSG_SERVICE_POP3:
 		return run_pop3(c, log, &m, view_str(remote), runs);
+	case MSG_SERVICE_SIEVE:
+		return run_managesieve(c, log, &m, view_str(remote), runs);
 	default:
 		return CHILD_NO_START;
 	}
@@ -367,23 +387,9 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 	    fd_nonblock(runs->client, false) == 0;
 }
 
-/* Of this server, as messages name it. */
-static struct view
-own_name(const struct conf *conf, char host[256])
-{
-	const char *name = conf_str(conf, "server", NULL, "hostname");
-
-	if (*name != '\0')
-		return view_str(name);
-	if (gethostname(host, 255) != 0 || host[0] == '\0')
-		return VIEW_LIT("localhost");
-	return view_str(host);
-}
-
 static int
 run_delivery(const struct child *c, struct log *log, struct wire *in)
 {
-	char host[256] = "";
 	struct delivery_env env = { .hub = CHILD_FD_HUB,
 		.first = CHILD_FD_CLIENT,
 		.dir = CHILD_FD_DIR,
@@ -391,11 +397,8 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
 		.detail_mailbox = conf_bool(
 		    c->conf, "delivery", NULL, "detail-mailbox"),
-		.host = own_name(c->conf, host),
 		.log = log };
 
-	env.disabled =
-	    conf_list(c->conf, "sieve", NULL, "disabled", &env.n_disabled);
 	return delivery_run(&env, in->in);
 }
 

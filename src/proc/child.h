@@ -44,13 +44,16 @@ enum child_status {
 int child_run(const struct child *c);
 
 /* What the walls are for; the test build of the forker has others. The
- * arguments are those of session_imap_run() and pop3_run(). An exit status, or
- * CHILD_REST. */
+ * arguments are those of session_imap_run(), pop3_run() and managesieve_run().
+ * An exit status, or CHILD_REST. */
 struct session_env;
 struct client_env;
 struct pop3_settings;
+struct managesieve_settings;
 int child_serve_imap(const struct session_env *env);
 int child_serve_pop3(
     const struct client_env *env, const struct pop3_settings *set);
+int child_serve_managesieve(
+    const struct client_env *env, const struct managesieve_settings *set);
 
 #endif

@@ -1,4 +1,5 @@
 #include "proc/child.h"
+#include "session/managesieve.h"
 #include "session/pop3.h"
 #include "session/session.h"
 
@@ -40,4 +41,11 @@ int
 child_serve_pop3(const struct client_env *env, const struct pop3_settings *set)
 {
 	return status_of(pop3_run(env, set));
+}
+
+int
+child_serve_managesieve(
+    const struct client_env *env, const struct managesieve_settings *set)
+{
+	return status_of(managesieve_run(env, set));
 }

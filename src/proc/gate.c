@@ -96,6 +96,8 @@ protocol_of(uint8_t kind)
 		return &gate_imap;
 	case MSG_LISTENER_POP3:
 		return &gate_pop3;
+	case MSG_LISTENER_SIEVE:
+		return &gate_sieve;
 	default:
 		return NULL;
 	}

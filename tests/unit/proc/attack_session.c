@@ -100,6 +100,15 @@ child_serve_pop3(const struct client_env *env, const struct pop3_settings *set)
 }
 
 int
+child_serve_managesieve(
+    const struct client_env *env, const struct managesieve_settings *set)
+{
+	(void)env;
+	(void)set;
+	return CHILD_NO_START;
+}
+
+int
 child_serve_imap(const struct session_env *env)
 {
 	char text[SESSION_UNREAD_MAX + 1];
