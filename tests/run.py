@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Builds fumi and runs every test; ./check calls it. Ends with one line "N passed, N failed"."""
 import argparse
+import glob
 import json
 import os
 import re
@@ -132,6 +133,7 @@ def main():
     start = time.monotonic()
     if build(results, "gcc", "build", []):
         unit(results, "unit and crash tests, gcc", "build", *(["--setup=long"] if args.long else []))
+        counted(results, "sieve tests", ["build/fumi", "sieve", "test", *sorted(glob.glob("tests/sieve/*.svtest"))])
         counted(results, "protocol tests", [PYTHON, "tests/protocol/run_all.py", "build"])
         pytest(results, "end-to-end tests", "tests/e2e")
     if build(results, "clang with sanitizers", "build-asan",

@@ -376,8 +376,10 @@ check_shape(struct checker *c, const struct script_node *n)
 	switch (d->tests) {
 	case EXT_NO_TESTS:
 		if (n->n_tests > 0)
-			return checker_error_node(
-			    c, n->tests, "\"%s\" takes no test", d->name);
+			return checker_error_node(c, n->tests,
+			    "\"%s\" takes no test; perhaps ';' is missing "
+			    "before this",
+			    d->name);
 		break;
 	case EXT_ONE_TEST:
 		if (n->n_tests != 1 || n->test_list)
@@ -445,7 +447,9 @@ check_node(struct checker *c, struct script_node *n, bool test)
 	n->needs = c->uses & ~c->p->required;
 	if (n->wrong != NULL)
 		return ok;
-	ok &= check_tests(c, n);
+	if (n->def->tests != EXT_NO_TESTS) /* else that has been told */
+		if (n->def->tests != EXT_NO_TESTS)
+			ok &= check_tests(c, n);
 	c->node = n;
 	c->uses = 0;
 	if (!ok || !own_checks(c, n))

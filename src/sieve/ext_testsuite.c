@@ -5,7 +5,7 @@
  */
 #include "sieve/checker.h"
 #include "sieve/compare.h"
-#include "sieve/ext.h"
+#include "sieve/ext_list.h"
 #include "sieve/interp_impl.h"
 #include "sieve/testsuite_world.h"
 #include "sieve/tidy.h"
@@ -195,6 +195,8 @@ reset_actions(struct interp *in)
 	in->keep_cancelled = false;
 	in->has_flags = false;
 	in->flags = (struct sieve_flags){ in->env.flags, in->env.n_flags };
+	in->states[ext_number(&ext_vacation)] = NULL;
+	in->states[ext_number(&ext_enclose)] = NULL;
 	w->executed = 0;
 }
 

@@ -198,6 +198,22 @@ handle(struct interp *in, const struct script_node *n,
 	return (struct view){ p, 2 * sizeof(sum) + 1 };
 }
 
+extern const struct ext ext_vacation;
+
+/* RFC 5230 section 4.7: only once, whether there was a reply or not. */
+static bool
+is_first(struct interp *in, const struct script_node *n)
+{
+	bool *used = interp_state(in, &ext_vacation, sizeof(*used));
+
+	if (used == NULL)
+		return false;
+	if (*used)
+		interp_fail(in, n, "vacation can be used only once");
+	*used = true;
+	return !in->failed;
+}
+
 static enum ext_flow
 run_vacation(struct interp *in, const struct script_node *n)
 {
@@ -207,6 +223,8 @@ run_vacation(struct interp *in, const struct script_node *n)
 	struct view *own, named;
 	size_t n_own;
 
+	if (!is_first(in, n))
+		return EXT_STOP;
 	own = own_addresses(in, n, &n_own);
 	/* what a script has edited does not count */
 	if (own == NULL ||

@@ -1,0 +1,9 @@
+if address :is "from" "boss@example.com"
+{
+	keep;
+	stop;
+}
+elsif address :is "from" "ceo@example.com"
+{
+	keep;
+}

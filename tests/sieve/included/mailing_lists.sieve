@@ -1,0 +1,5 @@
+require ["fileinto"];
+if header :is "List-ID" "sieve.ietf.org"
+{
+	fileinto "lists.sieve";
+}
