@@ -14,6 +14,7 @@
 #include "cli/cmd_deliver.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
+#include "cli/cmd_out.h"
 #include "cli/cmd_serve.h"
 #include "cli/cmd_session.h"
 #include "cli/cmd_sieve.h"
@@ -45,6 +46,7 @@ static const struct command_entry {
 	{ "verify", cmd_verify, "check an account, and mend what can be" },
 	{ "top", cmd_top, "show the sessions of the running server" },
 	{ "sieve", cmd_sieve, "check, try and test Sieve scripts" },
+	{ "out", cmd_out, "show and manage the mail that waits to be sent" },
 	{ "session", run_session, "serve IMAP on standard input and output" },
 	{ "config", NULL, "check, show and explain the settings" },
 };

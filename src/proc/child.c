@@ -387,9 +387,23 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 	    fd_nonblock(runs->client, false) == 0;
 }
 
+/* Of this server, as messages name it. */
+static struct view
+own_name(const struct conf *conf, char host[256])
+{
+	const char *name = conf_str(conf, "server", NULL, "hostname");
+
+	if (*name != '\0')
+		return view_str(name);
+	if (gethostname(host, 255) != 0 || host[0] == '\0')
+		return VIEW_LIT("localhost");
+	return view_str(host);
+}
+
 static int
 run_delivery(const struct child *c, struct log *log, struct wire *in)
 {
+	char host[256] = "";
 	struct delivery_env env = { .hub = CHILD_FD_HUB,
 		.first = CHILD_FD_CLIENT,
 		.dir = CHILD_FD_DIR,
@@ -397,8 +411,11 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
 		.detail_mailbox = conf_bool(
 		    c->conf, "delivery", NULL, "detail-mailbox"),
+		.host = own_name(c->conf, host),
 		.log = log };
 
+	env.disabled =
+	    conf_list(c->conf, "sieve", NULL, "disabled", &env.n_disabled);
 	return delivery_run(&env, in->in);
 }
 

@@ -80,6 +80,7 @@ delivery_filter_plan(
 					       : (const uint8_t *)"",
 		    it->m.sender.n },
 		.recipient = it->m.recipient,
+		.delivered_to = it->m.recipient.n > 0,
 		.now = now,
 		.zone = zone,
 		.can_refuse = it->m.lmtp };

@@ -447,7 +447,7 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 	struct filter_out *o;
 
 	if (r->list || view_eq_ci(r->address, user) ||
-	    reply_is_loop(a->message, user)) {
+	    reply_is_loop(a->message, user, in->m->delivered_to)) {
 		log_text(in->filter, LOG_PROBLEMS, "redirect",
 		    r->list ? "external lists are not served"
 			    : "it would come back to the user: kept");

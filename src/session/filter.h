@@ -74,6 +74,7 @@ enum filter_cause {
 
 struct filter_message {
 	struct view octets;    /* as it will be stored: CRLF, trace lines */
+	bool delivered_to;     /* one of them is Delivered-To */
 	struct view sender;    /* of the envelope; n 0: the null sender */
 	struct view recipient; /* as in RCPT TO; n 0: the account */
 	struct view auth;      /* who gave it to us; p NULL: nobody */

@@ -738,10 +738,11 @@ reply_redirect(const struct reply_env *e, struct buf *out)
 }
 
 bool
-reply_is_loop(struct view original, struct view user)
+reply_is_loop(struct view original, struct view user, bool ours)
 {
 	bool delivered;
-	struct view rest = behind_top(original, &delivered, user);
+	struct view rest =
+	    ours ? behind_top(original, &delivered, user) : original;
 	struct header_field f;
 	unsigned hops = 0;
 

@@ -66,9 +66,10 @@ void reply_broken(const struct reply_env *e, struct view script,
 void reply_redirect(const struct reply_env *e, struct buf *out);
 
 /* Would sending it on go round in a circle (RFC 5228 section 10)? It has been
- * delivered to the user before this time (more than one Delivered-To of theirs,
- * or one that is not in front), or has more than REPLY_HOPS_MAX Received. */
+ * delivered to the user before this time (a Delivered-To of theirs; with ours
+ * the one in front is of this time), or has more than REPLY_HOPS_MAX Received. */
 #define REPLY_HOPS_MAX 100
-bool reply_is_loop(struct view original, struct view user) A_MUST_USE;
+bool reply_is_loop(struct view original, struct view user, bool ours)
+    A_MUST_USE;
 
 #endif
