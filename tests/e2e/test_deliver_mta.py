@@ -1,0 +1,120 @@
+"""Postfix and Exim of Debian deliver by pipe, configured as docs/mta.md says."""
+import os
+import shutil
+import tempfile
+
+import pytest
+
+import mta
+from serving import BUILD, Server, message
+
+
+@pytest.fixture(scope="module")
+def place():
+    """Below /tmp, where other users than root may pass."""
+    path = tempfile.mkdtemp(prefix="fumi-mta-")
+    os.chmod(path, 0o755)
+    server = Server(os.path.join(path, "server"), "--set", f"delivery/deliver-users=65534, {mta.EXIM_UID}")
+    try:
+        p = mta.Place(path, f"{server.info['fumi']} -c {server.info['conf']}")
+        p.server = server
+        yield p
+    finally:
+        server.close()
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["postfix", "exim"])
+def agent(request, place):
+    if request.param == "exim":
+        a = mta.Exim(place)
+    else:
+        main = mta.sample("Postfix", "In `main.cf`").replace("mailbox_transport", "local_transport")
+        a = mta.Postfix(place, main)
+    a.name = request.param
+    yield a
+    a.close()
+
+
+def subjects(account):
+    c = account.server.imaplib(account)
+    c.select("INBOX")
+    _, data = c.fetch("1:*", "(BODY.PEEK[])") if c.search(None, "ALL")[1][0] else (None, [])
+    c.logout()
+    return [d[1] for d in data if isinstance(d, tuple)]
+
+
+def test_several_recipients(agent, place):
+    accounts = [place.server.account() for _ in range(3)]
+    agent.send("alice@example.com", [a.name for a in accounts], message("three"))
+    for a in accounts:
+        agent.wait(f"{a.name}.*(status=sent|T=fumi)")
+        (got,) = subjects(a)
+        assert b"Subject: three" in got and got.startswith(b"Return-Path: <alice@example.com>\r\n")
+
+
+def test_empty_sender(agent, place):
+    a = place.server.account()
+    agent.send("<>" if agent.name == "exim" else "", [a.name], message("bounce"))
+    agent.wait(f"{a.name}.*(status=sent|T=fumi)")
+    (got,) = subjects(a)
+    if agent.name == "exim":
+        assert got.startswith(b"Return-Path: <>\r\n")
+    else:  # pipe(8) writes MAILER-DAEMON for the empty sender unless null_sender says else
+        assert got.startswith(b"Return-Path: <")
+
+
+def test_permanent_failure(agent, place):
+    a = place.server.account()
+    agent.send("alice@example.com", ["nobody-here@example.org", a.name], message("half"))
+    if agent.name == "exim":
+        agent.wait(r"\*\* nobody-here@example.org .*T=fumi")
+    else:
+        agent.wait(r"to=<nobody-here@example.org>.*dsn=5\.1\.1, status=bounced \(user unknown")
+    agent.wait(f"{a.name}.*(status=sent|T=fumi)")
+    assert len(subjects(a)) == 1
+
+
+def test_temporary_failure(agent, place):
+    a = place.server.account()
+    path = os.path.join(place.server.dir, "run", "fumi.sock")
+    os.rename(path, path + ".away")
+    try:
+        agent.send("alice@example.com", [a.name], message("later"))
+        agent.wait(f"== {a.name}.*T=fumi defer" if agent.name == "exim" else f"to=<{a.name}>.*dsn=4.*status=deferred")
+        assert subjects(a) == []
+    finally:
+        os.rename(path + ".away", path)
+    agent.again()
+    agent.wait(f"=> .*{a.name}" if agent.name == "exim" else f"to=<{a.name}>.*status=sent")
+    assert len(subjects(a)) == 1
+
+
+def test_mailbox_command(place):
+    """Postfix's local(8) runs it as the recipient; the format is one setting of fumi's."""
+    conf = os.path.join(place.path, "maildir.conf")
+    with open(conf, "w") as f:
+        f.write("[delivery]\nmailbox = ./Maildir/\n")
+    was, place.fumi = place.fumi, f"{os.path.join(BUILD, 'fumi')} -c {conf}"
+    shutil.rmtree(os.path.join(place.path, "postfix"), ignore_errors=True)
+    p = mta.Postfix(place, mta.sample("Postfix", "In the place of procmail"))
+    new = os.path.join(place.home, "Maildir", "new")
+    try:
+        p.send("alice@example.com", ["sengoku@example.org"], message("maildir"))
+        p.wait("to=<sengoku@example.org>.*status=sent")
+        (name,) = os.listdir(new)
+        with open(os.path.join(new, name), "rb") as f:
+            text = f.read()
+        assert text.startswith(b"Return-Path: <alice@example.com>\n") and b"\nSubject: maildir\n" in text
+        assert os.stat(new).st_uid == mta.USER_UID
+        with open(conf, "w") as f:
+            f.write("[delivery]\nmailbox = ./Mailbox\n")
+        p.send("alice@example.com", ["sengoku@example.org"], message("mbox"))
+        p.wait("(?s)to=<sengoku@example.org>.*status=sent.*to=<sengoku@example.org>.*status=sent")
+        with open(os.path.join(place.home, "Mailbox"), "rb") as f:
+            assert f.read().startswith(b"From alice@example.com ")
+    finally:
+        p.close()
+        place.fumi = was
+
+
