@@ -37,7 +37,8 @@
  *          user -a while that user has an IDLE session; reports the time from
  *          the final reply to the EXISTS (may be negative) and from the end of
  *          the data to the EXISTS.
- *  pop3    log in, STAT, RETR -n messages (0: all), -M requests in flight;
+ *  pop3    log in, STAT, RETR -n messages (0: all), up to -M requests in flight,
+ *          the next ones sent together when half of them are answered;
  *          -c connections log in as users a, a+1, ...
  *  connect open and close (greeting only) for -t seconds on -c connections.
  *  gen     write message -i of -s bytes to stdout.
@@ -1248,6 +1249,17 @@ pop3_multi(struct conn *c)
 			die("POP3 connection closed");
 	}
 }
+/* Ask for the messages up to until. */
+static void
+pop3_ask(struct conn *c, long *sent, long until)
+{
+	char b[16384];
+	size_t n = 0;
+
+	while (*sent < until && n < sizeof b - 32)
+		n += sprintf(b + n, "RETR %ld\r\n", ++*sent);
+	c_write(c, b, n);
+}
 static void
 pop3_body(struct worker *w)
 {
@@ -1263,8 +1275,9 @@ pop3_body(struct worker *w)
 	uint64_t b0 = c->rx;
 	for (long i = 0; i < total; i++) {
 		double t = now();
-		while (sent < total && sent - i < o.multi)
-			c_printf(c, "RETR %ld\r\n", ++sent);
+		if (sent - i <= o.multi / 2)
+			pop3_ask(c, &sent,
+			    i + o.multi < total ? i + o.multi : total);
 		pop3_ok(c, "RETR");
 		pop3_multi(c);
 		h_add(&w->lat, now() - t);

@@ -68,8 +68,11 @@ def unpack(name, packages, work):
     root = os.path.join(work, "roots", name)
     usr = os.path.join(root, "usr")
     log = os.path.join(work, f"{name}-unpack.log")
-    if os.path.exists(os.path.join(root, "done")):
-        return usr
+    done = os.path.join(root, "done")
+    if os.path.exists(done):
+        with open(done) as f:
+            if f.read().split() == packages:
+                return usr
     debs = os.path.join(work, "debs", name)
     os.makedirs(os.path.join(debs, "partial"), exist_ok=True)
     os.makedirs(root, exist_ok=True)
@@ -81,7 +84,8 @@ def unpack(name, packages, work):
     lib = os.path.join(root, "lib")
     if os.path.isdir(lib):  # /lib is /usr/lib here
         shutil.copytree(lib, os.path.join(usr, "lib"), symlinks=True, dirs_exist_ok=True)
-    open(os.path.join(root, "done"), "w").close()
+    with open(done, "w") as f:
+        f.write(" ".join(packages))
     return usr
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 from . import common
 
-PACKAGES = ["cyrus-imapd", "cyrus-common", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"]
+PACKAGES = ["cyrus-imapd", "cyrus-pop3d", "cyrus-common", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"]
 
 
 class Cyrus(common.Server):
@@ -13,7 +13,7 @@ class Cyrus(common.Server):
     def __init__(self, work, users, idle_users):
         super().__init__(work)
         self.usr = common.unpack("cyrus", PACKAGES, work)
-        self.imap, self.tls_port = common.free_ports(2)
+        self.imap, self.tls_port, self.pop3 = common.free_ports(3)
         common.system_user("cyrus", self.log)
         for sub in ("var", "var/socket", "spool", "run", "run/proc", "run/lock"):
             os.makedirs(os.path.join(self.dir, sub), exist_ok=True)
@@ -62,6 +62,7 @@ syslog_prefix: bench
 SERVICES {{
   imap  cmd="imapd -U 30 -C {conf}" listen="127.0.0.1:{self.imap}" prefork=0 maxchild=-1
   imaps cmd="imapd -s -U 30 -C {conf}" listen="127.0.0.1:{self.tls_port}" prefork=0 maxchild=-1
+  pop3  cmd="pop3d -U 30 -C {conf}" listen="127.0.0.1:{self.pop3}" prefork=0 maxchild=-1
 }}
 EVENTS {{
   checkpoint cmd="/usr/lib/cyrus/bin/ctl_cyrusdb -c -C {conf}" period=120

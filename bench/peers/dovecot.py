@@ -10,7 +10,7 @@ import shutil
 
 from . import common
 
-PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd"]
+PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d"]
 FIRST_UID = 20000
 
 
@@ -22,7 +22,7 @@ class Dovecot(common.Server):
     def __init__(self, work, users, idle_users):
         super().__init__(work)
         self.usr = common.unpack("dovecot", PACKAGES, work)
-        self.imap, self.tls_port = common.free_ports(2)
+        self.imap, self.tls_port, self.pop3 = common.free_ports(3)
         for name in ("dovecot", "dovenull"):
             common.system_user(name, self.log)
         for sub in ("run", "state", "mail"):
@@ -63,7 +63,7 @@ base_dir = {self.dir}/run
 state_dir = {self.dir}/state
 log_path = {self.dir}/dovecot.log
 instance_name = {self.name}
-protocols = imap
+protocols = imap pop3
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{self.dir}/cert.pem
@@ -99,6 +99,16 @@ service imap-login {{
 }}
 service imap {{
   {reuse}process_limit = 2200
+}}
+service pop3-login {{
+  service_count = 0
+  inet_listener pop3 {{
+    address = 127.0.0.1
+    port = {self.pop3}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
 }}
 {hibernate}"""
 

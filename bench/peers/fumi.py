@@ -15,7 +15,7 @@ class Fumi(common.Server):
     def __init__(self, work, users, idle_users, build):
         super().__init__(work)
         self.build = build
-        self.imap, self.tls_port = common.free_ports(2)
+        self.imap, self.tls_port, self.pop3 = common.free_ports(3)
         self.users = [f"u{i}@bench" for i in range(1, users + 1)] + [f"id{i}@bench" for i in range(1, idle_users + 1)]
         os.chmod(self.dir, 0o755)
         if not os.path.exists(f"{self.dir}/cert.pem"):
@@ -38,6 +38,10 @@ port = {self.imap}
 address = 127.0.0.1
 port = {self.tls_port}
 tls = implicit
+[listener pop3]
+protocol = pop3
+address = 127.0.0.1
+port = {self.pop3}
 [tls]
 certificate = {self.dir}/cert.pem
 key = {self.dir}/key.pem
