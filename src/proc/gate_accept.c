@@ -129,7 +129,8 @@ gate_accept_one(struct gate *g, int fd, const struct msg_client *client,
 	c->login = new_login(g, door, loopback);
 	c->step = door->implicit ? gate_step_handshake : gate_step_greet;
 	if (door->implicit)
-		c->tls = tls_new(&g->tls_env, g->tls, c->fd);
+		c->tls = tls_new(&g->tls_env, g->tls, c->fd,
+		    gate_protocol_alpn(c->protocol));
 	if (!hash_put(g->by_id,
 		(struct view){ (const void *)&c->id, sizeof(c->id) }, c) ||
 	    loop_fd_add(

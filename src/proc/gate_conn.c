@@ -291,7 +291,8 @@ step_starttls(struct gate_conn *c)
 	if (c->gate->tls == NULL || c->eof)
 		return GATE_CLOSE;
 	buf_fini(&c->in);
-	c->tls = tls_new(&c->gate->tls_env, c->gate->tls, c->fd);
+	c->tls = tls_new(&c->gate->tls_env, c->gate->tls, c->fd,
+	    gate_protocol_alpn(c->protocol));
 	c->step = gate_step_handshake;
 	gate_conn_login_timer(c);
 	return GATE_AGAIN;

@@ -397,6 +397,7 @@ refused(struct gate_login *l, enum gate_login_why why, const char *text,
 
 const struct gate_protocol gate_imap = {
 	.service = MSG_SERVICE_IMAP,
+	.alpn = "imap",
 	.greet = greet,
 	.command = feed_command,
 	.response = feed_response,

@@ -278,6 +278,12 @@ gate_protocol_service(const struct gate_protocol *p)
 	return p->service;
 }
 
+const char *
+gate_protocol_alpn(const struct gate_protocol *p)
+{
+	return p->alpn;
+}
+
 bool
 gate_protocol_final_in_ok(const struct gate_protocol *p)
 {

@@ -61,6 +61,8 @@ enum gate_login_phase {
 struct gate_protocol;
 extern const struct gate_protocol gate_imap, gate_pop3, gate_sieve;
 enum msg_service gate_protocol_service(const struct gate_protocol *p);
+/* Its name in TLS (RFC 7301). */
+const char *gate_protocol_alpn(const struct gate_protocol *p);
 /* Is what SASL says with success said with the last answer? */
 bool gate_protocol_final_in_ok(const struct gate_protocol *p);
 

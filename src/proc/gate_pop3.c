@@ -537,6 +537,7 @@ bye(bool asked, enum gate_login_why why, const char *text, struct buf *out)
 
 const struct gate_protocol gate_pop3 = {
 	.service = MSG_SERVICE_POP3,
+	.alpn = "pop3",
 	.greet = greet,
 	.command = command,
 	.response = response,

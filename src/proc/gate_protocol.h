@@ -10,6 +10,7 @@
  */
 struct gate_protocol {
 	enum msg_service service;
+	const char *alpn;
 	bool final_in_ok; /* see msg_auth.h */
 	void (*greet)(struct gate_login *l, struct buf *out);
 	/* of phase COMMANDS, and of phase CHALLENGED */

@@ -425,6 +425,7 @@ bye(bool asked, enum gate_login_why why, const char *text, struct buf *out)
 
 const struct gate_protocol gate_sieve = {
 	.service = MSG_SERVICE_SIEVE,
+	.alpn = "managesieve",
 	.final_in_ok = true,
 	.greet = greet,
 	.command = command,

@@ -35,6 +35,7 @@ struct tls {
 	bool dry;   /* the socket had nothing more to read */
 	bool eof;   /* the peer has closed it */
 	bool ended; /* close_notify was said */
+	const char *alpn;
 	const char *why;
 	uint64_t received;
 	struct buf out;
@@ -257,19 +258,19 @@ on_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_NOACK;
 }
 
-/* "imap" (RFC 7301 and IANA's list) is agreed to; anything else is let be. */
+/* The protocol of the listener is agreed to; anything else is let be. */
 static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
     const unsigned char *in, unsigned in_n, void *arg)
 {
+	const struct tls *t = SSL_get_app_data(ssl);
 	struct view v = { in, in_n };
 
-	(void)ssl;
 	(void)arg;
 	while (v.n > 0 && v.p[0] < v.n) {
 		struct view one = view_sub(v, 1, v.p[0]);
 
-		if (view_eq(one, VIEW_LIT("imap"))) {
+		if (view_eq(one, view_str(t->alpn))) {
 			*out = one.p;
 			*n = (unsigned char)one.n;
 			return SSL_TLSEXT_ERR_OK;
@@ -357,7 +358,7 @@ tls_set_free(struct tls_set **s)
 /* ---- a connection ---- */
 
 struct tls *
-tls_new(struct tls_env *e, struct tls_set *s, int fd)
+tls_new(struct tls_env *e, struct tls_set *s, int fd, const char *alpn)
 {
 	struct tls *t = xcalloc(1, sizeof(*t));
 	BIO *b = BIO_new(e->method);
@@ -367,6 +368,7 @@ tls_new(struct tls_env *e, struct tls_set *s, int fd)
 	s->refs++;
 	t->fd = fd;
 	t->why = "";
+	t->alpn = alpn;
 	buf_init(&t->out, TLS_WAIT_MAX);
 	t->ssl = SSL_new(s->ctx[0]);
 	if (b == NULL || t->ssl == NULL)
@@ -374,6 +376,7 @@ tls_new(struct tls_env *e, struct tls_set *s, int fd)
 	BIO_set_data(b, t);
 	BIO_set_init(b, 1);
 	SSL_set_bio(t->ssl, b, b);
+	SSL_set_app_data(t->ssl, t);
 	SSL_set_accept_state(t->ssl);
 	return t;
 }

@@ -57,8 +57,13 @@ enum tls_result {
 
 struct tls;
 
-/* Over a non-blocking stream socket, which stays the caller's. Never NULL. */
-struct tls *tls_new(struct tls_env *e, struct tls_set *s, int fd);
+/*
+ * Over a non-blocking stream socket, which stays the caller's. Never NULL.
+ * alpn  what is spoken there (RFC 7301 and IANA's list: "imap", "pop3",
+ *       "managesieve"); must outlive it
+ */
+struct tls *tls_new(
+    struct tls_env *e, struct tls_set *s, int fd, const char *alpn);
 void tls_free(struct tls **t);
 
 /* The socket may have something to read (the loop says so). Without it a read
