@@ -67,7 +67,7 @@ sieve_mail(void *ctx, const struct sieve_env *env,
 	switch (action->kind) {
 	case SIEVE_REDIRECT:
 		e.original = action->message;
-		if (reply_is_loop(e.original, e.user))
+		if (reply_is_loop(e.original, e.user, true))
 			return NULL;
 		reply_redirect(&e, &b);
 		return mail_new(a, env->from, action->u.redirect.address, &b);

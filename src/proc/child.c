@@ -412,6 +412,7 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 		.detail_mailbox = conf_bool(
 		    c->conf, "delivery", NULL, "detail-mailbox"),
 		.host = own_name(c->conf, host),
+		.globals = c->globals,
 		.log = log };
 
 	env.disabled =

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -44,6 +45,7 @@ struct forker {
 	enum sandbox_mode mode;
 	bool setid;
 	int accounts;
+	struct view globals; /* mapped scripts of the administrator */
 	struct spares spares;
 	struct loop_timer refill;
 };
@@ -168,6 +170,7 @@ any_child(const struct forker *f)
 		.mode = f->mode,
 		.setid = f->setid,
 		.accounts = f->accounts,
+		.globals = f->globals,
 		.log = f->s->log.fd,
 		.client = -1,
 		.hub = -1 };
@@ -357,6 +360,30 @@ forker_directory(void *ctx, int *fd)
 	return 0;
 }
 
+/* Mapped here, so that the children have them without a descriptor. Those that
+ * wait to become one have the old ones. */
+static int
+forker_scripts(void *ctx, int *fd)
+{
+	struct forker *f = ctx;
+	struct stat st;
+	uint8_t *p = NULL;
+
+	if (fstat(*fd, &st) != 0)
+		return -errno;
+	if (st.st_size > 0 &&
+	    (p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, *fd,
+		 0)) == MAP_FAILED)
+		return -errno;
+	if (f->globals.n > 0)
+		(void)munmap((void *)(uintptr_t)f->globals.p, f->globals.n);
+	f->globals = (struct view){ p, (size_t)st.st_size };
+	spare_drop(&f->spares);
+	if (f->filter != NULL && !loop_timer_is_set(&f->refill))
+		loop_timer_set(f->s->loop, &f->refill, SPARE_MS, on_refill, f);
+	return 0;
+}
+
 /* A line in the log that says what stands between sessions. */
 static void
 log_walls(struct forker *f, unsigned up)
@@ -466,6 +493,7 @@ main(int argc, char **argv)
 		.init = forker_init,
 		.peer = forker_peer,
 		.directory = forker_directory,
+		.scripts = forker_scripts,
 		.go = forker_go,
 		.reload = forker_reload,
 		.stop = forker_stop,

@@ -162,6 +162,8 @@ reload(struct master *m)
 		return;
 	}
 	conf_free(&old);
+	if (master_open_scripts(m, &w) != 0)
+		log_why(&m->log, LOG_FAILURES, "reload", &w);
 	if (master_open_log(m, &w) != 0)
 		log_why(&m->log, LOG_FAILURES, "reload", &w);
 	master_child_reload(m);
@@ -244,7 +246,8 @@ open_all(struct master *m, struct why *w)
 	    (r = master_open_users(m, w)) != 0 ||
 	    (r = master_open_dirs(m, w)) != 0 ||
 	    (r = master_open_pid(m, w)) != 0 ||
-	    (r = master_open_certificates(m, w)) != 0)
+	    (r = master_open_certificates(m, w)) != 0 ||
+	    (r = master_open_scripts(m, w)) != 0)
 		return r;
 	return master_open_listeners(m, w);
 }
@@ -372,6 +375,7 @@ main(int argc, char **argv)
 	/* large, and lives as long as the process */
 	static struct master m = { .log_fd = -1,
 		.null_fd = -1,
+		.scripts_fd = -1,
 		.run_dir = -1,
 		.accounts_dir = -1,
 		.auth_dir = -1,

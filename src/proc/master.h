@@ -52,6 +52,7 @@ struct master {
 	bool running, stopping;
 	int status;
 	int log_fd, null_fd;
+	int scripts_fd; /* of the administrator; see master_scripts.c */
 	int run_dir, accounts_dir, auth_dir, out_dir;
 	int told_fd;   /* --daemon: the parent waits for a byte here; or -1 */
 	char *libexec; /* directory of our programs */
@@ -84,6 +85,9 @@ int master_open_pid(struct master *m, struct why *w) A_MUST_USE;
 int master_open_listeners(struct master *m, struct why *w) A_MUST_USE;
 /* Read all certificates into memfds; on failure the old ones stay. */
 int master_open_certificates(struct master *m, struct why *w) A_MUST_USE;
+/* Read the administrator's scripts; on failure the old ones stay. In
+ * master_scripts.c. */
+int master_open_scripts(struct master *m, struct why *w) A_MUST_USE;
 /* "imap=127.0.0.1:1143" for each address, with blanks between. */
 void master_put_listeners(const struct master *m, struct buf *out);
 

@@ -448,12 +448,20 @@ send_directory(struct master_child *c)
 }
 
 static int
+send_scripts(struct master_child *c)
+{
+	return c->process == MSG_PROCESS_FORKER
+	    ? send_plain(c, MSG_MASTER_SCRIPTS, c->m->scripts_fd)
+	    : 0;
+}
+
+static int
 set_going(struct master_child *c)
 {
 	int r;
 
 	if ((r = send_listeners(c)) != 0 || (r = send_directory(c)) != 0 ||
-	    (r = send_certificates(c)) != 0)
+	    (r = send_certificates(c)) != 0 || (r = send_scripts(c)) != 0)
 		return r;
 	return send_plain(c, MSG_MASTER_GO, -1);
 }
@@ -599,7 +607,8 @@ master_child_reload(struct master *m)
 			continue; /* it was started with the new one, or will */
 		if ((r = send_plain(c, MSG_MASTER_RELOAD, conf)) != 0 ||
 		    (r = send_plain(c, MSG_MASTER_LOG, m->log_fd)) != 0 ||
-		    (r = send_certificates(c)) != 0)
+		    (r = send_certificates(c)) != 0 ||
+		    (r = send_scripts(c)) != 0)
 			log_say(&m->log, LOG_FAILURES, "reload", "%s: %s",
 			    msg_process_name(c->process), strerror(-r));
 	}

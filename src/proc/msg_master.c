@@ -75,6 +75,16 @@ msg_master_certificate_get(struct wire *w, struct msg_master_certificate *m)
 }
 
 void
+msg_master_script_put(
+    struct buf *b, uint8_t where, struct view name, struct view text)
+{
+	assert(name.n > 0 && name.n <= MSG_MASTER_SCRIPT_NAME_MAX);
+	wire_put_u8(b, where);
+	wire_put_bytes(b, name);
+	wire_put_bytes(b, text);
+}
+
+void
 msg_master_plain_put(struct buf *b, enum msg_master_type type)
 {
 	wire_put_u32(b, type);

@@ -14,6 +14,9 @@
  *                                 "accounts" to the forker, its own to auth
  *   master -> gate   CERTIFICATE  with a memfd: PEM of a chain, leaf first,
  *                                 followed by PEM of its key
+ *   master -> forker SCRIPTS      with a memfd, sealed: the administrator's
+ *                                 scripts, msg_master_script_put() for each;
+ *                                 comes again behind RELOAD
  *   master -> child  GO           all that was promised has come: close the
  *                                 sandbox and begin. Once.
  *   child -> master  READY        it has begun. Once, after GO.
@@ -38,6 +41,7 @@ enum msg_master_type {
 	MSG_MASTER_STOP = 0x0086,
 	MSG_MASTER_LOG = 0x0087,
 	MSG_MASTER_DIRECTORY = 0x0088,
+	MSG_MASTER_SCRIPTS = 0x0089,
 };
 
 /* Kinds of process; the numbers are on the wire. */
@@ -99,7 +103,14 @@ void msg_master_certificate_put(
 bool msg_master_certificate_get(
     struct wire *w, struct msg_master_certificate *m) A_MUST_USE;
 
-/* DIRECTORY, GO, READY, RELOAD, LOG, STOP, SETTLED: no fields. */
+/* One script in the file of SCRIPTS: u8 where (1 before, 2 after, 3 global;
+ * session/filter.h), name and text with their lengths. */
+#define MSG_MASTER_SCRIPTS_MAX (8u << 20) /* bytes of the file */
+#define MSG_MASTER_SCRIPT_NAME_MAX 200
+void msg_master_script_put(
+    struct buf *b, uint8_t where, struct view name, struct view text);
+
+/* SCRIPTS, DIRECTORY, GO, READY, RELOAD, LOG, STOP, SETTLED: no fields. */
 void msg_master_plain_put(struct buf *b, enum msg_master_type type);
 
 #endif

@@ -124,6 +124,17 @@ on_directory(void *ctx, struct wire *w, int *fd)
 }
 
 static bool
+on_scripts(void *ctx, struct wire *w, int *fd)
+{
+	struct start *s = ctx;
+
+	if (!wire_end(w))
+		return false;
+	return s->ops->scripts == NULL ||
+	    check(s, s->ops->scripts(s->ctx, fd), "scripts");
+}
+
+static bool
 on_certificate(void *ctx, struct wire *w, int *fd)
 {
 	struct start *s = ctx;
@@ -202,6 +213,7 @@ static const struct peer_rule rules[] = {
 	{ MSG_MASTER_LISTENER, WAITING, MSG_MASTER_LISTENER_MAX, PEER_FD,
 	    on_listener },
 	{ MSG_MASTER_DIRECTORY, WAITING, 0, PEER_FD, on_directory },
+	{ MSG_MASTER_SCRIPTS, WAITING | RUNNING, 0, PEER_FD, on_scripts },
 	{ MSG_MASTER_CERTIFICATE, WAITING | RUNNING,
 	    MSG_MASTER_CERTIFICATE_SIZE, PEER_FD, on_certificate },
 	{ MSG_MASTER_GO, WAITING, 0, PEER_NO_FD, on_go },

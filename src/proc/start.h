@@ -50,6 +50,8 @@ struct start_ops {
 	int (*listener)(
 	    void *ctx, const struct msg_master_listener *m, int *fd);
 	int (*directory)(void *ctx, int *fd);
+	/* the forker's; at first and behind each reload() */
+	int (*scripts)(void *ctx, int *fd);
 	/* *fd is read from its start */
 	int (*certificate)(
 	    void *ctx, const struct msg_master_certificate *m, int *fd);

@@ -33,8 +33,9 @@
  */
 struct filter;
 
-/* Scripts of the administrator, as one file that master has made:
- * filter_globals_add() for each, in the order in which they run. */
+/* Scripts of the administrator, as one text that master has made, in the order
+ * in which they run; of each (base/wire): u8 where, name and text with their
+ * lengths. */
 enum filter_where {
 	FILTER_BEFORE = 1, /* run before the user's own */
 	FILTER_AFTER = 2,  /* run behind it */
@@ -43,8 +44,6 @@ enum filter_where {
 #define FILTER_GLOBALS_MAX 256        /* scripts */
 #define FILTER_GLOBALS_SIZE (8 << 20) /* bytes of all of them */
 #define FILTER_GLOBAL_NAME_MAX 200    /* bytes of a name, without ".sieve" */
-void filter_globals_add(struct buf *out, enum filter_where where,
-    struct view name, struct view text);
 
 struct filter_env {
 	int dir;                 /* the account's directory */

@@ -44,15 +44,6 @@ filter_script_retire(struct filter *f, struct sieve_program **p)
 /* ---- the administrator's ---- */
 
 void
-filter_globals_add(struct buf *out, enum filter_where where, struct view name,
-    struct view text)
-{
-	wire_put_u8(out, (uint8_t)where);
-	wire_put_bytes(out, name);
-	wire_put_bytes(out, text);
-}
-
-void
 filter_script_globals(struct filter *f)
 {
 	struct filter_script **end = &f->globals;

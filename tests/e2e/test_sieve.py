@@ -360,3 +360,36 @@ def test_nothing_configured_keeps(own_server):
     a = rules.account('redirect "bob@example.com";')
     rules.deliver(a, subject="stays")
     assert rules.boxes(a) == {"INBOX": ["before", "stays"]}
+
+
+def test_the_administrators_scripts(own_server, tmp_path):
+    for name, scripts in {
+        "before": {"10-spam": 'if header :contains "subject" "spam" { discard; }',
+                   "20-mark": 'require "imap4flags"; if header :contains "subject" "mark" { keep :flags "marked"; }',
+                   "ignored.txt": None},
+        "after": {"last": 'require ["fileinto", "mailbox"]; fileinto :create "Rest";'},
+        "global": {"shared": 'require ["fileinto", "mailbox"]; if header :contains "subject" "shared" '
+                             '{ fileinto :create "Shared"; }'},
+    }.items():
+        (tmp_path / name).mkdir()
+        for script, text in scripts.items():
+            path = tmp_path / name / (script if text is None else script + ".sieve")
+            path.write_text(text or "no script at all")
+            path.chmod(0o600)
+    s = own_server(*[x for k in ("before", "after", "global") for x in ("--set", f"sieve/{k}={tmp_path / k}")])
+    rules = Rules(s, None)
+    a = rules.account('require ["include", "fileinto", "mailbox"]; include :global "shared"; '
+                      'if header :contains "subject" "mine" { fileinto :create "Mine"; }')
+    for subject in ("spam", "mark", "shared", "mine", "other"):
+        rules.deliver(a, subject=subject)
+    want = {"INBOX": ["mark"], "Rest": ["before", "other"], "Shared": ["shared"], "Mine": ["mine"]}
+    assert rules.boxes(a) == want
+    # they are read again on SIGHUP
+    (tmp_path / "before" / "10-spam.sieve").write_text('if header :contains "subject" "other" { discard; }')
+    os.kill(s.processes("fumi-master")[0], 1)
+    wait_for(lambda: "reload text=done" in s.log())
+    time.sleep(2.5)  # the delivery process that is there ends
+    rules.deliver(a, subject="other")
+    rules.deliver(a, subject="spam")
+    want["Rest"].append("spam")
+    assert rules.boxes(a) == want
