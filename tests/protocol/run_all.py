@@ -61,7 +61,12 @@ class Server:
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit("tests/serve has ended with %d" % self.process.wait())
-        self.port = json.loads(line)["ports"]["imap"]
+        self.ports = json.loads(line)["ports"]
+        self.port = self.ports["imap"]
+
+    def more(self):
+        """Options of runner.py for what is not IMAP."""
+        return ["--pop3", str(self.ports["pop3"]), "--sieve", str(self.ports["sieve"])]
 
     def close(self):
         self.process.terminate()
@@ -75,6 +80,9 @@ class Listener:
         program = os.path.join(build, "tests", "protocol", "tcp_session")
         self.process = subprocess.Popen([program, "--tcp", "0", directory], stdout=subprocess.PIPE, text=True)
         self.port = int(re.search(r"\d+", self.process.stdout.readline())[0])
+
+    def more(self):
+        return []
 
     def close(self):
         self.process.terminate()
@@ -140,7 +148,7 @@ def over_tcp(build, directory, results, options):
         server = Listener(build, directory)
     try:
         results["conversations over TCP"] = conversations(
-            "-", "--tcp", "127.0.0.1:%d" % server.port, "--user", CASE_USER, "--password", PASSWORD, *options)
+            "-", "--tcp", "127.0.0.1:%d" % server.port, *server.more(), "--user", CASE_USER, "--password", PASSWORD, *options)
         results["imaptest"] = imaptest(server.port)
         results["mpt"] = mpt(server.port)
         results["coherence"] = coherence(server.port)

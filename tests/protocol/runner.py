@@ -2,13 +2,14 @@
 """Runs the conversations of *.imap, *.pop3 and *.sieve against fumi (README.md here has the language).
 
     runner.py [--fumi build/src/cli/fumi] [--round-trip] [--only TEXT] [-v] [FILE...]
-    runner.py --tcp HOST:PORT --user case%d@example.org --password P [FILE...]
+    runner.py --tcp HOST:PORT [--pop3 PORT] [--sieve PORT] --user case%d@example.org --password P [FILE...]
     runner.py --count [FILE...]
 
 Without --tcp every connection is a process "fumi session --stdio" on an account of its own for each
 case. With --tcp case N logs in as the user with the number N, whose account must be new. Prints TAP.
 """
 import argparse
+import base64
 import os
 import re
 import select
@@ -196,16 +197,38 @@ class Pipe(Connection):
 
 
 class Tcp(Connection):
-    def __init__(self, options, user):
+    """A login; what the session says to it is left to be read, as the greeting of a pipe is."""
+
+    def __init__(self, options, user, protocol):
         super().__init__(options.timeout)
         host, port = options.tcp.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), options.timeout)
+        port = {"imap": int(port), "pop3": options.pop3, "sieve": options.sieve}[protocol]
+        self.socket = socket.create_connection((host, port), options.timeout)
+        getattr(self, "login_" + protocol)(options, user)
+
+    def login_imap(self, options, user):
         self.reply()
         self.send(b'login LOGIN "%s" "%s"\r\n' % (user.encode(), options.password.encode()))
         while not (line := self.reply()).startswith(b"login "):
             pass
         if not line.startswith(b"login OK"):
             raise Fail("LOGIN: %s" % show(line))
+
+    def login_pop3(self, options, user):
+        self.reply()
+        self.send(b"USER %s\r\n" % user.encode())
+        self.reply()
+        self.send(b"PASS %s\r\n" % options.password.encode())
+
+    def login_sieve(self, options, user):
+        secret = base64.b64encode(("\0%s\0%s" % (user, options.password)).encode())
+        while not self.reply().startswith(b"OK"):
+            pass
+        self.send(b'AUTHENTICATE "PLAIN" "%s"\r\n' % secret)
+        line = self.reply()
+        if not line.startswith(b"OK"):
+            raise Fail("AUTHENTICATE: %s" % show(line))
+        self.send(b"CAPABILITY\r\n")
 
     def wait(self, seconds):
         return select.select([self.socket], [], [], seconds)[0]
@@ -257,6 +280,10 @@ class Case:
         self.name = "%s: %s" % (os.path.splitext(os.path.basename(path))[0], name)
         self.protocol = os.path.splitext(path)[1][1:]
         self.steps = []
+
+    def needs_options(self):
+        """Only a session of one's own has them."""
+        return any(s.verb == "options" for s in self.steps)
 
 
 VERB = re.compile(r"(?:(\d+) )?(ok|no|bad|>>|>|<\*|<|closed|drop|load|sleep|options)(?: (.*))?$", re.S)
@@ -324,8 +351,9 @@ class Run:
     def connection(self, number):
         if number not in self.connections:
             imap = number == IMAP
-            self.connections[number] = Tcp(self.options, self.user) if self.options.tcp else Pipe(
-                self.options, self.directory, "imap" if imap else self.case.protocol, [] if imap else self.more)
+            protocol = "imap" if imap else self.case.protocol
+            self.connections[number] = Tcp(self.options, self.user, protocol) if self.options.tcp else Pipe(
+                self.options, self.directory, protocol, [] if imap else self.more)
         return self.connections[number]
 
     def note(self, number, arrow, text):
@@ -468,6 +496,8 @@ def main():
     ap.add_argument("--fumi", default=FUMI)
     ap.add_argument("--round-trip", action="store_true", help="set FUMI_ROUNDTRIP: state encoded after each command")
     ap.add_argument("--tcp", metavar="HOST:PORT")
+    ap.add_argument("--pop3", type=int, metavar="PORT")
+    ap.add_argument("--sieve", type=int, metavar="PORT")
     ap.add_argument("--user", default="case%d", help="of case N: %%d stands for N")
     ap.add_argument("--password")
     ap.add_argument("--count", action="store_true", help="only say how many cases there are")
@@ -478,7 +508,7 @@ def main():
     options = ap.parse_args()
     options.fumi = os.path.abspath(options.fumi)
     files = options.files or [os.path.join(HERE, f) for f in sorted(os.listdir(HERE))
-                              if f.endswith(tuple("." + p for p in PROTOCOLS[:1 if options.tcp or options.count else 3]))]
+                              if os.path.splitext(f)[1][1:] in PROTOCOLS]
     cases = [c for f in files for c in parse(f) if options.only in c.name]
     failed = n = 0
     if options.count:
@@ -486,6 +516,9 @@ def main():
         return
     for case in cases:
         n += 1
+        if options.tcp and (case.needs_options() or case.protocol != "imap" and not getattr(options, case.protocol)):
+            print("ok %d - %s # SKIP" % (n, case.name), flush=True)
+            continue
         run = Run(options, case, n)
         problem = run.run()
         failed += problem is not None

@@ -3,7 +3,7 @@
 === greeting and capability
 < "IMPLEMENTATION" "fumi"
 < "SIEVE" "${*}fileinto${*}"
-<* "SASL" ""
+<* "SASL" "${*}"
 <* "VERSION" "1.0"
 < OK
 > CAPABILITY
