@@ -195,6 +195,16 @@ tidy_is_address_list(struct view v, struct arena *a)
 	return parse(v, a, &d, &n);
 }
 
+/* Is there more than blanks on the last line? Only then may it end here. */
+static bool
+can_end(const struct buf *b)
+{
+	for (size_t i = b->n; i > 0 && b->p[i - 1] != '\n'; i--)
+		if (!is_blank(b->p[i - 1]))
+			return true;
+	return false;
+}
+
 /* The words from the first that is not ASCII to the last, as one text. */
 static void
 put_words(struct buf *b, struct view v, size_t *column)
@@ -203,8 +213,9 @@ put_words(struct buf *b, struct view v, size_t *column)
 
 	while (v.n > 0) {
 		struct view piece = utf8_cut(v, WORD_TEXT_MAX);
+		size_t size = 12 + (piece.n + 2) / 3 * 4;
 
-		if (!first || *column + 75 > TIDY_LINE_MAX) {
+		if (!first || (*column + size > TIDY_LINE_MAX && can_end(b))) {
 			if (first && b->p[b->n - 1] == ' ')
 				b->n--;
 			buf_put(b, VIEW_LIT("\r\n "));
@@ -213,7 +224,7 @@ put_words(struct buf *b, struct view v, size_t *column)
 		buf_put(b, VIEW_LIT("=?utf-8?B?"));
 		base64_encode(piece, b);
 		buf_put(b, VIEW_LIT("?="));
-		*column += 12 + (piece.n + 2) / 3 * 4;
+		*column += size;
 		view_skip(&v, piece.n);
 		first = false;
 	}
@@ -264,8 +275,7 @@ put_line(struct buf *b, struct view line, size_t *column)
 			put_words(b, w, column);
 		} else {
 			/* folding must leave a blank in front of the word */
-			if (*column + w.n > TIDY_LINE_MAX && *column > 1 &&
-			    b->n > 0 &&
+			if (*column + w.n > TIDY_LINE_MAX && can_end(b) &&
 			    (b->p[b->n - 1] == ' ' || b->p[b->n - 1] == '\t')) {
 				uint8_t blank = b->p[b->n - 1];
 

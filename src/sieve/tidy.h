@@ -35,6 +35,6 @@ bool tidy_is_address_list(struct view v, struct arena *a) A_MUST_USE;
 bool tidy_field(struct view name, struct view value, struct arena *a,
     struct view *out) A_MUST_USE;
 /* Most bytes tidy_field() makes of a name and a value. */
-#define TIDY_FIELD_SIZE(name_n, value_n) ((name_n) + 4 * (value_n) + 64)
+#define TIDY_FIELD_SIZE(name_n, value_n) ((name_n) + 12 * (value_n) + 64)
 
 #endif
