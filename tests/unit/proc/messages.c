@@ -8,6 +8,7 @@
 #include "proc/msg_hand.h"
 #include "proc/msg_lmtp.h"
 #include "proc/msg_master.h"
+#include "proc/msg_out.h"
 #include "proc/msg_session.h"
 
 /* n bytes of c, n at most 8192. */
@@ -1174,6 +1175,178 @@ master_directory_again(struct wire *w, struct buf *out)
 	return true;
 }
 
+/* An address of as many bytes as may be, or a short one. */
+static struct view
+out_address(bool most)
+{
+	static uint8_t p[MSG_OUT_ADDRESS_MAX];
+
+	memset(p, 'o', sizeof(p));
+	p[1] = '@';
+	return (struct view){ p, most ? sizeof(p) : 3 };
+}
+
+static void
+out_sample(enum msg_out_type type, struct buf *out, bool most)
+{
+	struct view to[MSG_OUT_RECIPIENTS_MAX];
+	struct msg_out_submit m = { .number = 7,
+		.account = few(most, MSG_ACCOUNT_MAX, 'b'),
+		.kind = MSG_OUT_SUBMISSION,
+		.key = { 1, 2 },
+		.sender = out_address(most),
+		.to = to,
+		.n = most ? MSG_OUT_RECIPIENTS_MAX : 1 };
+
+	for (uint32_t i = 0; i < m.n; i++)
+		to[i] = out_address(most);
+	msg_out_submit_put(out, type, &m);
+}
+
+static bool
+out_again(enum msg_out_type type, struct wire *w, struct buf *out)
+{
+	struct msg_out_submit m;
+
+	if (!msg_out_submit_get(w, type, &m))
+		return false;
+	msg_out_submit_put(out, type, &m);
+	return true;
+}
+
+static void
+out_submit_sample(struct buf *out, bool most)
+{
+	out_sample(MSG_OUT_SUBMIT, out, most);
+}
+
+static bool
+out_submit_again(struct wire *w, struct buf *out)
+{
+	return out_again(MSG_OUT_SUBMIT, w, out);
+}
+
+static void
+out_take_sample(struct buf *out, bool most)
+{
+	out_sample(MSG_OUT_TAKE, out, most);
+}
+
+static bool
+out_take_again(struct wire *w, struct buf *out)
+{
+	return out_again(MSG_OUT_TAKE, w, out);
+}
+
+static void
+out_taken_sample(struct buf *out, bool most)
+{
+	struct msg_out_taken m = { 7, MSG_OUT_REFUSED,
+		few(most, MSG_TEXT_MAX, 'b') };
+
+	msg_out_taken_put(out, MSG_OUT_TAKEN, &m);
+}
+
+static bool
+out_taken_again(struct wire *w, struct buf *out)
+{
+	struct msg_out_taken m;
+
+	if (!msg_out_taken_get(w, &m))
+		return false;
+	msg_out_taken_put(out, MSG_OUT_TAKEN, &m);
+	return true;
+}
+
+static void
+out_submitted_sample(struct buf *out, bool most)
+{
+	struct msg_out_taken m = { 7, MSG_OUT_LATER,
+		few(most, MSG_TEXT_MAX, 'b') };
+
+	msg_out_taken_put(out, MSG_OUT_SUBMITTED, &m);
+}
+
+static bool
+out_submitted_again(struct wire *w, struct buf *out)
+{
+	struct msg_out_taken m;
+
+	if (!msg_out_taken_get(w, &m))
+		return false;
+	msg_out_taken_put(out, MSG_OUT_SUBMITTED, &m);
+	return true;
+}
+
+static void
+out_ask_sample(struct buf *out, bool most)
+{
+	struct msg_out_question m = { 7, MSG_OUT_REMOVE,
+		few(most, MSG_OUT_ID_MAX, 'b') };
+
+	msg_out_question_put(out, &m);
+}
+
+static bool
+out_ask_again(struct wire *w, struct buf *out)
+{
+	struct msg_out_question m;
+
+	if (!msg_out_question_get(w, &m))
+		return false;
+	msg_out_question_put(out, &m);
+	return true;
+}
+
+static void
+out_row_sample(struct buf *out, bool most)
+{
+	struct msg_out_row m = { .number = 7,
+		.id = few(most, MSG_OUT_ID_MAX, 'b'),
+		.kind = MSG_OUT_BOUNCE,
+		.account = few(most, MSG_ACCOUNT_MAX, 'c'),
+		.sender = out_address(most),
+		.recipient = out_address(most),
+		.recipients = 3,
+		.size = 4096,
+		.created_s = 1,
+		.next_s = 2,
+		.attempts = 5,
+		.text = few(most, MSG_TEXT_MAX, 'd') };
+
+	msg_out_row_put(out, &m);
+}
+
+static bool
+out_row_again(struct wire *w, struct buf *out)
+{
+	struct msg_out_row m;
+
+	if (!msg_out_row_get(w, &m))
+		return false;
+	msg_out_row_put(out, &m);
+	return true;
+}
+
+static void
+out_end_sample(struct buf *out, bool most)
+{
+	struct msg_out_end m = { 7, 200, most };
+
+	msg_out_end_put(out, &m);
+}
+
+static bool
+out_end_again(struct wire *w, struct buf *out)
+{
+	struct msg_out_end m;
+
+	if (!msg_out_end_get(w, &m))
+		return false;
+	msg_out_end_put(out, &m);
+	return true;
+}
+
 const struct message messages[] = {
 	{ "auth", "start", MSG_AUTH_START, MSG_AUTH_START_MAX,
 	    auth_start_sample, auth_start_again },
@@ -1270,6 +1443,20 @@ const struct message messages[] = {
 	    control_end_again },
 	{ "control", "denied", MSG_CONTROL_DENIED, 0, control_denied_sample,
 	    control_denied_again },
+	{ "out", "submit", MSG_OUT_SUBMIT, MSG_OUT_SUBMIT_MAX,
+	    out_submit_sample, out_submit_again },
+	{ "out", "take", MSG_OUT_TAKE, MSG_OUT_SUBMIT_MAX, out_take_sample,
+	    out_take_again },
+	{ "out", "taken", MSG_OUT_TAKEN, MSG_OUT_TAKEN_MAX, out_taken_sample,
+	    out_taken_again },
+	{ "out", "submitted", MSG_OUT_SUBMITTED, MSG_OUT_TAKEN_MAX,
+	    out_submitted_sample, out_submitted_again },
+	{ "out", "ask", MSG_OUT_ASK, MSG_OUT_ASK_MAX, out_ask_sample,
+	    out_ask_again },
+	{ "out", "row", MSG_OUT_ROW, MSG_OUT_ROW_MAX, out_row_sample,
+	    out_row_again },
+	{ "out", "end", MSG_OUT_END, MSG_OUT_END_SIZE, out_end_sample,
+	    out_end_again },
 	{ "master", "peer", MSG_MASTER_PEER, MSG_MASTER_PEER_SIZE,
 	    master_peer_sample, master_peer_again },
 	{ "master", "listener", MSG_MASTER_LISTENER, MSG_MASTER_LISTENER_MAX,

@@ -1,0 +1,2 @@
+#define PAIR "out"
+#include "fuzz_proc.h"
