@@ -300,6 +300,8 @@ env_of(const struct child *c, struct log *log,
 		.log = log };
 }
 
+#define DISABLED_MAX 64 /* as [sieve] disabled may have */
+
 static int
 run_pop3(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
@@ -316,15 +318,31 @@ run_pop3(const struct child *c, struct log *log,
 	return child_serve_pop3(&env, &set);
 }
 
+/* Views of [sieve] disabled; their number. */
+static size_t
+disabled_of(const struct child *c, struct view out[DISABLED_MAX])
+{
+	const char *const *name;
+	size_t n;
+
+	name = conf_list(c->conf, "sieve", NULL, "disabled", &n);
+	for (size_t i = 0; i < n && i < DISABLED_MAX; i++)
+		out[i] = view_str(name[i]);
+	return n < DISABLED_MAX ? n : DISABLED_MAX;
+}
+
 static int
 run_managesieve(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
 {
 	struct client_env env = env_of(c, log, m, remote, runs);
+	struct view disabled[DISABLED_MAX];
 	struct managesieve_settings set = {
 		.max_script = conf_num(c->conf, "sieve", NULL, "max-script"),
 		.max_scripts =
 		    (uint32_t)conf_num(c->conf, "sieve", NULL, "max-scripts"),
+		.disabled = disabled,
+		.n_disabled = disabled_of(c, disabled),
 		.mechanisms = m->login.mechanisms,
 		.final = m->login.final,
 	};

@@ -108,3 +108,12 @@ def test_second_session_sees(server, account):
     assert b.do(b"LISTSCRIPTS")[0] == [b'"x"\r\n']
     assert b.do(b'RENAMESCRIPT "x" "y"')[1].startswith(b"OK")
     assert a.do(b'GETSCRIPT "x"')[1].startswith(b"NO (NONEXISTENT)")
+
+
+def test_disabled(own_server):
+    """What [sieve] disabled names is neither offered nor taken."""
+    c = Client(server := own_server("--set", "sieve/disabled=regex, editheader"), server.demo)
+    extensions = [line for line in c.do(b"CAPABILITY")[0] if line.startswith(b'"SIEVE"')][0].split()
+    assert b"regex" not in extensions and b"editheader" not in extensions and b"copy" in extensions
+    assert c.do(b'CHECKSCRIPT {18+}\r\nrequire ["regex"];')[1].startswith(b"NO")
+    assert c.do(b'CHECKSCRIPT {17+}\r\nrequire ["copy"];')[1].startswith(b"OK")
