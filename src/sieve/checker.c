@@ -21,9 +21,8 @@ checker_arena(struct checker *c)
 	return c->p->arena;
 }
 
-static bool
-vtell(struct checker *c, uint32_t line, uint32_t column, const char *fmt,
-    va_list ap)
+static bool A_PRINTF(4, 0) vtell(struct checker *c, uint32_t line,
+    uint32_t column, const char *fmt, va_list ap)
 {
 	char text[sizeof(c->errors->e[0].text)];
 
@@ -111,12 +110,20 @@ checker_parent(const struct checker *c, unsigned level)
 				    : NULL;
 }
 
+/* Is it the name, in any case? Most are not by their first letter. */
+static bool
+is_name(const char *name, struct view v)
+{
+	return v.n > 0 && (name[0] | 0x20) == (v.p[0] | 0x20) &&
+	    view_eq_ci(v, view_str(name));
+}
+
 /* The definition of that name in one table; NULL: none. */
 static const struct ext_command *
 in_table(const struct ext_command *table, size_t n, struct view name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (view_eq_ci(name, view_str(table[i].name)))
+		if (is_name(table[i].name, name))
 			return &table[i];
 	return NULL;
 }
@@ -136,7 +143,7 @@ find_command(const struct checker *c, struct view name, bool test,
 
 		if (d == NULL || !ext_usable(e, c->options))
 			continue;
-		if (found == NULL || checker_enabled(c, e)) {
+		if (found == NULL || (c->enabled >> i & 1) != 0) {
 			found = d;
 			*ext = e;
 		}
@@ -199,10 +206,10 @@ find_tag(const struct checker *c, const struct script_node *n, struct view name,
 		for (size_t k = 0; k < e->n_tags; k++) {
 			const struct ext_tag *t = &e->tags[k];
 
-			if (!view_eq_ci(name, view_str(t->name)) ||
+			if (!is_name(t->name, name) ||
 			    !in_words(t->commands, view_str(n->def->name)))
 				continue;
-			if (found == NULL || checker_enabled(c, e)) {
+			if (found == NULL || (c->enabled >> i & 1) != 0) {
 				found = t;
 				*ext = e;
 			}

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "sieve/checker_impl.h"
 #include "sieve/ext_list.h"
+#include "sieve/letter.h"
 
 #define NAME_SHOWN 40
 #define SHOW(v)                                                                \
@@ -378,6 +379,7 @@ checker_texts(struct checker *c, struct script_arg *arg)
 			return false;
 		if (variables && !split(c, arg, &arg->texts[i]))
 			return false;
+		arg->texts[i].hash = letter_hash(arg->texts[i].v);
 	}
 	return true;
 }

@@ -8,6 +8,10 @@
 #include "base/num.h"
 #include "sieve/interp.h"
 
+/* Longer values are folded in memory of their own, not the run's. */
+#define FOLD_KEPT_MAX 1024
+#define FOLD_STACK_MAX 128
+
 static bool
 fold(const struct compare_how *how, struct view v, struct arena *a,
     struct view *out)
@@ -82,9 +86,25 @@ show(struct compare *c, struct view value, struct view folded)
 	return c->in->failed;
 }
 
+/* i;ascii-casemap of what is short enough for the stack. */
+static bool
+show_short(struct compare *c, struct view value)
+{
+	uint8_t folded[FOLD_STACK_MAX];
+
+	for (size_t i = 0; i < value.n; i++) {
+		uint8_t b = value.p[i];
+
+		folded[i] = b >= 'a' && b <= 'z' ? (uint8_t)(b - 0x20) : b;
+	}
+	return show(c, value, (struct view){ folded, value.n });
+}
+
 bool
 compare_value(struct compare *c, struct view value)
 {
+	AUTO_ARENA struct arena *scratch = NULL;
+	struct arena *a = c->in->arena;
 	struct view folded;
 
 	c->count++;
@@ -92,7 +112,11 @@ compare_value(struct compare *c, struct view value)
 		return c->in->failed;
 	if (!interp_cost(c->in, value.n / 64))
 		return true;
-	if (!fold(c->how, value, c->in->arena, &folded)) {
+	if (c->how->casemap && value.n <= FOLD_STACK_MAX)
+		return show_short(c, value);
+	if (value.n > FOLD_KEPT_MAX)
+		a = scratch = arena_new(SIEVE_RUN_MAX);
+	if (!fold(c->how, value, a, &folded)) {
 		interp_fail(
 		    c->in, c->node, "there is no memory left for this run");
 		return true;

@@ -85,42 +85,52 @@ behind_delimiter(struct view v)
 	return v;
 }
 
+/* Show a text of a part; the letter keeps it, and its folded form. */
+static bool
+show(struct compare *c, struct letter *l, const void *thing, unsigned number,
+    struct view text)
+{
+	struct letter_value *v = letter_kept(l, thing, number, text);
+
+	return v != NULL ? compare_field(c, l, v) : compare_value(c, text);
+}
+
 /* The prologue and the epilogue of a multipart are two values. */
 static bool
-show_multipart(struct compare *c, struct view octets, const struct mime_part *p)
+show_multipart(struct compare *c, struct letter *l, const struct mime_part *p)
 {
+	struct view octets = letter_octets(l);
 	const struct mime_part *last = p->child;
 	size_t end;
 
 	if (last == NULL)
-		return compare_value(c, mime_body(octets, p));
-	if (compare_value(c,
+		return show(c, l, p, 0, mime_body(octets, p));
+	if (show(c, l, p, 0,
 		without_last_line(
 		    view_sub(octets, p->body, last->header - p->body))))
 		return true;
 	while (last->next != NULL)
 		last = last->next;
 	end = last->body + last->body_n;
-	return compare_value(c,
+	return show(c, l, p, 1,
 	    behind_delimiter(view_sub(octets, end, p->body + p->body_n - end)));
 }
 
 static bool
 show_part(struct compare *c, struct letter *l, const struct mime_part *p)
 {
-	struct view octets = letter_octets(l);
-
 	switch (p->kind) {
 	case MIME_MULTIPART:
-		return show_multipart(c, octets, p);
+		return show_multipart(c, l, p);
 	case MIME_MESSAGE:
 		if (p->child != NULL)
-			return compare_value(c, mime_header(octets, p->child));
+			return show(c, l, p, 0,
+			    mime_header(letter_octets(l), p->child));
 		break;
 	case MIME_LEAF:
 		break;
 	}
-	return compare_value(c, letter_part_text(l, p));
+	return show(c, l, p, 0, letter_part_text(l, p));
 }
 
 /* The part after p in the order of the message; NULL: p is the last. */
@@ -177,7 +187,7 @@ test_body(struct interp *in, const struct script_node *n)
 		return false;
 	compare_begin(&c, in, n);
 	if (script_tag(n, &tags[TAG_RAW]) != NULL)
-		(void)!compare_value(&c,
+		(void)!show(&c, in->letter, in->letter, 0,
 		    view_sub(octets, letter_header(in->letter).n, SIZE_MAX));
 	else if (content != NULL)
 		show_content(in, &c, content->param);

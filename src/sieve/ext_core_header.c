@@ -24,12 +24,10 @@ test_header(struct interp *in, const struct script_node *n)
 static bool
 test_exists(struct interp *in, const struct script_node *n)
 {
-	for (size_t i = 0; i < n->arg[0]->n; i++) {
-		struct view name = interp_text(in, &n->arg[0]->texts[i]);
-
-		if (!interp_cost(in, 1) || interp_fields(in, n, name).n == 0)
+	for (size_t i = 0; i < n->arg[0]->n; i++)
+		if (!interp_cost(in, 1) ||
+		    interp_fields(in, n, &n->arg[0]->texts[i]).n == 0)
 			return false;
-	}
 	return true;
 }
 

@@ -300,15 +300,19 @@ interp_edit(struct interp *in, struct view octets)
 }
 
 struct letter_values
-interp_fields(struct interp *in, const struct script_node *n, struct view name)
+interp_fields(struct interp *in, const struct script_node *n,
+    const struct script_text *name)
 {
+	struct view v = interp_text(in, name);
 	struct letter_values out;
 
 	for (size_t i = 0; i < n->n_tags; i++)
 		if (n->tags[i].def->fields != NULL &&
-		    n->tags[i].def->fields(in, n, &n->tags[i], name, &out))
+		    n->tags[i].def->fields(in, n, &n->tags[i], v, &out))
 			return out;
-	return letter_fields(in->letter, name);
+	if (name->parts == NULL && name->hash != 0)
+		return letter_fields_hashed(in->letter, v, name->hash);
+	return letter_fields(in->letter, v);
 }
 
 static void
@@ -343,9 +347,7 @@ interp_values(struct interp *in, const struct script_node *n,
 {
 	*out = (struct letter_values){ NULL, 0 };
 	for (size_t i = 0; i < names->n && !in->failed; i++) {
-		struct view name = interp_text(in, &names->texts[i]);
-
-		append(in, out, interp_fields(in, n, name));
+		append(in, out, interp_fields(in, n, &names->texts[i]));
 		if (!interp_cost(in, 1 + out->n / 64))
 			break;
 	}

@@ -102,7 +102,7 @@ void interp_act(
 /* The values of the fields of one name that the test n asks about: by its tags'
  * fields, or else the message's. */
 struct letter_values interp_fields(struct interp *in,
-    const struct script_node *n, struct view name) A_MUST_USE;
+    const struct script_node *n, const struct script_text *name) A_MUST_USE;
 /* The values of all fields named in names that the test n asks about: by its
  * tags' fields, or else the message's, in the order of the names; then its tags'
  * pick. */

@@ -20,9 +20,11 @@ struct field_key {
 	struct letter_value *v;
 };
 
-struct part_text {
-	const struct mime_part *part;
-	struct view text;
+struct kept {
+	const void *thing;
+	struct letter_value *values[2];
+	struct view text; /* of letter_part_text() */
+	bool has_text;
 };
 
 struct letter {
@@ -33,8 +35,9 @@ struct letter {
 	size_t n;
 	bool indexed, parsed;
 	const struct mime_part *root;
-	struct part_text *texts; /* open addressing by the part's address */
-	size_t texts_mask;
+	struct kept *kept; /* open addressing by the thing's address */
+	size_t kept_mask, kept_left;
+	struct letter_value *body;
 };
 
 struct letter *
@@ -68,8 +71,8 @@ upper(uint8_t c)
 	return c >= 'a' && c <= 'z' ? (uint8_t)(c - 0x20) : c;
 }
 
-static uint32_t
-name_hash(struct view name)
+uint32_t
+letter_hash(struct view name)
 {
 	uint32_t h = 2166136261U;
 
@@ -136,7 +139,7 @@ index_fields(struct letter *l)
 			continue;
 		values[l->n].name = f.name;
 		values[l->n].raw = f.value;
-		l->keys[l->n].hash = name_hash(f.name);
+		l->keys[l->n].hash = letter_hash(f.name);
 		l->keys[l->n].v = &values[l->n];
 		l->n++;
 	}
@@ -146,29 +149,34 @@ index_fields(struct letter *l)
 }
 
 struct letter_values
-letter_fields(struct letter *l, struct view name)
+letter_fields_hashed(struct letter *l, struct view name, uint32_t hash)
 {
-	uint32_t hash = name_hash(name);
-	size_t lo = 0, hi, n;
+	size_t lo = 0, hi, n = 0;
 
 	if (!l->indexed)
 		index_fields(l);
 	for (hi = l->n; lo < hi;) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (l->keys[mid].hash < hash ||
-		    (l->keys[mid].hash == hash &&
-			name_order(l->keys[mid].v->name, name) < 0))
+		if (l->keys[mid].hash < hash)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (n = 0; lo + n < l->n && l->keys[lo + n].hash == hash &&
-	     name_order(l->keys[lo + n].v->name, name) == 0;)
+	/* Other names of the same hash come by chance, or by ill will. */
+	while (lo < l->n && l->keys[lo].hash == hash &&
+	    name_order(l->sorted[lo]->name, name) < 0)
+		lo++;
+	while (lo + n < l->n && l->keys[lo + n].hash == hash &&
+	    name_order(l->sorted[lo + n]->name, name) == 0)
 		n++;
-	return (struct letter_values){
-		l->sorted == NULL ? NULL : l->sorted + lo, n
-	};
+	return (struct letter_values){ n > 0 ? l->sorted + lo : NULL, n };
+}
+
+struct letter_values
+letter_fields(struct letter *l, struct view name)
+{
+	return letter_fields_hashed(l, name, letter_hash(name));
 }
 
 struct letter_value *
@@ -322,26 +330,51 @@ count_parts(const struct mime_part *p)
 	return n;
 }
 
-/* Where the text of a part is, or will be; NULL: no room. */
-static struct part_text *
-text_place(struct letter *l, const struct mime_part *p)
+/* Where what is kept of a part stands; NULL: no room. */
+static struct kept *
+kept_place(struct letter *l, const void *thing)
 {
 	size_t i;
 
-	if (l->texts == NULL) {
-		size_t n = count_parts(l->root), size = 4;
+	if (l->kept == NULL) {
+		size_t n = count_parts(letter_mime(l)), size = 4;
 
 		while (size < n * 2)
 			size *= 2;
-		l->texts = arena_alloc(l->a, size * sizeof(*l->texts));
-		if (l->texts == NULL)
+		l->kept = arena_alloc(l->a, size * sizeof(*l->kept));
+		if (l->kept == NULL)
 			return NULL;
-		l->texts_mask = size - 1;
+		l->kept_mask = size - 1;
+		l->kept_left = size / 2;
 	}
-	i = ((uintptr_t)p / sizeof(*p)) & l->texts_mask;
-	while (l->texts[i].part != NULL && l->texts[i].part != p)
-		i = (i + 1) & l->texts_mask;
-	return &l->texts[i];
+	i = ((uintptr_t)thing / sizeof(struct mime_part)) & l->kept_mask;
+	while (l->kept[i].thing != NULL && l->kept[i].thing != thing)
+		i = (i + 1) & l->kept_mask;
+	if (l->kept[i].thing == NULL) {
+		if (l->kept_left == 0)
+			return NULL;
+		l->kept_left--;
+		l->kept[i].thing = thing;
+	}
+	return &l->kept[i];
+}
+
+struct letter_value *
+letter_kept(
+    struct letter *l, const void *thing, unsigned number, struct view text)
+{
+	struct letter_value **place = &l->body;
+
+	if (thing != l) {
+		struct kept *k = kept_place(l, thing);
+
+		if (k == NULL)
+			return NULL;
+		place = &k->values[number];
+	}
+	if (*place == NULL)
+		*place = letter_made(l, text);
+	return *place;
 }
 
 static void
@@ -378,13 +411,13 @@ decode_part(struct letter *l, const struct mime_part *p)
 struct view
 letter_part_text(struct letter *l, const struct mime_part *p)
 {
-	struct part_text *t = text_place(l, p);
+	struct kept *k = kept_place(l, p);
 
-	if (t == NULL)
+	if (k == NULL)
 		return (struct view){ NULL, 0 };
-	if (t->part == NULL) {
-		t->part = p;
-		t->text = decode_part(l, p);
+	if (!k->has_text) {
+		k->has_text = true;
+		k->text = decode_part(l, p);
 	}
-	return t->text;
+	return k->text;
 }

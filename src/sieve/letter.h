@@ -50,9 +50,19 @@ struct view letter_header(const struct letter *l) A_MUST_USE;
 /* The fields called name (ASCII case ignored). */
 struct letter_values letter_fields(struct letter *l, struct view name)
     A_MUST_USE;
+/* The same, with letter_hash() of the name known already. */
+struct letter_values letter_fields_hashed(
+    struct letter *l, struct view name, uint32_t hash) A_MUST_USE;
+uint32_t letter_hash(struct view name) A_MUST_USE;
 /* A value like a field, of any text (":mime :param" and the like): text is what
  * tests see, UTF-8. NULL: the arena is full. */
 struct letter_value *letter_made(struct letter *l, struct view text) A_MUST_USE;
+
+/* The same, but made once for each thing and number (0 or 1) that is asked for
+ * again and again: thing is a part of letter_mime(), or the letter for its body
+ * as it stands. text: what it is the first time. */
+struct letter_value *letter_kept(struct letter *l, const void *thing,
+    unsigned number, struct view text) A_MUST_USE;
 
 /* Unfolded, RFC 2047 decoded, without blanks at either end: valid UTF-8. */
 struct view letter_text(struct letter *l, struct letter_value *v) A_MUST_USE;

@@ -36,6 +36,7 @@ struct script_text {
 	struct view v; /* as after escapes and encoded-character */
 	const struct script_part *parts; /* NULL: constant, v is the text */
 	size_t n_parts;
+	uint32_t hash; /* letter_hash() of a constant */
 };
 
 enum script_arg_kind {
