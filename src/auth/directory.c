@@ -26,6 +26,7 @@ enum statement {
 	REMOVE,
 	SET_SECRET,
 	SET_DISABLED,
+	SET_SERVICES,
 	ADD_ALIAS,
 	IS_ALIAS,
 	LIST,
@@ -58,6 +59,7 @@ static const char *const sql[STATEMENTS] = {
 		       "sha1 = ?4 WHERE account = "
 		       "(SELECT id FROM account WHERE name = ?1)",
 	[SET_DISABLED] = "UPDATE account SET disabled = ?2 WHERE name = ?1",
+	[SET_SERVICES] = "UPDATE account SET services = ?2 WHERE name = ?1",
 	[ADD_ALIAS] = "INSERT INTO alias SELECT ?1, id FROM account WHERE "
 		      "name = ?2",
 	[IS_ALIAS] = "SELECT 1 FROM alias WHERE name = ?1",
@@ -666,6 +668,14 @@ directory_set_disabled(
 {
 	(void)sqlite3_bind_int(d->st[SET_DISABLED], 2, disabled);
 	return change(d, SET_DISABLED, name, w);
+}
+
+enum directory_result
+directory_set_services(
+    struct directory *d, struct view name, uint32_t services, struct why *w)
+{
+	(void)sqlite3_bind_int64(d->st[SET_SERVICES], 2, services);
+	return change(d, SET_SERVICES, name, w);
 }
 
 enum directory_result

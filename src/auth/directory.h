@@ -115,6 +115,9 @@ enum directory_result directory_set_secret(struct directory *d,
     A_MUST_USE;
 enum directory_result directory_set_disabled(struct directory *d,
     struct view name, bool disabled, struct why *w) A_MUST_USE;
+/* Which services it may use; UNKNOWN. */
+enum directory_result directory_set_services(struct directory *d,
+    struct view name, uint32_t services, struct why *w) A_MUST_USE;
 /* UNKNOWN: the account; EXISTS, NAME: the alias. */
 enum directory_result directory_add_alias(struct directory *d,
     struct view alias, struct view account, struct why *w) A_MUST_USE;

@@ -26,16 +26,17 @@
  * here. What is stored of a password is computed here in both cases, so that
  * neither a password goes over a socket nor auth has to wait for its hash.
  */
-enum verb { ADD, PASSWD, REMOVE, DISABLE, ENABLE, LIST, VERBS };
+enum verb { ADD, PASSWD, REMOVE, DISABLE, ENABLE, SERVICES, LIST, VERBS };
 
 static const char *const verbs[VERBS] = { "add", "passwd", "remove", "disable",
-	"enable", "list" };
+	"enable", "services", "list" };
 
 struct account {
 	const struct conf *conf;
 	enum verb verb;
 	enum password_scheme scheme;
 	bool json;
+	uint32_t services; /* of SERVICES */
 	char **names;
 	size_t n_names;
 	char password[NAME_PASSWORD_MAX + 1];
@@ -65,6 +66,7 @@ usage(void)
 	fputs("usage: fumi account add [--scheme yescrypt|plain] NAME...\n"
 	      "       fumi account passwd [--scheme yescrypt|plain] NAME...\n"
 	      "       fumi account remove|disable|enable NAME...\n"
+	      "       fumi account services all|none|imap,pop3,sieve NAME...\n"
 	      "       fumi account list [--json]\n"
 	      "A password is asked for, or is one line of standard input.\n",
 	    stderr);
@@ -88,6 +90,36 @@ needs_password(const struct account *a)
 	return a->verb == ADD || a->verb == PASSWD;
 }
 
+/* "all", "none", or names with commas between. */
+static bool
+parse_services(const char *s, uint32_t *out)
+{
+	struct view v = view_str(s);
+
+	*out = 0;
+	if (view_eq(v, VIEW_LIT("none")))
+		return true;
+	if (view_eq(v, VIEW_LIT("all"))) {
+		*out = DIRECTORY_SERVICES_ALL;
+		return true;
+	}
+	for (bool more = true; more;) {
+		struct view one = { v.p, 0 };
+		uint32_t was = *out;
+
+		while (one.n < v.n && v.p[one.n] != ',')
+			one.n++;
+		for (uint8_t i = MSG_SERVICE_IMAP; i <= MSG_SERVICE_SIEVE; i++)
+			if (view_eq(one, view_str(msg_service_name(i))))
+				*out |= 1u << i;
+		if (*out == was)
+			return false;
+		more = one.n < v.n;
+		view_skip(&v, more ? one.n + 1 : one.n);
+	}
+	return true;
+}
+
 static bool
 parse_options(struct account *a, int argc, char **argv)
 {
@@ -106,6 +138,9 @@ parse_options(struct account *a, int argc, char **argv)
 		    !password_scheme_parse(view_str(optarg), &a->scheme))
 			return false;
 	}
+	if (a->verb == SERVICES &&
+	    (optind == argc || !parse_services(argv[optind++], &a->services)))
+		return false;
 	a->names = argv + optind;
 	a->n_names = (size_t)(argc - optind);
 	return (a->n_names == 0) == (a->verb == LIST);
@@ -358,6 +393,8 @@ change_here(const struct account *a, size_t i,
 	case ENABLE:
 		return directory_set_disabled(
 		    a->dir, name, a->verb == DISABLE, w);
+	case SERVICES:
+		return directory_set_services(a->dir, name, a->services, w);
 	case LIST:
 	case VERBS:
 		break;
@@ -445,6 +482,10 @@ put_change(const struct account *a, size_t i,
 	case ENABLE:
 		msg_admin_disable_put(
 		    b, &(struct msg_admin_disable){ name, a->verb == DISABLE });
+		return;
+	case SERVICES:
+		msg_admin_services_put(
+		    b, &(struct msg_admin_services){ name, a->services });
 		return;
 	case LIST:
 	case VERBS:
@@ -564,8 +605,23 @@ struct row {
 	const char *name, *path;
 	uint32_t uid, gid;
 	bool disabled;
+	uint32_t services;
 	int64_t created;
 };
+
+static void
+print_services(uint32_t services)
+{
+	const char *between = "";
+
+	printf("[");
+	for (uint8_t i = MSG_SERVICE_IMAP; i <= MSG_SERVICE_SIEVE; i++)
+		if ((services & 1u << i) != 0) {
+			printf("%s\"%s\"", between, msg_service_name(i));
+			between = ", ";
+		}
+	printf("]");
+}
 
 static void
 print_row(const struct account *a, const struct row *r, bool first)
@@ -583,8 +639,10 @@ print_row(const struct account *a, const struct row *r, bool first)
 	print_json_string(r->name);
 	printf(", \"uid\": %u, \"gid\": %u, \"path\": ", r->uid, r->gid);
 	print_json_string(r->path);
-	printf(", \"disabled\": %s, \"created\": \"%.19sZ\"}",
-	    r->disabled ? "true" : "false", when);
+	printf(", \"disabled\": %s, \"services\": ",
+	    r->disabled ? "true" : "false");
+	print_services(r->services);
+	printf(", \"created\": \"%.19sZ\"}", when);
 }
 
 #define PAGE MSG_ADMIN_ROWS_MAX
@@ -606,7 +664,7 @@ list_here(const struct account *a)
 			print_row(a,
 			    &(struct row){ rows[i].name, rows[i].path,
 				rows[i].uid, rows[i].gid, rows[i].disabled,
-				rows[i].created },
+				rows[i].services, rows[i].created },
 			    first);
 		if (n > 0)
 			memcpy(after, rows[n - 1].name, sizeof(after));
@@ -636,7 +694,7 @@ get_rows(const struct account *a, char after[MSG_ACCOUNT_MAX + 1], bool first,
 		    path, sizeof(path), "%.*s", (int)m.path.n, m.path.p);
 		print_row(a,
 		    &(struct row){ after, path, m.uid, m.gid, m.disabled,
-			(int64_t)m.created },
+			m.services, (int64_t)m.created },
 		    first && *n == 0);
 	}
 	if (type == 0)

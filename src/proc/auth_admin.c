@@ -96,6 +96,17 @@ on_disable(void *ctx, struct wire *w, int *fd)
 	    keep(ctx, MSG_ADMIN_DISABLE, fields);
 }
 
+static bool
+on_services(void *ctx, struct wire *w, int *fd)
+{
+	struct view fields = w->in;
+	struct msg_admin_services m;
+
+	(void)fd;
+	return msg_admin_services_get(w, &m) &&
+	    keep(ctx, MSG_ADMIN_SERVICES, fields);
+}
+
 /* ---- making them ---- */
 
 /* False when what is stored makes no sense. */
@@ -160,6 +171,7 @@ static enum directory_result
 make_change(struct auth *a, const struct auth_change *x, struct why *y)
 {
 	struct wire w = wire_read((struct view){ x->bytes, x->n });
+	struct msg_admin_services s;
 	struct msg_admin_disable d;
 	struct view name;
 
@@ -171,6 +183,8 @@ make_change(struct auth *a, const struct auth_change *x, struct why *y)
 		return directory_remove(a->dir, name, y);
 	if (x->type == MSG_ADMIN_DISABLE && msg_admin_disable_get(&w, &d))
 		return directory_set_disabled(a->dir, d.name, d.disabled, y);
+	if (x->type == MSG_ADMIN_SERVICES && msg_admin_services_get(&w, &s))
+		return directory_set_services(a->dir, s.name, s.services, y);
 	return DIRECTORY_FAILED;
 }
 
@@ -217,6 +231,7 @@ takes(const struct auth_change *x, struct view *name)
 {
 	struct wire w = wire_read((struct view){ x->bytes, x->n });
 	struct msg_admin_set_secret s;
+	struct msg_admin_services m;
 	struct msg_admin_disable d;
 
 	if (x->type == MSG_ADMIN_REMOVE && msg_admin_remove_get(&w, name))
@@ -230,6 +245,11 @@ takes(const struct auth_change *x, struct view *name)
 		*name = d.name;
 		return "this account was disabled";
 	}
+	if (x->type == MSG_ADMIN_SERVICES && msg_admin_services_get(&w, &m) &&
+	    m.services != DIRECTORY_SERVICES_ALL) {
+		*name = m.name;
+		return "the services of this account were changed";
+	}
 	return NULL;
 }
 
@@ -238,7 +258,8 @@ log_change(struct auth *a, const struct auth_change *x)
 {
 	struct wire w = wire_read((struct view){ x->bytes, x->n });
 	static const char *const events[] = { "account-add", "account-remove",
-		"account-password", "account-disable" };
+		"account-password", "account-disable", NULL, NULL,
+		"account-services" };
 	struct view name = msg_account_get(&w);
 	struct log_line l;
 
@@ -246,6 +267,8 @@ log_change(struct auth *a, const struct auth_change *x)
 	log_view(&l, "user", name);
 	if (x->type == MSG_ADMIN_DISABLE)
 		log_u64(&l, "disabled", wire_u8(&w));
+	if (x->type == MSG_ADMIN_SERVICES)
+		log_u64(&l, "services", wire_u32(&w));
 	log_end(&l);
 }
 
@@ -306,6 +329,7 @@ send_row(struct auth_admin *c, const struct directory_account *a)
 		.gid = a->gid,
 		.path = view_str(a->path),
 		.disabled = a->disabled,
+		.services = a->services,
 		.created = (uint64_t)a->created };
 
 	msg_admin_row_put(&b, &m);
@@ -348,6 +372,8 @@ const struct peer_rule auth_admin_rules[] = {
 	{ MSG_ADMIN_SECRET, 1, MSG_ADMIN_SET_SECRET_MAX, PEER_NO_FD,
 	    on_secret },
 	{ MSG_ADMIN_DISABLE, 1, MSG_ADMIN_DISABLE_MAX, PEER_NO_FD, on_disable },
+	{ MSG_ADMIN_SERVICES, 1, MSG_ADMIN_SERVICES_MAX, PEER_NO_FD,
+	    on_services },
 	{ MSG_ADMIN_COMMIT, 1, 0, PEER_NO_FD, on_commit },
 	{ MSG_ADMIN_LIST, 1, MSG_ADMIN_LIST_MAX, PEER_NO_FD, on_list },
 };

@@ -105,6 +105,21 @@ msg_admin_disable_get(struct wire *w, struct msg_admin_disable *m)
 }
 
 void
+msg_admin_services_put(struct buf *b, const struct msg_admin_services *m)
+{
+	put_name(b, MSG_ADMIN_SERVICES, m->name);
+	wire_put_u32(b, m->services);
+}
+
+bool
+msg_admin_services_get(struct wire *w, struct msg_admin_services *m)
+{
+	m->name = msg_account_get(w);
+	m->services = wire_u32(w);
+	return wire_end(w);
+}
+
+void
 msg_admin_plain_put(struct buf *b, enum msg_admin_type type)
 {
 	wire_put_u32(b, type);
@@ -151,6 +166,7 @@ msg_admin_row_put(struct buf *b, const struct msg_admin_row *m)
 	wire_put_u32(b, m->gid);
 	wire_put_bytes(b, m->path);
 	msg_bool_put(b, m->disabled);
+	wire_put_u32(b, m->services);
 	wire_put_u64(b, m->created);
 }
 
@@ -162,6 +178,7 @@ msg_admin_row_get(struct wire *w, struct msg_admin_row *m)
 	m->gid = wire_u32(w);
 	m->path = take_text(w, MSG_ADMIN_PATH_MAX);
 	m->disabled = msg_bool_get(w);
+	m->services = wire_u32(w);
 	m->created = wire_u64(w);
 	return wire_end(w);
 }

@@ -8,7 +8,8 @@
  * the directory. Only root and auth's own user are heard (SO_PEERCRED); all
  * others are closed at once.
  *
- *   command -> auth  ADD, REMOVE, SECRET, DISABLE  a change, kept until COMMIT
+ *   command -> auth  ADD, REMOVE, SECRET, DISABLE, SERVICES  a change, kept
+ *                    until COMMIT
  *   command -> auth  COMMIT  make all of them, in order, or none
  *   auth -> command  RESULT  of the COMMIT
  *   command -> auth  LIST    some accounts in order of their names
@@ -24,6 +25,7 @@ enum msg_admin_type {
 	MSG_ADMIN_DISABLE = 0x0704,
 	MSG_ADMIN_COMMIT = 0x0705,
 	MSG_ADMIN_LIST = 0x0706,
+	MSG_ADMIN_SERVICES = 0x0707,
 	MSG_ADMIN_RESULT = 0x0781,
 	MSG_ADMIN_ROW = 0x0782,
 	MSG_ADMIN_END = 0x0783,
@@ -76,6 +78,15 @@ void msg_admin_disable_put(struct buf *b, const struct msg_admin_disable *m);
 bool msg_admin_disable_get(struct wire *w, struct msg_admin_disable *m)
     A_MUST_USE;
 
+struct msg_admin_services {
+	struct view name;
+	uint32_t services; /* bits, as in auth/directory.h */
+};
+#define MSG_ADMIN_SERVICES_MAX (4 + MSG_ACCOUNT_MAX + 4)
+void msg_admin_services_put(struct buf *b, const struct msg_admin_services *m);
+bool msg_admin_services_get(struct wire *w, struct msg_admin_services *m)
+    A_MUST_USE;
+
 /* COMMIT, END: no fields. */
 void msg_admin_plain_put(struct buf *b, enum msg_admin_type type);
 
@@ -106,11 +117,12 @@ struct msg_admin_row {
 	uint32_t uid, gid;
 	struct view path; /* below accounts/ */
 	bool disabled;
+	uint32_t services;
 	uint64_t created; /* seconds since 1970 */
 };
 #define MSG_ADMIN_PATH_MAX 600
 #define MSG_ADMIN_ROW_MAX                                                      \
-	(4 + MSG_ACCOUNT_MAX + 8 + 4 + MSG_ADMIN_PATH_MAX + 1 + 8)
+	(4 + MSG_ACCOUNT_MAX + 8 + 4 + MSG_ADMIN_PATH_MAX + 1 + 4 + 8)
 void msg_admin_row_put(struct buf *b, const struct msg_admin_row *m);
 bool msg_admin_row_get(struct wire *w, struct msg_admin_row *m) A_MUST_USE;
 

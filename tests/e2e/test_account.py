@@ -47,6 +47,11 @@ def test_without_server(conf):
     assert "disabled" in account(conf, "list").stdout
     assert account(conf, "enable", "b@x").returncode == 0
     assert not names(conf)["b@x"]["disabled"]
+    assert names(conf)["b@x"]["services"] == ["imap", "pop3", "sieve"]
+    for wish, got in (("pop3", ["pop3"]), ("sieve,imap", ["imap", "sieve"]), ("none", []),
+                      ("all", ["imap", "pop3", "sieve"])):
+        assert account(conf, "services", wish, "b@x").returncode == 0
+        assert names(conf)["b@x"]["services"] == got
     assert account(conf, "remove", "b@x").returncode == 0
     assert set(names(conf)) == {"demo@example.org"}
     assert os.stat(conf.parent / "state" / "auth").st_mode & 0o777 == 0o700
@@ -61,6 +66,9 @@ def test_without_server(conf):
     (["passwd", "nobody@x"], "pw\n", 67, "no such account"),
     (["remove", "demo@x", "nobody@x"], None, 67, "nobody@x"),
     (["disable", "nobody@x"], None, 67, "no such account"),
+    (["services", "imap", "nobody@x"], None, 67, "no such account"),
+    (["services", "imap,smtp", "demo@x"], None, 64, "usage"),
+    (["services", "imap"], None, 64, "usage"),
     (["add"], "pw\n", 64, "usage"),
     (["add", "--scheme", "md5", "new@x"], "pw\n", 64, "usage"),
     (["remove", "--scheme", "plain", "demo@x"], None, 64, "usage"),

@@ -1,6 +1,7 @@
 """POP3 by real clients (curl, fetchmail, getmail, mutt), and by hand: who gets in how, and what is refused."""
 import base64
 import hashlib
+import imaplib
 import poplib
 import socket
 import ssl
@@ -279,6 +280,20 @@ def test_cleartext_is_refused(own_server):
     c.stls() if c.say("STLS\r\n").startswith(b"+OK") else None
     assert c.say("USER demo@example.org\r\n").startswith(b"+OK")
     assert c.say("PASS demo\r\n").startswith(b"+OK")
+
+
+def test_only_some_services(server, account):
+    """An account that may not use POP3 is told so only when it has shown its password."""
+    server.fumi("account", "services", "imap,sieve", account.name)
+    server.imaplib(account).logout()
+    p = pop(server)
+    p.user(account.name)
+    with pytest.raises(poplib.error_proto, match=r"-ERR \[AUTH\] this account may not use this service"):
+        p.pass_(account.password)
+    server.fumi("account", "services", "pop3", account.name)
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHORIZATIONFAILED"):
+        server.imaplib(account)
+    pop(server, account).quit()
 
 
 def test_apop(own_server):

@@ -18,6 +18,7 @@ get(struct view msg)
 	struct msg_admin_add add;
 	struct msg_admin_set_secret set;
 	struct msg_admin_disable disable;
+	struct msg_admin_services services;
 	struct msg_admin_result result;
 	struct msg_admin_row row;
 	struct view name;
@@ -37,6 +38,9 @@ get(struct view msg)
 		    view_eq(set.secret.sha256, secret.sha256);
 	case MSG_ADMIN_DISABLE:
 		return msg_admin_disable_get(&w, &disable) && disable.disabled;
+	case MSG_ADMIN_SERVICES:
+		return msg_admin_services_get(&w, &services) &&
+		    services.services == 6;
 	case MSG_ADMIN_RESULT:
 		return msg_admin_result_get(&w, &result) && result.index == 7 &&
 		    result.code == MSG_ADMIN_EXISTS;
@@ -73,10 +77,11 @@ test_messages(void)
 	struct msg_admin_add add = { VIEW_LIT("a@x"), true, 1000, 100, secret };
 	struct msg_admin_set_secret set = { VIEW_LIT("a@x"), secret };
 	struct msg_admin_disable disable = { VIEW_LIT("a@x"), true };
+	struct msg_admin_services services = { VIEW_LIT("a@x"), 6 };
 	struct msg_admin_result result = { 7, MSG_ADMIN_EXISTS,
 		VIEW_LIT("why") };
 	struct msg_admin_row row = { VIEW_LIT("a@x"), 5, 6, VIEW_LIT("x/a"),
-		false, 99 };
+		false, 6, 99 };
 	struct buf b = peer_msg();
 
 	msg_admin_add_put(&b, &add);
@@ -87,6 +92,8 @@ test_messages(void)
 	check("SECRET", &b, MSG_ADMIN_SET_SECRET_MAX);
 	msg_admin_disable_put(&b, &disable);
 	check("DISABLE", &b, MSG_ADMIN_DISABLE_MAX);
+	msg_admin_services_put(&b, &services);
+	check("SERVICES", &b, MSG_ADMIN_SERVICES_MAX);
 	msg_admin_result_put(&b, &result);
 	check("RESULT", &b, MSG_ADMIN_RESULT_MAX);
 	msg_admin_list_put(&b, VIEW_LIT("a@x"));

@@ -55,6 +55,12 @@ test_accounts(struct directory *d)
 		    DIRECTORY_OK &&
 		find(d, "demo@x.org", &a) == DIRECTORY_OK && a.disabled,
 	    "disable");
+	tap_ok(directory_set_services(d, VIEW_LIT("demo@x.org"), 4, &w) ==
+		    DIRECTORY_OK &&
+		find(d, "demo@x.org", &a) == DIRECTORY_OK && a.services == 4 &&
+		directory_set_services(d, VIEW_LIT("nobody@x.org"), 4, &w) ==
+		    DIRECTORY_UNKNOWN,
+	    "services");
 	tap_ok(
 	    directory_remove(d, VIEW_LIT("DEMO@x.org"), &w) == DIRECTORY_OK &&
 		find(d, "demo@x.org", &a) == DIRECTORY_UNKNOWN,
