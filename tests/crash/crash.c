@@ -1287,8 +1287,8 @@ static void
 look_harder(struct plan *p, uint64_t calls, uint64_t step)
 {
 	p->images = 0;
+	p->mutants = 4 * MUTANTS;
 	for (unsigned i = 0; i < ROUNDS && (p->c->must & ~caught) != 0; i++) {
-		p->mutants *= 2;
 		p->series++;
 		trouble_everywhere(p, calls, step);
 	}
