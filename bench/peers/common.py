@@ -101,6 +101,21 @@ def self_signed(directory, log):
          "-subj", "/CN=localhost", "-keyout", f"{directory}/key.pem", "-out", f"{directory}/cert.pem"], log)
 
 
+def delivery_users():
+    """Those mail is delivered to: a hundred without rules, a hundred with."""
+    return [f"{kind}{i}" for kind in "ms" for i in range(1, 101)]
+
+
+def sieve_script():
+    """Twenty rules of which none files the generator's messages."""
+    rules = []
+    for i in range(20):
+        test = (f'header :contains "subject" "nothing says {i}"', f'address :domain :is "from" "d{i}.invalid"',
+                f'header :is "list-id" "<list{i}.invalid>"', f'size :over {i + 50}M')[i % 4]
+        rules.append(f'if {test} {{ fileinto "box{i}"; stop; }}\n')
+    return 'require "fileinto";\n' + "".join(rules)
+
+
 class Server:
     """One server: a name for the table, ports, and the roots of its process trees."""
 

@@ -13,7 +13,7 @@ class Cyrus(common.Server):
     def __init__(self, work, users, idle_users):
         super().__init__(work)
         self.usr = common.unpack("cyrus", PACKAGES, work)
-        self.imap, self.tls_port, self.pop3 = common.free_ports(3)
+        self.imap, self.tls_port, self.pop3, self.lmtp = common.free_ports(4)
         common.system_user("cyrus", self.log)
         for sub in ("var", "var/socket", "spool", "run", "run/proc", "run/lock"):
             os.makedirs(os.path.join(self.dir, sub), exist_ok=True)
@@ -63,6 +63,7 @@ SERVICES {{
   imap  cmd="imapd -U 30 -C {conf}" listen="127.0.0.1:{self.imap}" prefork=0 maxchild=-1
   imaps cmd="imapd -s -U 30 -C {conf}" listen="127.0.0.1:{self.tls_port}" prefork=0 maxchild=-1
   pop3  cmd="pop3d -U 30 -C {conf}" listen="127.0.0.1:{self.pop3}" prefork=0 maxchild=-1
+  lmtp  cmd="lmtpd -a -C {conf}" listen="127.0.0.1:{self.lmtp}" prefork=0 maxchild=20
 }}
 EVENTS {{
   checkpoint cmd="/usr/lib/cyrus/bin/ctl_cyrusdb -c -C {conf}" period=120

@@ -10,7 +10,7 @@ import shutil
 
 from . import common
 
-PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d"]
+PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d", "dovecot-sieve"]
 FIRST_UID = 20000
 
 
@@ -22,7 +22,7 @@ class Dovecot(common.Server):
     def __init__(self, work, users, idle_users):
         super().__init__(work)
         self.usr = common.unpack("dovecot", PACKAGES, work)
-        self.imap, self.tls_port, self.pop3 = common.free_ports(3)
+        self.imap, self.tls_port, self.pop3, self.lmtp = common.free_ports(4)
         for name in ("dovecot", "dovenull"):
             common.system_user(name, self.log)
         for sub in ("run", "state", "mail"):
@@ -32,6 +32,7 @@ class Dovecot(common.Server):
         if not os.path.exists(os.path.join(self.dir, "cert.pem")):
             common.self_signed(self.dir, self.log)
         names = [f"u{i}" for i in range(1, users + 1)] + [f"id{i}" for i in range(1, idle_users + 1)]
+        names += common.delivery_users()
         with open(os.path.join(self.dir, "passwd"), "w") as f:
             for i, name in enumerate(names):
                 uid = FIRST_UID + (i + 1 if name.startswith("id") else 0)
@@ -40,6 +41,9 @@ class Dovecot(common.Server):
                 if not os.path.isdir(home):
                     os.mkdir(home, 0o700)
                     os.chown(home, uid, uid)
+                if name.startswith("s"):
+                    with open(os.path.join(home, ".dovecot.sieve"), "w") as script:
+                        script.write(common.sieve_script())
 
     def config(self):
         hibernate = """
@@ -63,7 +67,7 @@ base_dir = {self.dir}/run
 state_dir = {self.dir}/state
 log_path = {self.dir}/dovecot.log
 instance_name = {self.name}
-protocols = imap pop3
+protocols = imap pop3 lmtp
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{self.dir}/cert.pem
@@ -99,6 +103,18 @@ service imap-login {{
 }}
 service imap {{
   {reuse}process_limit = 2200
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {self.lmtp}
+  }}
+}}
+protocol lmtp {{
+  mail_plugins = $mail_plugins sieve
+}}
+plugin {{
+  sieve = file:~/sieve;active=~/.dovecot.sieve
 }}
 service pop3-login {{
   service_count = 0
