@@ -15,18 +15,21 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/local.h"
+#include "proc/msg_control.h"
 
 /*
  * Each account is served by a child: whoever delivers becomes the owner of the
  * mail for good, and the next account has another owner.
  */
 #define USAGE                                                                  \
-	"deliver [-d] [-f SENDER] [-m MAILBOX] [-et] ACCOUNT ... < MESSAGE"
+	"deliver [-det] [-a DETAIL] [-f SENDER] [-m MAILBOX] ACCOUNT ... < "   \
+	"MESSAGE"
 #define PATH_BYTES 4096
 
 struct request {
 	const struct conf *conf;
 	const char *sender;  /* NULL: as the message says */
+	const char *address; /* -a: detail, or an address with "@"; or NULL */
 	const char *mailbox; /* in the language of [delivery] mailbox */
 	bool soft, refuse;   /* -t, -e */
 	struct local_message message;
@@ -138,14 +141,20 @@ deliver(const struct request *q, const char *account, struct why *w)
 {
 	static const char fumi[] = "fumi:";
 	const char *sender = q->sender != NULL ? q->sender : q->message.from;
+	struct local_envelope e = { .account = account,
+		.mailbox = q->mailbox + sizeof(fumi) - 1,
+		.sender = sender };
 	struct name name;
 
 	if (strncmp(q->mailbox, fumi, sizeof(fumi) - 1) != 0)
 		return to_file(q, account, sender, w);
 	if (!name_parse(view_str(account), &name))
 		return fail(w, EX_NOUSER, account, "that is no account's name");
-	return local_to_account(q->conf, account, q->mailbox + sizeof(fumi) - 1,
-	    sender, &q->message, w);
+	if (q->address != NULL && strchr(q->address, '@') != NULL)
+		e.recipient = q->address;
+	else if (q->address != NULL && q->address[0] != '\0')
+		e.detail = q->address;
+	return local_to_account(q->conf, &e, &q->message, w);
 }
 
 static int
@@ -206,6 +215,9 @@ take_option(struct request *q, int c)
 	case 'r':
 		q->sender = optarg;
 		return true;
+	case 'a':
+		q->address = optarg;
+		return true;
 	case 'm':
 		q->mailbox = optarg;
 		return true;
@@ -262,7 +274,7 @@ cmd_deliver(const struct conf *conf, int argc, char **argv)
 	char *own[1];
 	int c, r;
 
-	while ((c = getopt(argc, argv, "7def:m:or:stY")) != -1)
+	while ((c = getopt(argc, argv, "7a:def:m:or:stY")) != -1)
 		if (!take_option(&q, c))
 			return cli_usage(USAGE);
 	argv += optind;
@@ -273,6 +285,11 @@ cmd_deliver(const struct conf *conf, int argc, char **argv)
 	if (q.sender != NULL && !local_sender_ok(q.sender))
 		return cli_fail(EX_USAGE, "deliver",
 		    "-f: that is no address for an envelope");
+	if (q.address != NULL &&
+	    (!local_sender_ok(q.address) ||
+		strlen(q.address) > MSG_CONTROL_DETAIL_MAX))
+		return cli_fail(
+		    EX_USAGE, "deliver", "-a: that is no part of an address");
 	if (argc == 0 && getuid() != 0 && (pw = getpwuid(getuid())) != NULL) {
 		own[0] = pw->pw_name;
 		argv = own;

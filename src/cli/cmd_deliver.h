@@ -4,7 +4,7 @@
 #include "base/conf.h"
 
 /*
- * fumi deliver [-d] [-f SENDER] [-m MAILBOX] [-t] [-e] ACCOUNT ... < MESSAGE
+ * fumi deliver [-det] [-a DETAIL] [-f SENDER] [-m MAILBOX] ACCOUNT ... < MESSAGE
  * mail.local, the same by the name of the program
  *
  * Puts the message on standard input where [delivery] mailbox says: into each
@@ -16,6 +16,8 @@
  *
  *   -d          what follows are accounts (mail.local, procmail: -d ACCOUNT)
  *   -f -r ADDR  sender of the envelope; else that of a "From " line
+ *   -a DETAIL   of user+detail (procmail), or, with an "@" in it, the address as
+ *               the sender wrote it (dovecot-lda): for the user's script
  *   -m MAILBOX  another place than [delivery] mailbox, in its language
  *   -t          never for good: every failure is EX_TEMPFAIL (procmail)
  *   -e          what is refused is EX_NOPERM, for MTAs that then write the

@@ -161,6 +161,19 @@ local_sender_ok(const char *s)
 
 /* ---- into an account, through the server ---- */
 
+/* What auth says, as it says it (proc/auth_grant.c); the rest is of the delivery
+ * itself. */
+static int
+refusal(struct view text)
+{
+	if (view_starts(text, VIEW_LIT("no such account")))
+		return EX_NOUSER;
+	if (view_starts(text, VIEW_LIT("not allowed")) ||
+	    view_starts(text, VIEW_LIT("the account is disabled")))
+		return EX_NOPERM;
+	return EX_UNAVAILABLE;
+}
+
 static int
 answer(const char *account, struct view msg, struct why *w)
 {
@@ -180,23 +193,29 @@ answer(const char *account, struct view msg, struct why *w)
 	if (m.result == MSG_DELIVER_OK)
 		return EX_OK;
 	if (m.result == MSG_DELIVER_PERMANENT)
-		status = view_starts(m.text, VIEW_LIT("no such account"))
-		    ? EX_NOUSER
-		    : EX_UNAVAILABLE;
+		status = refusal(m.text);
 	(void)why(
 	    w, 0, "%s: %.*s", account, (int)m.text.n, (const char *)m.text.p);
 	return status;
 }
 
+static struct view
+or_empty(const char *s)
+{
+	return s != NULL ? view_str(s) : (struct view){ NULL, 0 };
+}
+
 static int
-by_server(int sock, const char *account, const char *sender, int message,
-    struct why *w)
+by_server(int sock, const struct local_envelope *e, int message, struct why *w)
 {
 	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
 	AUTO_FREE uint8_t *p = xmalloc(MSG_MAX);
 	const struct msg_control_deliver m = { .request = 1,
-		.account = view_str(account),
-		.sender = view_str(sender) };
+		.account = view_str(e->account),
+		.sender = view_str(e->sender),
+		.recipient = or_empty(e->recipient),
+		.detail = or_empty(e->detail),
+		.has_detail = e->detail != NULL };
 	AUTO_CLOSE int passed = -1;
 	ssize_t n;
 	int r;
@@ -212,19 +231,21 @@ by_server(int sock, const char *account, const char *sender, int message,
 		return fail(w, EX_TEMPFAIL, "the server does not answer", 0);
 	if (n < 0)
 		return fail(w, EX_TEMPFAIL, "the server", (int)-n);
-	return answer(account, (struct view){ p, (size_t)n }, w);
+	return answer(e->account, (struct view){ p, (size_t)n }, w);
 }
 
 /* ---- and without one ---- */
 
 static int
-spool_message(
-    struct account *a, const char *sender, struct view v, struct spool **out)
+spool_message(struct account *a, const struct local_envelope *e, struct view v,
+    struct spool **out)
 {
-	AUTO_BUF struct buf b = BUF_INIT(2 * MSG_CONTROL_SENDER_MAX);
+	AUTO_BUF struct buf b = BUF_INIT(4 * MSG_CONTROL_SENDER_MAX);
 	int r = spool_open(a, v.n, out);
 
-	buf_printf(&b, "Return-Path: <%s>\r\n", sender);
+	buf_printf(&b, "Return-Path: <%s>\r\n", e->sender);
+	if (e->recipient != NULL)
+		buf_printf(&b, "Delivered-To: %s\r\n", e->recipient);
 	if (r == 0)
 		r = spool_write(*out, buf_view(&b));
 	if (r == 0)
@@ -233,26 +254,43 @@ spool_message(
 }
 
 static int
-store_message(
-    struct account *a, const char *mailbox, const char *sender, struct view v)
+find_mailbox(const struct conf *conf, struct account *a,
+    const struct local_envelope *e, uint32_t *id)
+{
+	struct mailbox_row row;
+	int r = STORE_NOT_FOUND;
+
+	if (e->detail != NULL &&
+	    conf_bool(conf, "delivery", NULL, "detail-mailbox"))
+		r = mailbox_find(a, view_str(e->detail), &row);
+	if (r != 0 || row.noselect)
+		r = mailbox_find(a, view_str(e->mailbox), &row);
+	if (r != 0)
+		return r;
+	*id = row.id;
+	return row.noselect ? STORE_NOSELECT : 0;
+}
+
+static int
+store_message(const struct conf *conf, struct account *a,
+    const struct local_envelope *e, struct view v)
 {
 	const struct store_flags none = { .system = 0 };
-	struct mailbox_row row;
 	struct spool *s = NULL;
 	struct tx *t = NULL;
 	uint64_t body, modseq;
-	uint32_t uid;
-	int r = mailbox_find(a, view_str(mailbox), &row);
+	uint32_t uid, mailbox;
+	int r = find_mailbox(conf, a, e, &mailbox);
 
 	if (r == 0)
-		r = row.noselect ? STORE_NOSELECT
-				 : spool_message(a, sender, v, &s);
+		r = spool_message(a, e, v, &s);
 	if (r == 0)
 		r = tx_begin(a, &t);
 	if (r == 0)
 		r = tx_body(t, s, &body);
 	if (r == 0)
-		r = tx_message(t, row.id, body, &none, clock_wall_s(), 0, &uid);
+		r = tx_message(
+		    t, mailbox, body, &none, clock_wall_s(), 0, &uid);
 	if (r == 0)
 		r = tx_commit(&t, &modseq);
 	tx_abort(&t);
@@ -261,44 +299,85 @@ store_message(
 }
 
 static int
-by_hand(const struct conf *conf, const char *account, const char *mailbox,
-    const char *sender, struct view v, struct why *w)
+by_hand(const struct conf *conf, const struct local_envelope *e, struct view v,
+    struct why *w)
 {
 	AUTO_CLOSE int dir = -1;
 	struct account *a = NULL;
 	int r = cli_account_open(
-	    conf, "deliver", account, CLI_CREATE, NULL, &dir, &a);
+	    conf, "deliver", e->account, CLI_CREATE, NULL, &dir, &a);
 
 	if (r != EX_OK) {
-		(void)why(w, 0, "%s: its mail cannot be opened", account);
+		(void)why(w, 0, "%s: its mail cannot be opened", e->account);
 		return r == EX_NOUSER || r == EX_DATAERR ? r : EX_TEMPFAIL;
 	}
-	r = store_message(a, mailbox, sender, v);
+	r = store_message(conf, a, e, v);
 	if (r != 0)
-		(void)why(w, 0, "%s: %s", account, cli_store_text(a, r));
+		(void)why(w, 0, "%s: %s", e->account, cli_store_text(a, r));
 	account_close(&a);
 	if (r == STORE_NOT_FOUND || r == STORE_NOSELECT)
 		return EX_CANTCREAT;
 	return r == 0 ? EX_OK : r == STORE_LIMIT ? EX_DATAERR : EX_TEMPFAIL;
 }
 
-int
-local_to_account(const struct conf *conf, const char *account,
-    const char *mailbox, const char *sender, const struct local_message *m,
-    struct why *w)
+static int
+to_account(const struct conf *conf, const struct local_envelope *e,
+    const struct local_message *m, struct why *w)
 {
 	AUTO_CLOSE int sock = control_connect(conf);
 
 	if (sock == -1)
-		return by_hand(conf, account, mailbox, sender, m->octets, w);
-	if (!view_eq_ci(view_str(mailbox), VIEW_LIT("INBOX"))) {
+		return by_hand(conf, e, m->octets, w);
+	if (!view_eq_ci(view_str(e->mailbox), VIEW_LIT("INBOX"))) {
 		(void)why(w, 0,
 		    "%s: the server puts mail into INBOX, or where the user's "
 		    "script says, not into %s",
-		    account, mailbox);
+		    e->account, e->mailbox);
 		return EX_CONFIG;
 	}
-	return by_server(sock, account, sender, m->fd, w);
+	return by_server(sock, e, m->fd, w);
+}
+
+/* user+detail@domain as user@domain and detail. text holds both. False when
+ * there is no detail. */
+static bool
+split_detail(const struct conf *conf, const char *address, struct buf *text,
+    struct local_envelope *e)
+{
+	const char *at = strrchr(address, '@');
+	const size_t local =
+	    at != NULL ? (size_t)(at - address) : strlen(address);
+	const size_t n = strcspn(
+	    address, conf_str(conf, "delivery", NULL, "recipient-delimiter"));
+	size_t detail;
+
+	if (n == 0 || n >= local || local - n - 1 > MSG_CONTROL_DETAIL_MAX)
+		return false;
+	buf_printf(text, "%.*s%s", (int)n, address, at != NULL ? at : "");
+	buf_put_byte(text, '\0');
+	detail = text->n;
+	buf_put(text,
+	    (struct view){ (const uint8_t *)address + n + 1, local - n - 1 });
+	buf_put_byte(text, '\0');
+	e->account = (const char *)text->p;
+	e->detail = (const char *)text->p + detail;
+	return !text->failed;
+}
+
+int
+local_to_account(const struct conf *conf, const struct local_envelope *e,
+    const struct local_message *m, struct why *w)
+{
+	AUTO_BUF struct buf text = BUF_INIT(2 * MSG_CONTROL_SENDER_MAX);
+	struct local_envelope base = *e;
+	int r = to_account(conf, e, m, w);
+
+	if (r != EX_NOUSER || e->detail != NULL ||
+	    !split_detail(conf, e->account, &text, &base))
+		return r;
+	if (base.recipient == NULL)
+		base.recipient = e->account;
+	return to_account(conf, &base, m, w);
 }
 
 /* ---- into a file ---- */

@@ -28,15 +28,27 @@ void local_message_fini(struct local_message *m);
  * MSG_CONTROL_SENDER_MAX bytes. */
 bool local_sender_ok(const char *s) A_MUST_USE;
 
+/* Whom a message is for. */
+struct local_envelope {
+	const char *account; /* name or alias */
+	const char *mailbox; /* INBOX, or another one: see below */
+	const char *sender;  /* local_sender_ok() */
+	const char
+	    *recipient;     /* the address as it was written; NULL: unknown */
+	const char *detail; /* of user+detail@domain; NULL: there is none */
+};
+
 /*
- * Into an account: through the running server, or without one by becoming the
- * owner of the mail for good.
+ * Into an account: through the running server, where the user's script runs, or
+ * without one by becoming the owner of the mail for good.
  *
- * mailbox  of INBOX; another one only without a server: with one, EX_CONFIG
+ * Where there is no account of that name and it has a detail in it
+ * ([delivery] recipient-delimiter), it is the account without the detail. A
+ * detail names the mailbox when [delivery] detail-mailbox says so and there is
+ * one. Another mailbox than INBOX only without a server: with one, EX_CONFIG.
  */
-int local_to_account(const struct conf *conf, const char *account,
-    const char *mailbox, const char *sender, const struct local_message *m,
-    struct why *w) A_MUST_USE;
+int local_to_account(const struct conf *conf, const struct local_envelope *e,
+    const struct local_message *m, struct why *w) A_MUST_USE;
 
 /*
  * Into a file, by path as in .qmail: a maildir with a slash at its end, else an

@@ -97,6 +97,7 @@ static const struct {
 	struct command_entry command;
 	int broken; /* the status when the configuration is */
 } guises[] = {
+	{ "mail", { "mail", cmd_deliver, NULL }, EX_CONFIG },
 	{ "mail.local", { "mail.local", cmd_deliver, NULL }, EX_CONFIG },
 	{ "qmail-local", { "qmail-local", cmd_qmail_local, NULL },
 	    QMAIL_LOCAL_SOFT },

@@ -213,14 +213,24 @@ to_account(struct qmail *q, const char *mailbox)
 	AUTO_BUF struct buf address = BUF_INIT(ENV_BYTES);
 	const char *sender = local_sender_ok(q->sender) ? q->sender : "";
 	struct why w = { "" };
-	int r = local_to_account(
-	    q->conf, q->user, mailbox, sender, &q->message, &w);
+	AUTO_BUF struct buf recipient = BUF_INIT(ENV_BYTES);
+	struct local_envelope e = { .account = q->user,
+		.mailbox = mailbox,
+		.sender = sender,
+		.detail = q->ext[0] != '\0' ? q->ext : NULL };
+	int r;
+
+	buf_printf(&recipient, "%s@%s", q->local, q->host);
+	buf_put_byte(&recipient, '\0');
+	if (local_sender_ok((const char *)recipient.p))
+		e.recipient = (const char *)recipient.p;
+	r = local_to_account(q->conf, &e, &q->message, &w);
 
 	if (r == EX_NOUSER && q->host[0] != '\0') {
 		buf_printf(&address, "%s@%s", q->user, q->host);
 		buf_put_byte(&address, '\0');
-		r = local_to_account(q->conf, (const char *)address.p, mailbox,
-		    sender, &q->message, &w);
+		e.account = (const char *)address.p;
+		r = local_to_account(q->conf, &e, &q->message, &w);
 	}
 	if (r == EX_OK) {
 		q->n_files++;

@@ -91,6 +91,11 @@ struct hub_delivery {
 	size_t account_n;
 	uint8_t sender[MSG_DELIVER_ADDRESS_MAX];
 	size_t sender_n;
+	uint8_t recipient[MSG_DELIVER_ADDRESS_MAX];
+	size_t recipient_n;
+	uint8_t detail[MSG_DELIVER_DETAIL_MAX];
+	size_t detail_n;
+	bool has_detail;
 	int fd;
 	bool again;                     /* it was tried once before */
 	struct hub_session *by;         /* who has it; NULL: auth is asked */

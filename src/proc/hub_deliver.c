@@ -109,7 +109,10 @@ static void
 deliver_message(const struct hub_delivery *d, struct buf *b)
 {
 	struct msg_deliver m = { .delivery = d->number,
-		.sender = { d->sender, d->sender_n } };
+		.sender = { d->sender, d->sender_n },
+		.recipient = { d->recipient, d->recipient_n },
+		.detail = { d->detail, d->detail_n },
+		.has_detail = d->has_detail };
 
 	msg_deliver_put(b, &m);
 }
@@ -364,6 +367,15 @@ hub_is_sealed(int fd)
 	return seals != -1 && (seals & MSG_CONTROL_SEALS) == MSG_CONTROL_SEALS;
 }
 
+/* Copy v, which the message's own limits bound; its length. */
+static size_t
+keep(uint8_t *to, struct view v)
+{
+	if (v.n > 0)
+		memcpy(to, v.p, v.n);
+	return v.n;
+}
+
 static bool
 on_deliver(void *ctx, struct wire *w, int *fd)
 {
@@ -386,8 +398,11 @@ on_deliver(void *ctx, struct wire *w, int *fd)
 	d->caller = c;
 	d->request = m.request;
 	d->fd = fd_take(fd);
-	memcpy(d->account, m.account.p, d->account_n = m.account.n);
-	memcpy(d->sender, m.sender.p, d->sender_n = m.sender.n);
+	d->account_n = keep(d->account, m.account);
+	d->sender_n = keep(d->sender, m.sender);
+	d->recipient_n = keep(d->recipient, m.recipient);
+	d->detail_n = keep(d->detail, m.detail);
+	d->has_detail = m.has_detail;
 	c->pending++;
 	TAILQ_INSERT_TAIL(&h->asked, d, link);
 	ask(d);

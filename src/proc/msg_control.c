@@ -6,9 +6,9 @@
 
 /* Any bytes but control characters. */
 static struct view
-take_sender(struct wire *w)
+take_text(struct wire *w, size_t max)
 {
-	struct view v = wire_bytes(w, MSG_CONTROL_SENDER_MAX);
+	struct view v = wire_bytes(w, max);
 
 	for (size_t i = 0; i < v.n; i++)
 		if (v.p[i] < ' ' || v.p[i] == 0x7f)
@@ -21,19 +21,30 @@ msg_control_deliver_put(struct buf *b, const struct msg_control_deliver *m)
 {
 	assert(m->account.n > 0 && m->account.n <= MSG_ACCOUNT_MAX);
 	assert(m->sender.n <= MSG_CONTROL_SENDER_MAX);
+	assert(m->recipient.n <= MSG_CONTROL_SENDER_MAX);
+	assert(m->detail.n <= MSG_CONTROL_DETAIL_MAX);
 	wire_put_u32(b, MSG_CONTROL_DELIVER);
 	wire_put_u32(b, m->request);
 	wire_put_bytes(b, m->account);
 	wire_put_bytes(b, m->sender);
+	wire_put_bytes(b, m->recipient);
+	wire_put_bytes(b, m->detail);
+	wire_put_u8(b, m->has_detail);
 }
 
 bool
 msg_control_deliver_get(struct wire *w, struct msg_control_deliver *m)
 {
+	uint8_t flag;
+
 	m->request = wire_u32(w);
 	m->account = msg_account_get(w);
-	m->sender = take_sender(w);
-	return wire_end(w);
+	m->sender = take_text(w, MSG_CONTROL_SENDER_MAX);
+	m->recipient = take_text(w, MSG_CONTROL_SENDER_MAX);
+	m->detail = take_text(w, MSG_CONTROL_DETAIL_MAX);
+	flag = wire_u8(w);
+	m->has_detail = flag != 0;
+	return wire_end(w) && flag <= 1 && (m->has_detail || m->detail.n == 0);
 }
 
 void

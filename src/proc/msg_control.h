@@ -28,7 +28,8 @@ enum msg_control_type {
 
 #define MSG_CONTROL_PENDING_MAX 16 /* DELIVER of one caller without RESULT */
 #define MSG_CONTROL_CALLERS_MAX 256
-#define MSG_CONTROL_SENDER_MAX 512
+#define MSG_CONTROL_SENDER_MAX 512 /* and of a recipient */
+#define MSG_CONTROL_DETAIL_MAX 256
 
 #define MSG_CONTROL_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
@@ -37,9 +38,13 @@ struct msg_control_deliver {
 	uint32_t request;    /* the caller's, comes back in RESULT */
 	struct view account; /* name or alias */
 	struct view sender;  /* of the envelope; may be empty */
+	/* as in struct msg_deliver; empty: nobody said one */
+	struct view recipient, detail;
+	bool has_detail; /* it may be empty and yet there */
 };
 #define MSG_CONTROL_DELIVER_MAX                                                \
-	(4 + 4 + MSG_ACCOUNT_MAX + 4 + MSG_CONTROL_SENDER_MAX)
+	(4 + 4 + MSG_ACCOUNT_MAX + 2 * (4 + MSG_CONTROL_SENDER_MAX) + 4 +      \
+	    MSG_CONTROL_DETAIL_MAX + 1)
 void msg_control_deliver_put(
     struct buf *b, const struct msg_control_deliver *m);
 bool msg_control_deliver_get(struct wire *w, struct msg_control_deliver *m)

@@ -56,21 +56,22 @@ class Place:
         self.home = os.path.join(self.path, "home")
         os.makedirs(self.home)
         os.chown(self.home, USER_UID, USER_UID)
+        self.etc = os.path.join(self.path, "etc")
+        shutil.copytree("/etc", self.etc, symlinks=True, ignore_dangling_symlinks=True)
         for name, lines in (
                 ("passwd", f"Debian-exim:x:{EXIM_UID}:{EXIM_UID}::/nonexistent:/bin/false\n"
                            f"postfix:x:{POSTFIX_UID}:{POSTFIX_UID}::/nonexistent:/bin/false\n"
                            f"sengoku:x:{USER_UID}:{USER_UID}::{self.home}:/bin/sh\n"),
                 ("group", f"Debian-exim:x:{EXIM_UID}:\npostfix:x:{POSTFIX_UID}:\npostdrop:x:{POSTDROP_GID}:\n"
                           f"sengoku:x:{USER_UID}:\n")):
-            with open("/etc/" + name) as f, open(os.path.join(self.path, name), "w") as out:
-                out.write(f.read() + lines)
+            with open(os.path.join(self.etc, name), "a") as f:
+                f.write(lines)
         r = self.inside("true")
         if r.returncode != 0:
             pytest.skip(f"no mount namespaces here: {r.stderr}")
 
     def inside(self, *argv, **kw):
-        script = (f"mount --make-rprivate / && mount --bind {self.path}/passwd /etc/passwd && "
-                  f"mount --bind {self.path}/group /etc/group && exec \"$@\"")
+        script = f"mount --make-rprivate / && mount --bind {self.etc} /etc && exec \"$@\""
         return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *argv], capture_output=True, text=True,
                               timeout=120, **kw)
 

@@ -147,7 +147,7 @@ def test_an_account_that_cannot_be_opened_is_refused(backend):
 
 def ask_delivery(backend, control, message=MESSAGE, account=b"ann", request=5, sender=b"s@example.org"):
     fd = memfd(message, sealed=True)
-    send(control, C_DELIVER, u32(request) + data(account) + data(sender), fd)
+    send(control, C_DELIVER, u32(request) + data(account) + data(sender) + data(b"") * 2 + u8(0), fd)
     os.close(fd)
 
 
@@ -203,7 +203,7 @@ def test_delivery_refused(backend):
 
 def test_delivery_needs_a_seal(backend):
     control = backend.control()
-    send(control, C_DELIVER, u32(5) + data(b"ann") + data(b""), memfd(MESSAGE))
+    send(control, C_DELIVER, u32(5) + data(b"ann") + data(b"") * 3 + u8(0), memfd(MESSAGE))
     assert result(control)[:2] == (5, 2)
 
 

@@ -255,8 +255,11 @@ caller_says(struct script *s)
 	AUTO_BUF struct buf b = peer_msg();
 	struct hub_caller *c = TAILQ_FIRST(&s->hub.callers);
 	uint8_t x = byte(s);
-	struct msg_control_deliver m = { x, view_str(names[x & 1]),
-		VIEW_LIT("") };
+	struct msg_control_deliver m = { .request = x,
+		.account = view_str(names[x & 1]),
+		.recipient = view_str((x & 2) != 0 ? "Ann+x@a" : ""),
+		.detail = view_str((x & 4) != 0 ? "x" : ""),
+		.has_detail = (x & 4) != 0 };
 
 	if (c == NULL)
 		return;

@@ -888,9 +888,10 @@ static void
 control_deliver_sample(struct buf *out, bool most)
 {
 	struct msg_control_deliver m = { 5, few(most, MSG_ACCOUNT_MAX, 'b'),
-		few(most, MSG_CONTROL_SENDER_MAX, 'c') };
+		few(most, MSG_CONTROL_SENDER_MAX, 'c'),
+		few(most, MSG_CONTROL_SENDER_MAX, 'd'),
+		few(most, MSG_CONTROL_DETAIL_MAX, 'e'), true };
 
-	(void)most;
 	msg_control_deliver_put(out, &m);
 }
 
