@@ -9,10 +9,13 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/sieve_mail.h"
+#include "cli/sieve_run.h"
 #include "sieve/sieve.h"
 #include "sieve/testsuite.h"
 
-#define USAGE "sieve compile FILE... | sieve extensions | sieve test FILE..."
+#define USAGE                                                                  \
+	"sieve compile FILE... | sieve extensions | sieve test FILE... | "     \
+	"sieve run -u ACCOUNT ..."
 
 /* What remains of fd into out; 0 or negative errno, -EFBIG past its maximum. */
 static int
@@ -192,7 +195,8 @@ run_test(int argc, char **argv)
 int
 cmd_sieve(const struct conf *conf, int argc, char **argv)
 {
-	(void)conf;
+	if (argc >= 2 && strcmp(argv[1], "run") == 0)
+		return sieve_run_command(conf, argc - 1, argv + 1);
 	if (argc >= 3 && strcmp(argv[1], "compile") == 0)
 		return run_compile(argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "extensions") == 0)

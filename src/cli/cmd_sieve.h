@@ -11,6 +11,8 @@
  *                              test, "ok NAME" or "not ok NAME: reason
  *                              (FILE:line)", and "N passed, N failed" at the end
  *
+ * fumi sieve run ...           runs a script over existing mail: sieve_run.h
+ *
  * "-" is standard input. EX_OK; EX_DATAERR: a script has errors; 1: a test has
  * failed; EX_NOINPUT: a file cannot be read; EX_USAGE.
  */

@@ -1,0 +1,71 @@
+"""fumi sieve: scripts over mail that is there already, and test files."""
+import os
+
+from serving import ROOT, message
+
+SCRIPT = b"""require ["fileinto", "mailbox", "imap4flags", "editheader"];
+if header "subject" "bill" { fileinto :create "Bills"; }
+elsif header "subject" "star" { addflag "\\\\Flagged"; }
+elsif header "subject" "tag" { addheader "X-Tag" "yes"; }
+elsif header "subject" "junk" { discard; }
+elsif header "subject" "away" { redirect "elsewhere@example.org"; }
+"""
+
+
+def mail(server, account, *subjects):
+    for s in subjects:
+        server.fumi("deliver", "-d", account.name, input=message(s))
+
+
+def box(server, account, name="INBOX"):
+    """Subjects and flags."""
+    c = server.imaplib(account)
+    try:
+        if c.select(name, readonly=True)[0] != "OK":
+            return None
+        got = c.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT X-TAG)])")[1]
+        return sorted((p[1].strip(), b"\\Flagged" in p[0], b"\\Seen" in p[0]) for p in got if isinstance(p, tuple))
+    finally:
+        c.logout()
+
+
+def test_run_over_existing_mail(server, account, tmp_path):
+    mail(server, account, "bill", "star", "tag", "junk", "away", "other")
+    c = server.imaplib(account)
+    c.select("INBOX")
+    c.store("1", "+FLAGS", "\\Seen")
+    c.logout()
+    before = box(server, account)
+    script = tmp_path / "s.sieve"
+    script.write_bytes(SCRIPT)
+    said = server.fumi("sieve", "run", "-u", account.name, "--dry-run", "--script", str(script))
+    assert b"1: file into Bills\n" in said and b"2: keep, with new flags\n" in said, said
+    assert b"3: replace by its edited form\n" in said and b"not sent" in said, said
+    assert box(server, account) == before and box(server, account, "Bills") is None
+    said = server.fumi("sieve", "run", "-u", account.name, "--since", "1d", "--script", str(script))
+    assert b"6 messages, 3 changed, 0 errors" in said, said
+    assert box(server, account, "Bills") == [(b"Subject: bill", False, True)]  # its flags went along
+    got = {s.split(b"\r\n")[-1] if b"X-Tag" not in s else b"tagged": f for s, f, _ in box(server, account)}
+    assert got == {b"Subject: star": True, b"tagged": False, b"Subject: junk": False, b"Subject: away": False,
+                   b"Subject: other": False}, got
+    server.fumi("verify", "-u", account.name)
+
+
+def test_run_says_what_is_wrong(server, account, tmp_path):
+    mail(server, account, "x")
+    script = tmp_path / "s.sieve"
+    script.write_bytes(b'if header "x" "y" {\n  fly;\n}\n')
+    assert b":2:3: " in server.fumi("sieve", "run", "-u", account.name, "--script", str(script), status=65)
+    assert b"no active script" in server.fumi("sieve", "run", "-u", account.name, status=66)
+    assert b":2:3: " in server.fumi("sieve", "compile", str(script), status=65)
+    server.fumi("sieve", "run", "-u", account.name, "--since", "30", status=64)
+    server.fumi("sieve", "run", "-u", "nobody@example.org", "--script", "/dev/null", status=67)
+
+
+def test_the_test_mode(server, tmp_path):
+    bad = tmp_path / "t.svtest"
+    bad.write_text('require "vnd.dovecot.testsuite";\ntest "one" {\n}\ntest "two" {\n\ttest_fail "no";\n}\n')
+    said = server.fumi("sieve", "test", str(bad), status=1)
+    assert said == b"ok one\nnot ok two: no (%s:5)\n1 passed, 1 failed\n" % str(bad).encode()
+    assert b"vacation\n" in server.fumi("sieve", "extensions")
+    assert os.path.isdir(os.path.join(ROOT, "tests/sieve"))
