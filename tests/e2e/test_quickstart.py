@@ -3,6 +3,7 @@ import imaplib
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 
@@ -13,18 +14,18 @@ from serving import BUILD, ROOT, process_parents, wait_for
 @pytest.fixture
 def demo(tmp_path):
     """quickstart in a place of its own that shares the build of these tests."""
-    import socket
     clone = tmp_path / "clone"
     clone.mkdir()
     for name in ("quickstart", "tools", "share"):
         source = os.path.join(ROOT, name)
         (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, clone / name)
     (clone / "build").symlink_to(os.path.abspath(BUILD))
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:
         s.close()
-    env = {**os.environ, "FUMI_IMAP_PORT": str(ports[0]), "FUMI_IMAPS_PORT": str(ports[1])}
+    names = ("IMAP", "IMAPS", "POP3", "POP3S", "SIEVE")
+    env = {**os.environ, **{f"FUMI_{name}_PORT": str(port) for name, port in zip(names, ports)}}
 
     def run(*args):
         return subprocess.run([str(clone / "quickstart"), *args], env=env, capture_output=True, text=True,
@@ -48,8 +49,12 @@ def test_twice(demo):
         c.append("INBOX", None, None, b"Subject: gone with the next run\r\n\r\n")
         c.logout()
         # the examples that it prints
-        (curl,) = re.findall(r"^  (curl .*)$", r.stdout, re.M)
-        assert subprocess.run(curl, shell=True, cwd=clone, capture_output=True, timeout=60).stdout
+        curls = re.findall(r"^  (curl .*)$", r.stdout, re.M)
+        assert len(curls) == 2
+        for curl in curls:
+            assert subprocess.run(curl, shell=True, cwd=clone, capture_output=True, timeout=60).stdout
+        with socket.create_connection(("127.0.0.1", ports[4]), 60) as s:
+            assert s.recv(100).startswith(b'"IMPLEMENTATION"')
         (deliver,) = re.findall(r"^  (printf .*)$", r.stdout, re.M)
         assert subprocess.run(deliver, shell=True, cwd=clone, timeout=60).returncode == 0
     assert pids[0] != pids[1] and pids[0] not in process_parents()
