@@ -15,6 +15,10 @@ static const struct talk talks[] = {
 	    "OK (TAG {4}\r\na\r\nb) \"Noop completed\"\r\n", NULL },
 	{ "quoted characters", TALK_FAR, "NOOP \"a\\\"\\\\\"\r\n",
 	    "OK (TAG \"a\\\"\\\\\") \"Noop completed\"\r\n", NULL },
+	{ "blanks", TALK_FAR, "NOOP   \"a\" \r\nLOGOUT \r\n",
+	    "OK (TAG \"a\") \"Noop completed\"\r\n"
+	    "OK \"Logout completed\"\r\n",
+	    NULL },
 	{ "bare LF", TALK_FAR, "NOOP {1+}\na\nLOGOUT\n",
 	    "OK (TAG \"a\") \"Noop completed\"\r\n"
 	    "OK \"Logout completed\"\r\n",
