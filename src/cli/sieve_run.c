@@ -474,8 +474,14 @@ sieve_run_command(const struct conf *conf, int argc, char **argv)
 
 	if (!options(&r, argc, argv))
 		return cli_usage(USAGE);
-	if (r.script_file != NULL && (status = read_script(&r, &text)) != EX_OK)
-		return status;
+	if (r.script_file != NULL) {
+		status = read_script(&r, &text);
+		r.script = buf_view(&text);
+		if (status == EX_OK)
+			status = check_script(&r);
+		if (status != EX_OK)
+			return status;
+	}
 	status =
 	    cli_account_open(conf, "sieve", r.user, 0, NULL, &dir, &r.account);
 	if (status != EX_OK)
