@@ -14,6 +14,7 @@
 #include "cli/cmd_deliver.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
+#include "cli/cmd_locks.h"
 #include "cli/cmd_out.h"
 #include "cli/cmd_serve.h"
 #include "cli/cmd_session.h"
@@ -41,6 +42,8 @@ static const struct command_entry {
 	{ "account", cmd_account, "add, remove, list and change accounts" },
 	{ "deliver", cmd_deliver, "put a message into somebody's INBOX" },
 	{ "qmail-local", cmd_qmail_local, "do what a .qmail file says" },
+	{ "check-locks", cmd_locks,
+	    "compare locks on mboxes with other programs" },
 	{ "import", cmd_import, "put a maildir or an mbox into an account" },
 	{ "export", cmd_export, "write an account's mail into files" },
 	{ "verify", cmd_verify, "check an account, and mend what can be" },

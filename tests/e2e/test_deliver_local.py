@@ -235,3 +235,23 @@ def test_dotlock_program(place):
     finally:
         for name in os.listdir(place.spool):
             os.unlink(os.path.join(place.spool, name))
+
+
+# --- do all agree about locks? ---
+
+@pytest.mark.parametrize("theirs,ours,status", [("fcntl, dotlock", "fcntl, dotlock", 0), ("flock", "flock, dotlock", 0),
+                                                ("fcntl", "lockf", 0), ("flock", "fcntl, dotlock", 78),
+                                                ("", "fcntl", 78)])
+def test_check_locks(place, theirs, ours, status):
+    programs = os.path.join(place.path, "programs")
+    os.makedirs(programs, exist_ok=True)
+    for name in ("postconf", "doveconf", "procmail", "mutt"):
+        with open(os.path.join(programs, name), "w") as f:
+            f.write(f"#!/bin/sh\necho '{theirs}'\n")
+        os.chmod(f.name, 0o755)
+    conf = os.path.join(place.path, "locks.conf")
+    with open(conf, "w") as f:
+        f.write(f"[delivery]\nmbox-locks = {ours}\n")
+    r = place.inside("sh", "-c", f"mount --bind {programs} /usr/local/sbin && exec {FUMI} -c {conf} check-locks")
+    assert r.returncode == status, r.stdout + r.stderr
+    assert ("NOTHING IN COMMON" in r.stdout) == (status != 0) and "\nPostfix:" in r.stdout
