@@ -392,13 +392,41 @@ put_subject(struct buf *out, const struct reply_env *e, struct view subject)
 		put_text(out, "Subject", buf_view(&b));
 }
 
+/* To whom the answer goes, with the name the message gives that address. */
+static void
+put_to(struct buf *out, struct view original, struct view to)
+{
+	static const char *const names[] = { "From", "Sender" };
+	AUTO_ARENA struct arena *a = arena_new(ARENA_BYTES);
+	AUTO_BUF struct buf spec = BUF_INIT(SUBJECT_BYTES);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct view value = field_of(original, names[i]);
+		const struct address *d = address_parse(value, a);
+
+		if (d == NULL || d->next != NULL || !is_mailbox(d))
+			continue;
+		buf_clear(&spec);
+		put_addr_spec(&spec, d);
+		if (view_eq_ci(buf_view(&spec), to)) {
+			(void)put_addresses(out, "To", value);
+			return;
+		}
+	}
+	buf_clear(&spec);
+	buf_put_byte(&spec, '<');
+	buf_put(&spec, to);
+	buf_put_byte(&spec, '>');
+	(void)put_addresses(out, "To", buf_view(&spec));
+}
+
 void
 reply_vacation(
     const struct reply_env *e, const struct sieve_vacation *v, struct buf *out)
 {
 	if (!put_addresses(out, "From", v->from))
 		(void)put_addresses(out, "From", e->user);
-	(void)put_addresses(out, "To", v->to);
+	put_to(out, e->original, v->to);
 	put_subject(out, e, v->subject);
 	put_date_and_id(out, e);
 	put_references(out, e->original);
@@ -587,10 +615,14 @@ put_uri_fields(struct buf *out, const struct mailto *m)
 static void
 put_importance(struct buf *out, unsigned importance)
 {
-	static const char *const names[] = { "high", "normal", "low" };
+	static const char *const fields[] = {
+		"Importance: high\r\nX-Priority: 1 (Highest)\r\n",
+		"Importance: normal\r\nX-Priority: 3 (Normal)\r\n",
+		"Importance: low\r\nX-Priority: 5 (Lowest)\r\n",
+	};
 
-	if (importance >= 1 && importance <= 3 && importance != 2)
-		buf_printf(out, "Importance: %s\r\n", names[importance - 1]);
+	if (importance >= 1 && importance <= 3)
+		buf_put_str(out, fields[importance - 1]);
 }
 
 static void
@@ -653,7 +685,7 @@ reply_notify(const struct reply_env *e, const struct sieve_notify *n,
 	put_references(out, e->original);
 	put_importance(out, n->importance);
 	put_uri_fields(out, &m);
-	buf_put_str(out, "MIME-Version: 1.0\r\n");
+	buf_put_str(out, "X-Sieve: fumi\r\nMIME-Version: 1.0\r\n");
 	put_plain(out, m.body);
 	return true;
 }
@@ -729,6 +761,9 @@ reply_redirect(const struct reply_env *e, struct buf *out)
 	(void)rest;
 	buf_put_str(out, "Delivered-To: ");
 	buf_put(out, e->user);
+	/* the trace that Pigeonhole leaves, and looks for */
+	buf_put_str(out, "\r\nX-Sieve-Redirected-From: ");
+	buf_put(out, e->user);
 	buf_put_str(out, "\r\n");
 	/* a Return-Path further down is no concern of the next hop either */
 	while (header_next(&body, &f))
@@ -749,7 +784,9 @@ reply_is_loop(struct view original, struct view user, bool ours)
 	while (header_next(&rest, &f)) {
 		hops += view_eq_ci(f.name, VIEW_LIT("Received"));
 		if (hops > REPLY_HOPS_MAX ||
-		    (view_eq_ci(f.name, VIEW_LIT("Delivered-To")) &&
+		    ((view_eq_ci(f.name, VIEW_LIT("Delivered-To")) ||
+			 view_eq_ci(
+			     f.name, VIEW_LIT("X-Sieve-Redirected-From"))) &&
 			is_user(f.value, user)))
 			return true;
 	}

@@ -120,7 +120,9 @@ run_test_set(struct interp *in, const struct script_node *n)
 		in->env.to = world_path(world_of(in), value);
 	} else if (view_eq_ci(name, VIEW_LIT("envelope.auth"))) {
 		in->env.auth = value;
-	} else if (!view_eq_ci(name, VIEW_LIT("envelope.orig_to"))) {
+	} else if (view_eq_ci(name, VIEW_LIT("envelope.orig_to"))) {
+		world_of(in)->orig_to = world_path(world_of(in), value);
+	} else {
 		interp_fail(in, n, "there is no test setting of that name");
 	}
 	return EXT_NEXT;

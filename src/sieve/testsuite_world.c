@@ -238,6 +238,50 @@ store(struct world *w, const struct sieve_mailbox *to, struct sieve_flags flags,
 	return true;
 }
 
+/* The setting that says who sends what an action sends; NULL: there is none. */
+static const char *
+sender_setting(enum sieve_kind kind)
+{
+	switch (kind) {
+	case SIEVE_REDIRECT:
+		return "sieve_redirect_envelope_from";
+	case SIEVE_NOTIFY:
+		return "sieve_notify_mailto_envelope_from";
+	case SIEVE_KEEP:
+	case SIEVE_FILEINTO:
+	case SIEVE_DISCARD:
+	case SIEVE_REJECT:
+	case SIEVE_VACATION:
+		break;
+	}
+	return NULL;
+}
+
+/* Settings of the test file may put another sender into the envelope: sender,
+ * recipient, orig_recipient, user_email, or an address in <>. */
+static struct view
+set_sender(struct world *w, const struct sieve_env *env,
+    const struct sieve_action *a, struct view sender)
+{
+	const char *key = sender_setting(a->kind);
+	struct view v;
+
+	if (key == NULL || env->from.n == 0)
+		return sender;
+	v = header_trim(world_setting(w, key));
+	if (v.n >= 2 && v.p[0] == '<')
+		return world_path(w, v);
+	if (view_eq(v, VIEW_LIT("sender")))
+		return env->from;
+	if (view_eq(v, VIEW_LIT("recipient")))
+		return env->to;
+	if (view_eq(v, VIEW_LIT("orig_recipient")))
+		return w->orig_to;
+	if (view_eq(v, VIEW_LIT("user_email")))
+		return w->user.n > 0 ? w->user : env->to;
+	return sender;
+}
+
 void
 world_send(
     struct world *w, const struct sieve_env *env, const struct sieve_action *a)
@@ -252,7 +296,7 @@ world_send(
 		    (mail = arena_alloc(w->arena, sizeof(*mail))) == NULL)
 			return;
 		mail->octets = t->octets;
-		mail->sender = t->sender;
+		mail->sender = set_sender(w, env, a, t->sender);
 		mail->recipient = t->recipient;
 		*w->sent_last = mail;
 		w->sent_last = &mail->next;

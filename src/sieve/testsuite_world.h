@@ -54,6 +54,7 @@ struct world {
 	size_t mails;
 	struct view user;    /* the setting sieve_user_email; n 0: none */
 	struct view message; /* what is looked at now */
+	struct view orig_to; /* envelope.orig_to */
 };
 
 /* calls of runs in the world; ctx is the struct world. */
