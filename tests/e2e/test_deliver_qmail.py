@@ -1,4 +1,5 @@
-"""qmail-local: figures 2 and 5 of the source, and dot-qmail(5)."""
+"""qmail-local: figures 2, 3 and 5 of the source, and dot-qmail(5)."""
+import concurrent.futures
 import mailbox
 import os
 import re
@@ -6,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -357,3 +359,77 @@ def test_hostile_envelope(home):
     text = home.read("Mailbox")
     assert b"\nX-Header" not in text and b"Return-Path: <a_X-Header: y@example.org>\n" in text
     assert home.read("seen") == b"a\nX-Header: y@example.org|$(id)`id`"
+
+
+# --- many at once, and another program that changes the mailbox meanwhile ---
+
+READER_UNTIL_KILLED = """
+import mailbox, signal, sys, time
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+while not stop:
+    box = mailbox.mbox(sys.argv[1])
+    try:
+        box.lock()
+    except mailbox.ExternalClashError:
+        time.sleep(0.01)
+        continue
+    for key in list(box.keys())[:2]:  # take two away, as a mail reader that rewrites the file
+        print(box[key]["Subject"], flush=True)
+        box.remove(key)
+    box.close()  # flushes, unlocks
+    time.sleep(0.02)
+"""
+
+
+def run_many(home, n, default):
+    def one(i):
+        home.deliver(default=default, input=b"Subject: %d\n\nFrom here\n" % i)
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        list(pool.map(one, range(n)))
+
+
+def as_user(script, *args):
+    become = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"] if ROOT else []
+    return subprocess.Popen([*become, "/usr/bin/python3", "-c", script, *args], stdout=subprocess.PIPE,
+                            stdin=subprocess.DEVNULL, text=True)
+
+
+MAILDIR_READER = """
+import os, sys, time
+new, cur = (os.path.join(sys.argv[1], d) for d in ("new", "cur"))
+while time.time() < float(sys.argv[2]):
+    for name in os.listdir(new) if os.path.isdir(new) else []:
+        with open(os.path.join(new, name)) as f:
+            text = f.read()
+        assert text.endswith("From here\\n"), text
+        os.rename(os.path.join(new, name), os.path.join(cur, name + ":2,S"))
+    for name in os.listdir(cur)[::2] if os.path.isdir(cur) else []:
+        with open(os.path.join(cur, name)) as f:
+            print(f.read().split("Subject: ")[1].split()[0], flush=True)
+        os.unlink(os.path.join(cur, name))
+    time.sleep(0.01)
+"""
+
+
+def test_mbox_with_a_reader(home):
+    """50 deliveries beside a program that rewrites the file under the same locks (dotlock, fcntl)."""
+    reader = as_user(READER_UNTIL_KILLED, os.path.join(home.path, "Mailbox"))
+    try:
+        run_many(home, 50, "./Mailbox")
+    finally:
+        reader.terminate()
+        seen = reader.communicate(timeout=60)[0].split()
+    left = [m["Subject"] for m in mailbox.mbox(os.path.join(home.path, "Mailbox"))]
+    assert sorted(map(int, seen + left)) == list(range(50)) and seen
+
+
+def test_maildir_with_a_reader(home):
+    """50 deliveries beside a program that moves, reads and removes: no lock, no error."""
+    reader = as_user(MAILDIR_READER, os.path.join(home.path, "Maildir"), str(time.time() + 3))
+    run_many(home, 50, "./Maildir/")
+    seen = reader.communicate(timeout=60)[0].split()
+    assert reader.returncode == 0
+    left = [re.search(rb"Subject: (\d+)", home.read(f"Maildir/{d}/{f}"))[1].decode() for d in ("new", "cur")
+            for f in os.listdir(os.path.join(home.path, "Maildir", d))]
+    assert sorted(map(int, seen + left)) == list(range(50)) and seen
