@@ -1,15 +1,10 @@
-#include "session/scripts.h"
-
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/digest.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/utf8.h"
-#include "store/io.h"
+#include "session/scripts_inside.h"
 #include "store/lock.h"
 
 /*
@@ -17,20 +12,7 @@
  * renamed into it, and the directory is synced. The one change that needs two
  * renames, giving the active script another name, says so first in "active".
  */
-#define SUFFIX ".sieve"
-#define LONG_PREFIX "%~"
-#define FILE_SIZE (SCRIPTS_FILE_MAX + 8)        /* a file name with its NUL */
 #define ACTIVE_MAX (2 * (SCRIPTS_NAME_MAX + 1)) /* bytes of "active" */
-
-struct scripts {
-	int dir, sieve;
-	bool synced; /* the name of the directory is on the disk */
-	struct scripts_limits limits;
-	struct why why;
-	/* what "active" said when it was like that; n 0: not looked yet */
-	struct scripts_stamp seen;
-	struct buf name;
-};
 
 struct scripts *
 scripts_new(int dir, const struct scripts_limits *limits)
@@ -66,196 +48,6 @@ scripts_why(const struct scripts *s)
 	return s->why.text;
 }
 
-/* A call has failed: what that is for our caller. */
-static int
-fail(struct scripts *s, int err, const char *what)
-{
-	if (err == -ENOSPC || err == -EDQUOT)
-		return SCRIPTS_FULL;
-	return why(&s->why, err, "%s/%s", SCRIPTS_DIR, what);
-}
-
-/* ---- names ---- */
-
-bool
-scripts_name_ok(struct view name)
-{
-	uint32_t cp;
-
-	if (name.n == 0 || name.n > SCRIPTS_NAME_MAX)
-		return false;
-	while (name.n > 0)
-		if (!utf8_take(&name, &cp) || cp < 0x20 ||
-		    (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029)
-			return false;
-	return true;
-}
-
-static bool
-is_plain(uint8_t c, bool first)
-{
-	return c >= 0x20 && c != 0x7f && c != '/' && c != '%' &&
-	    !(first && c == '.');
-}
-
-static bool
-name_is_long(struct view name)
-{
-	size_t n = name.n;
-
-	for (size_t i = 0; i < name.n; i++)
-		n += is_plain(name.p[i], i == 0) ? 0 : 2;
-	return n > SCRIPTS_FILE_MAX;
-}
-
-/* The file of a script, or, with another suffix, what belongs to it. name is a
- * good one. */
-static void
-file_of(struct view name, const char *suffix, char out[FILE_SIZE])
-{
-	static const char hex[] = "0123456789ABCDEF";
-	uint8_t digest[DIGEST_SHA256_SIZE];
-	char *p = out;
-
-	if (name_is_long(name)) {
-		digest_sha256(name, digest);
-		memcpy(p, LONG_PREFIX, sizeof(LONG_PREFIX));
-		p += sizeof(LONG_PREFIX) - 1;
-		digest_hex((struct view){ digest, sizeof(digest) }, p);
-		p += 2 * sizeof(digest);
-	} else
-		for (size_t i = 0; i < name.n; i++) {
-			uint8_t c = name.p[i];
-
-			if (is_plain(c, i == 0)) {
-				*p++ = (char)c;
-				continue;
-			}
-			*p++ = '%';
-			*p++ = hex[c >> 4];
-			*p++ = hex[c & 15];
-		}
-	memcpy(p, suffix, strlen(suffix) + 1);
-}
-
-/* ---- files ---- */
-
-/* Look for the directory; make it. SCRIPTS_NOT_FOUND without make. */
-static int
-open_dir(struct scripts *s, bool make)
-{
-	int r;
-
-	if (s->sieve == -1)
-		s->sieve = openat(s->dir, SCRIPTS_DIR,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (s->sieve == -1 && errno != ENOENT)
-		return fail(s, -errno, "");
-	if (s->sieve == -1 && !make)
-		return SCRIPTS_NOT_FOUND;
-	if (s->sieve == -1) {
-		if ((r = io_mkdir(s->dir, SCRIPTS_DIR)) != 0 && r != -EEXIST)
-			return fail(s, r, "");
-		return open_dir(s, make);
-	}
-	/* whoever made it may have died before this */
-	if (make && !s->synced) {
-		if ((r = io_sync_dir(s->dir, IO_SYNC_SCRIPT_HOME)) != 0)
-			return fail(s, r, "");
-		s->synced = true;
-	}
-	return SCRIPTS_OK;
-}
-
-static int64_t
-nanoseconds(struct timespec t)
-{
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* A regular file, for reading. SCRIPTS_NOT_FOUND, negative errno. */
-static int
-open_file(struct scripts *s, const char *file, int *out, struct stat *st)
-{
-	*out = openat(
-	    s->sieve, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (*out == -1)
-		return errno == ENOENT ? (int)SCRIPTS_NOT_FOUND
-				       : fail(s, -errno, file);
-	if (fstat(*out, st) != 0)
-		return fail(s, -errno, file);
-	return S_ISREG(st->st_mode) ? (int)SCRIPTS_OK : SCRIPTS_NOT_FOUND;
-}
-
-/* The whole of a file into out, which is cleared. st may be NULL. */
-static int
-read_file(struct scripts *s, const char *file, uint64_t max, struct buf *out,
-    struct stat *st)
-{
-	AUTO_CLOSE int fd = -1;
-	struct stat mine;
-	ssize_t got;
-	uint8_t *p;
-	int r;
-
-	st = st != NULL ? st : &mine;
-	buf_clear(out);
-	if ((r = open_file(s, file, &fd, st)) != SCRIPTS_OK)
-		return r;
-	do {
-		/* one more than may be: a file that grows is seen */
-		if ((p = buf_reserve(out, 4096)) == NULL)
-			return SCRIPTS_TOO_LARGE;
-		if ((got = read(fd, p, 4096)) == -1)
-			return fail(s, -errno, file);
-		out->n += (size_t)got;
-	} while (got > 0 && out->n <= max);
-	return out->n <= max ? SCRIPTS_OK : SCRIPTS_TOO_LARGE;
-}
-
-static bool
-exists(struct scripts *s, const char *file)
-{
-	struct stat st;
-
-	return fstatat(s->sieve, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode);
-}
-
-/* Write text to temp, synced, and give it the name file; that name is on the
- * disk too if sync_name. */
-static int
-write_file(struct scripts *s, const char *temp, const char *file,
-    struct view text, bool sync_name)
-{
-	AUTO_CLOSE int fd = io_create(s->sieve, temp, O_WRONLY | O_TRUNC);
-	int r;
-
-	if (fd < 0)
-		return fail(s, fd, temp);
-	if ((text.n > 0 && (r = io_write_all(fd, text, 0)) != 0) ||
-	    (r = io_sync(fd, IO_SYNC_SCRIPT)) != 0 ||
-	    (r = io_rename(s->sieve, temp, file)) != 0) {
-		(void)!io_unlink(s->sieve, temp);
-		return fail(s, r, file);
-	}
-	if (sync_name && (r = io_sync_dir(s->sieve, IO_SYNC_SCRIPT_DIR)) != 0)
-		return fail(s, r, file);
-	return SCRIPTS_OK;
-}
-
-/* Remove a file; that it is gone is on the disk. */
-static int
-remove_file(struct scripts *s, const char *file)
-{
-	int r = io_unlink(s->sieve, file);
-
-	if (r != 0 && r != -ENOENT)
-		return fail(s, r, file);
-	r = io_sync_dir(s->sieve, IO_SYNC_SCRIPT_DIR);
-	return r == 0 ? (int)SCRIPTS_OK : fail(s, r, file);
-}
-
 /* ---- which one is active ---- */
 
 /* The first line of "active" whose script is there, into name. */
@@ -269,14 +61,14 @@ first_of(struct scripts *s, struct view text, struct buf *name, unsigned *lines)
 		const uint8_t *end = memchr(text.p, '\n', text.n);
 		size_t n = end != NULL ? (size_t)(end - text.p) : text.n;
 		struct view line = { text.p, n };
-		char file[FILE_SIZE];
+		char file[SCRIPTS_FILE_SIZE];
 
 		view_skip(&text, end != NULL ? n + 1 : n);
 		if (!scripts_name_ok(line))
 			continue;
 		++*lines;
-		file_of(line, SUFFIX, file);
-		if (found || !exists(s, file))
+		scripts_file_of(line, SCRIPTS_SUFFIX, file);
+		if (found || !scripts_has_file(s, file))
 			continue;
 		buf_clear(name);
 		buf_put(name, line);
@@ -290,7 +82,7 @@ static int
 active_name(struct scripts *s, struct stat *st, unsigned *lines)
 {
 	AUTO_BUF struct buf text = BUF_INIT(ACTIVE_MAX + 4096);
-	int r = read_file(s, "active", ACTIVE_MAX, &text, st);
+	int r = scripts_read_file(s, "active", ACTIVE_MAX, &text, st);
 
 	*lines = 0;
 	if (r == SCRIPTS_TOO_LARGE) /* not ours */
@@ -321,7 +113,8 @@ write_active(struct scripts *s, struct view name, struct view or_name)
 		buf_put(&b, or_name);
 		buf_put_byte(&b, '\n');
 	}
-	return write_file(s, "active.new", "active", buf_view(&b), true);
+	return scripts_write_file(
+	    s, "active.new", "active", buf_view(&b), true);
 }
 
 /* Finish what a crash has left of a renaming. The lock is held. */
@@ -335,7 +128,7 @@ settle(struct scripts *s)
 	if (lines < 2)
 		return r == SCRIPTS_NOT_FOUND ? (int)SCRIPTS_OK : r;
 	if (r == SCRIPTS_NOT_FOUND)
-		return remove_file(s, "active");
+		return scripts_remove_file(s, "active");
 	buf_put(&name, buf_view(&s->name));
 	return r == SCRIPTS_OK
 	    ? write_active(s, buf_view(&name), (struct view){ 0 })
@@ -349,13 +142,13 @@ take_lock(struct scripts *s, int *out)
 	AUTO_CLOSE int fd = -1;
 	int r;
 
-	if ((r = open_dir(s, true)) != SCRIPTS_OK)
+	if ((r = scripts_open_dir(s, true)) != SCRIPTS_OK)
 		return r;
 	if ((fd = io_create(s->sieve, "lock", O_RDWR)) < 0)
-		return fail(s, fd, "lock");
+		return scripts_fail(s, fd, "lock");
 	if ((r = lock_take(fd, SCRIPTS_LOCK_MS)) != 0)
 		return r == -ETIMEDOUT ? (int)SCRIPTS_LOCKED
-				       : fail(s, r, "lock");
+				       : scripts_fail(s, r, "lock");
 	if ((r = settle(s)) != SCRIPTS_OK)
 		return r;
 	*out = fd_take(&fd);
@@ -363,6 +156,12 @@ take_lock(struct scripts *s, int *out)
 }
 
 /* ---- for the filter ---- */
+
+static int64_t
+nanoseconds(struct timespec t)
+{
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 bool
 scripts_same(const struct scripts_stamp *a, const struct scripts_stamp *b)
@@ -397,11 +196,11 @@ look(struct scripts *s, struct scripts_stamp *out)
 	int r;
 
 	*out = (struct scripts_stamp){ 0 };
-	if ((r = open_dir(s, false)) != SCRIPTS_OK)
+	if ((r = scripts_open_dir(s, false)) != SCRIPTS_OK)
 		return r;
 	if (fstatat(s->sieve, "active", &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? (int)SCRIPTS_NOT_FOUND
-				       : fail(s, -errno, "active");
+				       : scripts_fail(s, -errno, "active");
 	stamp_name(&st, out);
 	if (s->seen.name_inode == out->name_inode &&
 	    s->seen.name_changed_ns == out->name_changed_ns)
@@ -417,18 +216,18 @@ look(struct scripts *s, struct scripts_stamp *out)
 int
 scripts_stamp(struct scripts *s, struct scripts_stamp *out)
 {
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 	struct stat st;
 	int r = look(s, out);
 
 	if (r == SCRIPTS_OK) {
-		file_of(buf_view(&s->name), SUFFIX, file);
+		scripts_file_of(buf_view(&s->name), SCRIPTS_SUFFIX, file);
 		if (fstatat(s->sieve, file, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			stamp_text(&st, out);
 			return SCRIPTS_OK;
 		}
 		r = errno == ENOENT ? (int)SCRIPTS_NOT_FOUND
-				    : fail(s, -errno, file);
+				    : scripts_fail(s, -errno, file);
 	}
 	*out = (struct scripts_stamp){ 0 };
 	return r == SCRIPTS_NOT_FOUND ? (int)SCRIPTS_OK : r;
@@ -442,7 +241,7 @@ scripts_active(struct scripts *s, struct buf *text, struct buf *name,
     struct scripts_stamp *stamp)
 {
 	struct scripts_stamp mine;
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 	struct stat st;
 	int r = SCRIPTS_NOT_FOUND;
 
@@ -451,8 +250,8 @@ scripts_active(struct scripts *s, struct buf *text, struct buf *name,
 	for (int i = 0; i < TRIES && r == SCRIPTS_NOT_FOUND; i++) {
 		if ((r = look(s, stamp)) != SCRIPTS_OK)
 			break;
-		file_of(buf_view(&s->name), SUFFIX, file);
-		r = read_file(s, file, SCRIPTS_SIZE_MAX, text, &st);
+		scripts_file_of(buf_view(&s->name), SCRIPTS_SUFFIX, file);
+		r = scripts_read_file(s, file, SCRIPTS_SIZE_MAX, text, &st);
 	}
 	if (r != SCRIPTS_OK) {
 		*stamp = (struct scripts_stamp){ 0 };
@@ -469,12 +268,13 @@ scripts_active(struct scripts *s, struct buf *text, struct buf *name,
 int
 scripts_good(struct scripts *s, struct buf *text)
 {
-	int r = open_dir(s, false);
+	int r = scripts_open_dir(s, false);
 
 	buf_clear(text);
 	if (r != SCRIPTS_OK)
 		return r;
-	return read_file(s, "active.good", SCRIPTS_SIZE_MAX, text, NULL);
+	return scripts_read_file(
+	    s, "active.good", SCRIPTS_SIZE_MAX, text, NULL);
 }
 
 int
@@ -489,65 +289,10 @@ scripts_keep_good(struct scripts *s, struct view text)
 		return SCRIPTS_OK;
 	if ((r = take_lock(s, &lock)) != SCRIPTS_OK)
 		return r;
-	return write_file(s, "good.new", "active.good", text, false);
+	return scripts_write_file(s, "good.new", "active.good", text, false);
 }
 
 /* ---- listing ---- */
-
-static int
-unhex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The name that a short file name stands for. */
-static bool
-decode(struct view file, struct buf *name)
-{
-	buf_clear(name);
-	for (size_t i = 0; i < file.n; i++) {
-		if (file.p[i] != '%') {
-			buf_put_byte(name, file.p[i]);
-			continue;
-		}
-		if (file.n - i < 3 || unhex((char)file.p[i + 1]) < 0 ||
-		    unhex((char)file.p[i + 2]) < 0)
-			return false;
-		buf_put_byte(name,
-		    (uint8_t)(unhex((char)file.p[i + 1]) * 16 +
-			unhex((char)file.p[i + 2])));
-		i += 2;
-	}
-	return !name->failed;
-}
-
-/* The name of the script in file; false: it is none of ours. */
-static bool
-name_of(struct scripts *s, const char *file, struct buf *name)
-{
-	size_t n = strlen(file), suffix = sizeof(SUFFIX) - 1;
-	struct view stem;
-	char again[FILE_SIZE], other[FILE_SIZE];
-
-	if (n <= suffix || n >= FILE_SIZE ||
-	    strcmp(file + n - suffix, SUFFIX) != 0)
-		return false;
-	stem = (struct view){ (const uint8_t *)file, n - suffix };
-	if (view_starts(stem, VIEW_LIT(LONG_PREFIX))) {
-		(void)snprintf(
-		    other, sizeof(other), "%.*s.name", (int)stem.n, file);
-		if (read_file(s, other, SCRIPTS_NAME_MAX, name, NULL) !=
-		    SCRIPTS_OK)
-			return false;
-	} else if (!decode(stem, name))
-		return false;
-	if (!scripts_name_ok(buf_view(name)))
-		return false;
-	file_of(buf_view(name), SUFFIX, again);
-	return strcmp(again, file) == 0;
-}
 
 struct listing {
 	struct scripts_entry *entry;
@@ -562,7 +307,7 @@ list_one(struct scripts *s, struct listing *l, const char *file)
 	struct stat st;
 	char *name;
 
-	if (!name_of(s, file, &l->name) ||
+	if (!scripts_name_of(s, file, &l->name) ||
 	    fstatat(s->sieve, file, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    !S_ISREG(st.st_mode))
 		return 0;
@@ -584,7 +329,7 @@ list_all(struct scripts *s, struct listing *l)
 	int r = 0;
 
 	if (d == NULL) {
-		r = fail(s, -errno, "");
+		r = scripts_fail(s, -errno, "");
 		fd_close(&fd);
 		return r;
 	}
@@ -612,7 +357,7 @@ scripts_list(
 {
 	struct listing l = { .arena = a };
 	unsigned lines;
-	int r = open_dir(s, false);
+	int r = scripts_open_dir(s, false);
 
 	*n = 0;
 	*out = NULL;
@@ -642,16 +387,16 @@ scripts_list(
 int
 scripts_get(struct scripts *s, struct view name, struct buf *text)
 {
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 	int r;
 
 	buf_clear(text);
 	if (!scripts_name_ok(name))
 		return SCRIPTS_BAD_NAME;
-	if ((r = open_dir(s, false)) != SCRIPTS_OK)
+	if ((r = scripts_open_dir(s, false)) != SCRIPTS_OK)
 		return r;
-	file_of(name, SUFFIX, file);
-	return read_file(s, file, SCRIPTS_SIZE_MAX, text, NULL);
+	scripts_file_of(name, SCRIPTS_SUFFIX, file);
+	return scripts_read_file(s, file, SCRIPTS_SIZE_MAX, text, NULL);
 }
 
 /* Scripts that there are but for name. */
@@ -689,23 +434,23 @@ scripts_space(struct scripts *s, struct view name, uint64_t size)
 static int
 put_name(struct scripts *s, struct view name)
 {
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 
-	if (!name_is_long(name))
+	if (!scripts_is_long(name))
 		return SCRIPTS_OK;
-	file_of(name, ".name", file);
-	return write_file(s, "name.new", file, name, true);
+	scripts_file_of(name, ".name", file);
+	return scripts_write_file(s, "name.new", file, name, true);
 }
 
 /* Its script is gone, durably. One that stays lies idle. */
 static void
 forget_name(struct scripts *s, struct view name)
 {
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 
-	if (!name_is_long(name))
+	if (!scripts_is_long(name))
 		return;
-	file_of(name, ".name", file);
+	scripts_file_of(name, ".name", file);
 	(void)!io_unlink(s->sieve, file);
 }
 
@@ -713,7 +458,7 @@ int
 scripts_put(struct scripts *s, struct view name, struct view text)
 {
 	AUTO_CLOSE int lock = -1;
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 	int r;
 
 	if (!scripts_name_ok(name))
@@ -722,11 +467,12 @@ scripts_put(struct scripts *s, struct view name, struct view text)
 	    (r = scripts_space(s, name, text.n)) != SCRIPTS_OK ||
 	    (r = put_name(s, name)) != SCRIPTS_OK)
 		return r;
-	file_of(name, SUFFIX, file);
-	r = write_file(s, "script.new", file, text, true);
+	scripts_file_of(name, SCRIPTS_SUFFIX, file);
+	r = scripts_write_file(s, "script.new", file, text, true);
 	if (r == SCRIPTS_OK && is_active(s, name))
 		/* the filter does it too */
-		(void)!write_file(s, "good.new", "active.good", text, false);
+		(void)!scripts_write_file(
+		    s, "good.new", "active.good", text, false);
 	return r;
 }
 
@@ -734,19 +480,19 @@ int
 scripts_delete(struct scripts *s, struct view name)
 {
 	AUTO_CLOSE int lock = -1;
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 	int r;
 
 	if (!scripts_name_ok(name))
 		return SCRIPTS_BAD_NAME;
 	if ((r = take_lock(s, &lock)) != SCRIPTS_OK)
 		return r;
-	file_of(name, SUFFIX, file);
-	if (!exists(s, file))
+	scripts_file_of(name, SCRIPTS_SUFFIX, file);
+	if (!scripts_has_file(s, file))
 		return SCRIPTS_NOT_FOUND;
 	if (is_active(s, name))
 		return SCRIPTS_ACTIVE;
-	if ((r = remove_file(s, file)) == SCRIPTS_OK)
+	if ((r = scripts_remove_file(s, file)) == SCRIPTS_OK)
 		forget_name(s, name);
 	return r;
 }
@@ -758,13 +504,13 @@ move_file(struct scripts *s, const char *from, const char *to)
 
 	if (r == 0)
 		r = io_sync_dir(s->sieve, IO_SYNC_SCRIPT_DIR);
-	return r == 0 ? (int)SCRIPTS_OK : fail(s, r, to);
+	return r == 0 ? (int)SCRIPTS_OK : scripts_fail(s, r, to);
 }
 
 int
 scripts_rename(struct scripts *s, struct view from, struct view to)
 {
-	char old[FILE_SIZE], new[FILE_SIZE];
+	char old[SCRIPTS_FILE_SIZE], new[SCRIPTS_FILE_SIZE];
 	AUTO_CLOSE int lock = -1;
 	bool active;
 	int r;
@@ -773,11 +519,11 @@ scripts_rename(struct scripts *s, struct view from, struct view to)
 		return SCRIPTS_BAD_NAME;
 	if ((r = take_lock(s, &lock)) != SCRIPTS_OK)
 		return r;
-	file_of(from, SUFFIX, old);
-	file_of(to, SUFFIX, new);
-	if (!exists(s, old))
+	scripts_file_of(from, SCRIPTS_SUFFIX, old);
+	scripts_file_of(to, SCRIPTS_SUFFIX, new);
+	if (!scripts_has_file(s, old))
 		return SCRIPTS_NOT_FOUND;
-	if (exists(s, new))
+	if (scripts_has_file(s, new))
 		return SCRIPTS_EXISTS;
 	active = is_active(s, from);
 	if ((r = put_name(s, to)) != SCRIPTS_OK ||
@@ -795,7 +541,7 @@ int
 scripts_activate(struct scripts *s, struct view name)
 {
 	AUTO_CLOSE int lock = -1;
-	char file[FILE_SIZE];
+	char file[SCRIPTS_FILE_SIZE];
 	int r;
 
 	if (name.n > 0 && !scripts_name_ok(name))
@@ -804,12 +550,12 @@ scripts_activate(struct scripts *s, struct view name)
 		return r;
 	memset(&s->seen, 0, sizeof(s->seen));
 	if (name.n == 0) {
-		if ((r = remove_file(s, "active")) == SCRIPTS_OK)
+		if ((r = scripts_remove_file(s, "active")) == SCRIPTS_OK)
 			(void)!io_unlink(s->sieve, "active.good");
 		return r;
 	}
-	file_of(name, SUFFIX, file);
-	if (!exists(s, file))
+	scripts_file_of(name, SCRIPTS_SUFFIX, file);
+	if (!scripts_has_file(s, file))
 		return SCRIPTS_NOT_FOUND;
 	return write_active(s, name, (struct view){ 0 });
 }
