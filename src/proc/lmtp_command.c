@@ -9,6 +9,8 @@
  * let through, since an MTA has accepted it before.
  */
 
+#define VERB 4 /* letters of each */
+
 /* ---- words ---- */
 
 static void
@@ -396,7 +398,7 @@ enum lmtp_parsed
 lmtp_command_parse(struct view line, struct lmtp_command *out)
 {
 	static const struct {
-		const char *name;
+		char name[VERB + 1];
 		enum lmtp_verb verb;
 	} verbs[] = {
 		{ "RCPT", LMTP_RCPT },
@@ -415,8 +417,12 @@ lmtp_command_parse(struct view line, struct lmtp_command *out)
 	struct view word = take_word(&line);
 
 	*out = (struct lmtp_command){ .verb = LMTP_NOOP };
+	if (word.n != VERB)
+		return LMTP_UNKNOWN;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (view_eq_ci(word, view_str(verbs[i].name))) {
+		if (view_eq_ci(word,
+			(struct view){
+			    (const uint8_t *)verbs[i].name, VERB })) {
 			out->verb = verbs[i].verb;
 			return parse_arguments(line, out);
 		}

@@ -70,7 +70,8 @@ struct msg_deliver {
 	uint8_t notify;        /* enum msg_deliver_notify, bits */
 	struct view envid;     /* of RFC 3461, xtext as written */
 	struct view orcpt;     /* "rfc822;user+40example.org", as written */
-	struct view auth;      /* AUTH= of RFC 4954 section 5, as written */
+	struct view auth; /* AUTH= of RFC 4954 section 5, xtext undone; empty:
+			   * nobody */
 	/* header lines to put in front, each ending in CR LF, behind
 	 * Return-Path and Delivered-To: that is, Received */
 	struct view trace;

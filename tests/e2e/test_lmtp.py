@@ -450,6 +450,35 @@ def test_connections_are_limited(own_server):
     wait_for(lambda: Lmtp(s, hello=False).greeting[0].startswith("220"))
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 12 MiB of its own."""
+    where = tmp_path / "small"
+    where.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=755", "none", str(where)], capture_output=True)
+    if r.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield where
+    subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+def test_full_disk(own_server, small_disk):
+    """452 for what has no room; what was taken before is whole, and nothing of the rest is there."""
+    s = own_server(directory=small_disk / "server")
+    c, stored, line = Lmtp(s), [], "250"
+    for i in range(2000):
+        body = b"Subject: m%d\r\n\r\n" % i + b"x" * 60000 + b"\r\n"
+        [line] = c.deliver(body, s.demo.name)
+        if not line.startswith("250"):
+            break
+        stored.append(body)
+    assert line.startswith("452 4.3.1"), line
+    assert len(stored) > 10
+    [line] = c.deliver(body, s.demo.name)
+    assert line.startswith("45"), line
+    assert [m[-len(b):] for m, b in zip(messages(s, s.demo), stored, strict=True)] == stored
+
+
 # --- processes that die ---
 
 
