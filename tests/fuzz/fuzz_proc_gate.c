@@ -53,6 +53,8 @@ turn(void)
 static void
 open_client(size_t i)
 {
+	static const struct gate_protocol *const protocols[] = { &gate_imap,
+		&gate_pop3, &gate_sieve };
 	struct msg_client m = { .remote_port = 1 };
 	int fd[2];
 
@@ -63,8 +65,8 @@ open_client(size_t i)
 		abort();
 	m.local = m.remote;
 	client[i] = fd[0];
-	(void)gate_accept_one(
-	    &w.gate, fd[1], &m, &(struct gate_door){ &gate_imap, false, true });
+	(void)gate_accept_one(&w.gate, fd[1], &m,
+	    &(struct gate_door){ protocols[i % 3], false, true });
 }
 
 static void
@@ -74,7 +76,12 @@ say(size_t i, uint8_t what)
 		"a login u p\r\nb noop\r\nc id nil\r\n",
 		"a authenticate plain\r\n", "AHUAcA==\r\n", "*\r\n", "\r\n",
 		"a authenticate scram-sha-256 biwsbj0=\r\n", "a logout\r\n",
-		"what\r\n", "a capability\r\nb starttls\r\n" };
+		"what\r\n", "a capability\r\nb starttls\r\n",
+		"USER u\r\nPASS p\r\n", "AUTH PLAIN AHUAcA==\r\nSTAT\r\n",
+		"AUTH PLAIN\r\n", "CAPA\r\nUTF8\r\nQUIT\r\n",
+		"AUTHENTICATE \"PLAIN\" \"AHUAcA==\"\r\nNOOP\r\n",
+		"AUTHENTICATE \"PLAIN\"\r\n", "\"AHUAcA==\"\r\n",
+		"NOOP {3+}\r\nabc\r\nLOGOUT\r\n" };
 	const char *t = texts[what % (sizeof(texts) / sizeof(texts[0]))];
 
 	if (client[i] >= 0)
