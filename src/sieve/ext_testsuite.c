@@ -184,6 +184,10 @@ test_compile(struct interp *in, const struct script_node *n)
 	struct world *w = world_of(in);
 
 	w->script = world_compile(w, keep(in, interp_string(in, n->arg[0])));
+	if (w->script != NULL && !world_check_includes(w, w->script)) {
+		w->script = NULL;
+		w->more_errors = true;
+	}
 	return w->script != NULL;
 }
 

@@ -179,7 +179,9 @@ call_script(
 
 	buf_put_str(&path, global ? "included-global/" : "included/");
 	buf_put(&path, name);
-	buf_put_str(&path, ".sieve");
+	if (name.n < 6 ||
+	    !view_eq(view_sub(name, name.n - 6, 6), VIEW_LIT(".sieve")))
+		buf_put_str(&path, ".sieve");
 	if (path.failed ||
 	    (p = arena_strdup(w->arena, buf_view(&path))) == NULL)
 		return SIEVE_SCRIPT_FAILED;

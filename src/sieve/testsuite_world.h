@@ -68,6 +68,9 @@ struct world_mailbox *world_mailbox(
     struct world *w, struct view name, bool create);
 /* Compile a file of the test's folder; NULL: w->errors has why. */
 const struct sieve_program *world_compile(struct world *w, struct view path);
+/* Can what p includes be included? False: w->errors has why. */
+bool world_check_includes(struct world *w, const struct sieve_program *p)
+    A_MUST_USE;
 void world_error(struct world *w, const char *fmt, ...) A_PRINTF(2, 3);
 struct view world_setting(const struct world *w, const char *key);
 void world_set(struct world *w, struct world_pair **list, struct view mailbox,
