@@ -124,6 +124,8 @@ mark_gone(struct pop3 *p, const struct uid_run *runs, size_t n, bool gone)
 {
 	size_t k = 0;
 
+	if (n == 0 && gone)
+		return;
 	for (size_t i = 0; i < p->n; i++) {
 		while (k < n && runs[k].hi < p->m[i].uid)
 			k++;
