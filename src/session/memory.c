@@ -37,6 +37,7 @@ struct memory {
 	int fd;        /* -1: not open */
 	uint64_t read; /* bytes of it that are known */
 	uint64_t inode;
+	uint64_t tidy; /* bytes at which a look is due whether it is small */
 	struct hash *known;
 };
 
@@ -250,14 +251,18 @@ write_anew(struct memory *m, struct known **kept, size_t n)
 	return 0;
 }
 
+/* The file has doubled: how much of it lives? */
 static void
 tidy(struct memory *m, int64_t now)
 {
 	AUTO_FREE struct known **all = NULL;
 	size_t n;
 
-	if (m->read < TIDY_BYTES)
+	if (m->tidy < TIDY_BYTES)
+		m->tidy = TIDY_BYTES;
+	if (m->read < m->tidy)
 		return;
+	m->tidy = 2 * m->read;
 	all = living(m, now, &n);
 	if (n * 2 * RECORD > m->read && n <= MEMORY_MAX)
 		return;
@@ -269,6 +274,7 @@ tidy(struct memory *m, int64_t now)
 		forget_all_but(m, all, n);
 		fd_close(&m->fd);
 		look(m, false);
+		m->tidy = 2 * m->read;
 	} else {
 		(void)flock(m->fd, LOCK_UN);
 	}
