@@ -519,7 +519,7 @@ take_input(struct pop3 *p)
 
 /* ---- beginning ---- */
 
-/* False: another session has the maildrop, and goes on having it. */
+/* -ETIMEDOUT: another session has the maildrop, and goes on having it. */
 static int
 take_lock(struct pop3 *p, int *fd)
 {
@@ -575,14 +575,12 @@ open_maildrop(struct pop3 *p, int *lock)
 		return;
 	}
 	hub_ready(p->c.env->hub);
-	if (p->set->exclusive && (r = take_lock(p, lock)) != 0) {
-		if (r != -ETIMEDOUT)
-			log_failure(p, "lock", r);
-		refuse(p,
-		    r == -ETIMEDOUT ? POP3_TEXT_IN_USE : POP3_TEXT_NO_ACCOUNT,
-		    CLIENT_REFUSED);
+	if (p->set->exclusive && (r = take_lock(p, lock)) == -ETIMEDOUT) {
+		refuse(p, POP3_TEXT_IN_USE, CLIENT_REFUSED);
 		return;
 	}
+	if (p->set->exclusive && r != 0) /* rather without than not at all */
+		log_failure(p, "lock", r);
 	if (too_soon(p)) {
 		refuse(p, POP3_TEXT_TOO_SOON, CLIENT_REFUSED);
 		return;

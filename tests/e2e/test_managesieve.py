@@ -117,3 +117,14 @@ def test_disabled(own_server):
     assert b"regex" not in extensions and b"editheader" not in extensions and b"copy" in extensions
     assert c.do(b'CHECKSCRIPT {18+}\r\nrequire ["regex"];')[1].startswith(b"NO")
     assert c.do(b'CHECKSCRIPT {17+}\r\nrequire ["copy"];')[1].startswith(b"OK")
+
+
+def test_shutdown(own_server):
+    """A client is told, and what it has stored stays."""
+    server = own_server()
+    c = Client(server, server.demo)
+    assert c.do(b'PUTSCRIPT "a" "keep;"')[1].startswith(b"OK")
+    server.process.terminate()
+    assert c.answer()[1].startswith(b"BYE (TRYLATER)")
+    server.process.wait(60)
+    assert os.path.exists(os.path.join(server.demo.dir, "sieve", "a.sieve"))

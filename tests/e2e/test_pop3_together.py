@@ -104,3 +104,22 @@ def test_together(server, account):
     assert len(t.sent) == DELIVERIES and t.by_pop and t.by_imap
     assert not set(left) & (t.by_pop | t.by_imap), "taken, and still there"
     assert set(left) | t.by_pop | t.by_imap == t.sent
+
+
+def test_shutdown(own_server, tmp_path):
+    """Nothing is said (RFC 1939 section 3) and nothing is removed."""
+    server = own_server(directory=tmp_path / "server")
+    c = server.imaplib(server.demo)
+    c.append("INBOX", None, None, message("stays"))
+    c.logout()
+    context = ssl.create_default_context(cafile=server.cert)
+    p = poplib.POP3_SSL("localhost", server.ports["pop3s"], context=context, timeout=60)
+    p.user(server.demo.name)
+    p.pass_(server.demo.password)
+    assert p.dele(1).startswith(b"+OK")
+    server.process.terminate()
+    assert p.file.readline() == b""
+    server.process.wait(60)
+    with subprocess.Popen([server.info["fumi"], "session", "--stdio", "--dir", server.demo.dir, "--protocol", "pop3"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as s:
+        assert s.communicate(b"QUIT\r\n", 60)[0].startswith(b"+OK 1 messages")
