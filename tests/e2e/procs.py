@@ -187,8 +187,8 @@ def client():
 
 
 def handover(gid, conn=7, generation=3, tag=b"a1", unread=b"", service=IMAP):
-    return (u64(conn) + u32(generation) + u8(service) + gid + data(tag) + data(b"LOGIN") + data(unread) + client() +
-            u8(1))
+    login = data(tag if service == IMAP else b"") + data(b"LOGIN") + data(b"") + data(b"PLAIN") + u8(1) + u8(0) * 3
+    return u64(conn) + u32(generation) + u8(service) + gid + login + data(unread) + client() + u8(1)
 
 
 class Backend:

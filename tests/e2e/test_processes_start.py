@@ -166,7 +166,7 @@ def test_directories_are_nobody_elses(place):
             assert 0 not in (modes["state/accounts"].st_uid, modes["state/auth"].st_uid)
             uids = {os.stat(f"/proc/{c}").st_uid for c, parent in serving.process_parents().items()
                     if parent == p.pid}
-            assert len(uids) == 4 and 0 not in uids  # auth, hub, forker, gate
+            assert len(uids) == 5 and 0 not in uids  # auth, hub, forker, gate, out
     finally:
         end(p)
 
