@@ -1,0 +1,297 @@
+#include "proc/out_queue.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "../store/scratch.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "proc/out_dsn.h"
+#include "tap.h"
+
+static int dir;
+
+static int
+memfd_of(const char *text)
+{
+	int fd = memfd_create("message", MFD_CLOEXEC);
+
+	if (fd == -1 || fd_write(fd, view_str(text)) != 0)
+		abort();
+	return fd;
+}
+
+static struct out_queue *
+reopen(size_t *bad)
+{
+	struct out_queue *q = NULL;
+	struct why w = { "" };
+	int r = out_queue_open(dir, clock_wall_s(), &q, bad, &w);
+
+	if (r != 0) {
+		printf("# %s\n", w.text);
+		abort();
+	}
+	return q;
+}
+
+static struct out_item *
+add(struct out_queue *q, const char *id, uint8_t key, uint32_t n)
+{
+	static struct view to[MSG_OUT_RECIPIENTS_MAX];
+	struct msg_out_submit m = { .account = VIEW_LIT("demo@example.org"),
+		.kind = MSG_OUT_REDIRECT,
+		.key = { key },
+		.sender = VIEW_LIT("a@example.net"),
+		.to = to,
+		.n = n };
+	AUTO_CLOSE int fd = memfd_of("Subject: x\r\n\r\nbody\r\n");
+	struct out_item *i = NULL;
+	struct why w = { "" };
+
+	for (uint32_t k = 0; k < n; k++)
+		to[k] = VIEW_LIT("b@example.com");
+	if (out_queue_add(q, id, &m, fd, 1000, clock_wall_s(), &i, &w) != 0)
+		return NULL;
+	return i;
+}
+
+static bool
+has_octets(struct out_queue *q, const struct out_item *i, const char *want)
+{
+	AUTO_CLOSE int fd = out_queue_message(q, i);
+	char p[64];
+
+	return fd >= 0 && i->size == strlen(want) &&
+	    fd_pread(fd, p, i->size, i->offset) == 0 &&
+	    memcmp(p, want, i->size) == 0;
+}
+
+static void
+test_life(void)
+{
+	struct why w = { "" };
+	size_t bad;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i, *j;
+
+	i = add(q, "first1", 1, 3);
+	tap_ok(i != NULL && out_queue_count(q) == 1 &&
+		has_octets(q, i, "Subject: x\r\n\r\nbody\r\n"),
+	    "one is taken");
+	tap_ok(add(q, "first1", 1, 3) == i, "the same id is the same");
+	i->attempts = 4;
+	i->next_s = 12345;
+	i->to[1].state = OUT_SENT;
+	i->to[2].state = OUT_TOLD;
+	i->to[2].code = 550;
+	out_recipient_text(&i->to[2], VIEW_LIT("550 no\r\nsuch \xc3\xbc"));
+	tap_ok(out_queue_note(q, i, &w) == 0, "its state is kept");
+	out_queue_free(&q);
+
+	q = reopen(&bad);
+	i = out_queue_find(q, VIEW_LIT("first1"));
+	tap_ok(bad == 0 && i != NULL && i->n == 3 && i->attempts == 4 &&
+		i->next_s == 12345 && i->to[0].state == OUT_WAITING &&
+		i->to[1].state == OUT_SENT && i->to[2].state == OUT_TOLD &&
+		i->to[2].code == 550 &&
+		view_eq((struct view){ i->to[2].text, i->to[2].text_n },
+		    VIEW_LIT("550 no??such ??")) &&
+		view_eq(i->sender, VIEW_LIT("a@example.net")) &&
+		view_eq(i->account, VIEW_LIT("demo@example.org")),
+	    "all of it is read again");
+	j = add(q, NULL, 2, 1);
+	tap_ok(j != NULL && TAILQ_FIRST(out_queue_items(q)) == j &&
+		TAILQ_NEXT(j, link) == i,
+	    "sorted by id");
+	tap_ok(out_queue_remove(q, &j, &w) == 0 && j == NULL &&
+		out_queue_count(q) == 1,
+	    "one is removed");
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(out_queue_count(q) == 1 &&
+		out_queue_seen(
+		    q, VIEW_LIT("demo@example.org"), (uint8_t[16]){ 2 }) &&
+		out_queue_seen(
+		    q, VIEW_LIT("demo@example.org"), (uint8_t[16]){ 1 }) &&
+		!out_queue_seen(
+		    q, VIEW_LIT("other@example.org"), (uint8_t[16]){ 1 }) &&
+		!out_queue_seen(
+		    q, VIEW_LIT("demo@example.org"), (uint8_t[16]){ 0 }),
+	    "keys are known, each account's own");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+static void
+test_limits(void)
+{
+	size_t bad;
+	struct out_queue *q = reopen(&bad);
+	struct msg_out_submit m = { .kind = MSG_OUT_BOUNCE,
+		.to = &(struct view){ (const uint8_t *)"b@c", 3 },
+		.n = 1 };
+	AUTO_CLOSE int fd = memfd_of("0123456789");
+	struct out_item *i;
+	struct why w = { "" };
+
+	tap_ok(out_queue_add(q, NULL, &m, fd, 9, 0, &i, &w) == -EFBIG,
+	    "one octet too many");
+	tap_ok(out_queue_add(q, NULL, &m, fd, 10, 0, &i, &w) == 0 &&
+		i->account.n == 0 && i->sender.n == 0,
+	    "the largest, from nobody");
+	tap_ok(add(q, NULL, 3, MSG_OUT_RECIPIENTS_MAX) != NULL,
+	    "the most recipients");
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(bad == 0 && out_queue_count(q) == 2, "they are read again");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+static size_t
+file_read(const char *name, uint8_t *p, size_t max)
+{
+	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY);
+	ssize_t n = read(fd, p, max);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void
+file_write(const char *name, const uint8_t *p, size_t n)
+{
+	AUTO_CLOSE int fd =
+	    openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd == -1 || fd_write(fd, (struct view){ p, n }) != 0)
+		abort();
+}
+
+/* A file cut or changed anywhere is set aside or its message is whole. */
+static void
+test_damage(void)
+{
+	uint8_t m[512], s[512];
+	size_t bad, n, k, good = 0;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i = add(q, "x1", 1, 2);
+	struct why w = { "" };
+	const uint64_t offset = i->offset;
+
+	i->attempts = 3;
+	if (out_queue_note(q, i, &w) != 0)
+		abort();
+	out_queue_free(&q);
+	n = file_read("x1.m", m, sizeof(m));
+	k = file_read("x1.s", s, sizeof(s));
+	for (size_t at = 0; at < n; at++) {
+		file_write("x1.m", m, at);
+		q = reopen(&bad);
+		good += bad == 1 && out_queue_count(q) == 0;
+		out_queue_free(&q);
+		(void)unlinkat(dir, "x1.bad", 0);
+	}
+	tap_ok(good == n, "cut at every length: set aside");
+	good = 0;
+	for (size_t at = 0; at < offset; at++) {
+		m[at] ^= 0x40;
+		file_write("x1.m", m, n);
+		m[at] ^= 0x40;
+		q = reopen(&bad);
+		good += bad == 1 && out_queue_count(q) == 0;
+		out_queue_free(&q);
+		(void)unlinkat(dir, "x1.bad", 0);
+	}
+	tap_ok(good == offset, "a head that was changed: set aside");
+	good = 0;
+	file_write("x1.m", m, n);
+	for (size_t at = 0; at < k; at++) {
+		file_write("x1.s", s, at);
+		q = reopen(&bad);
+		i = out_queue_find(q, VIEW_LIT("x1"));
+		good += bad == 0 && i != NULL && i->attempts == 0;
+		out_queue_free(&q);
+		s[at] ^= 1;
+		file_write("x1.s", s, k);
+		s[at] ^= 1;
+		q = reopen(&bad);
+		i = out_queue_find(q, VIEW_LIT("x1"));
+		good += bad == 0 && i != NULL && i->attempts == 0;
+		out_queue_free(&q);
+	}
+	tap_ok(
+	    good == 2 * k, "a broken state is none: %zu of %zu", good, 2 * k);
+	scratch_empty(dir);
+}
+
+static bool
+has(const struct buf *b, const char *text)
+{
+	return memmem(b->p, b->n, text, strlen(text)) != NULL;
+}
+
+static void
+test_report(void)
+{
+	size_t bad;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i = add(q, "r1", 1, MSG_OUT_RECIPIENTS_MAX);
+	AUTO_BUF struct buf out = BUF_INIT(OUT_DSN_MAX),
+			    header = BUF_INIT(1 << 20);
+	struct out_dsn d = { .item = i,
+		.host = VIEW_LIT("mail.example.org"),
+		.now = 1767225600 };
+
+	tap_ok(!out_dsn_wanted(i), "nobody is told while nothing failed");
+	i->to[0].state = OUT_FAILED;
+	i->to[0].code = 550;
+	out_recipient_text(&i->to[0], VIEW_LIT("550 5.1.1 who?"));
+	i->to[1].state = OUT_FAILED;
+	i->to[2].state = OUT_TOLD;
+	tap_ok(out_dsn_wanted(i), "now somebody is");
+	d.header = VIEW_LIT("Subject: gr\xc3\xbc\xc3\x9f\r\nTo: x\r\n");
+	out_dsn(&d, &out);
+	tap_ok(has(&out, "To: <a@example.net>\r\n") &&
+		has(&out, "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550") &&
+		has(&out, "Status: 4.4.7\r\nLast-Attempt-Date: ") &&
+		has(&out, "charset=utf-8") && has(&out, "Subject: gr\xc3\xbc"),
+	    "it says what failed and why");
+	buf_clear(&out);
+	while (header.n < OUT_DSN_HEADER_MAX + 100)
+		buf_put_str(&header, "X-Long: 0123456789\r\n");
+	d.header = buf_view(&header);
+	for (uint32_t k = 0; k < i->n; k++) {
+		static char longest[MSG_OUT_ADDRESS_MAX];
+
+		memset(longest, 'l', sizeof(longest));
+		longest[1] = '@';
+		i->to[k].state = OUT_FAILED;
+		i->to[k].address =
+		    (struct view){ (uint8_t *)longest, sizeof(longest) };
+		memset(i->to[k].text, 't', OUT_QUEUE_TEXT_MAX);
+		i->to[k].text_n = OUT_QUEUE_TEXT_MAX;
+		i->to[k].code = 550;
+	}
+	out_dsn(&d, &out);
+	tap_ok(!out.failed && has(&out, "0123456789\r\n\r\n--=_fumi_r1--"),
+	    "the longest fits, and ends with a whole line");
+	i->sender.n = 0;
+	tap_ok(!out_dsn_wanted(i), "the null sender is never told");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+int
+main(void)
+{
+	char *path;
+
+	dir = scratch_make(&path);
+	test_life();
+	test_limits();
+	test_damage();
+	test_report();
+	scratch_end(&dir, &path);
+	return tap_done();
+}
