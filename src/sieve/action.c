@@ -128,10 +128,10 @@ may_add(struct interp *in, const struct script_node *n, enum sieve_kind kind)
 			text = conflict(kind, in->actions[i].kind);
 	}
 	if (text == NULL && in->n_actions == SIEVE_ACTIONS_MAX)
-		text = "there are too many actions";
+		text = "the total number of actions exceeds policy limit";
 	if (text == NULL && kind == SIEVE_REDIRECT &&
 	    in->n_redirects == SIEVE_REDIRECTS_MAX)
-		text = "there are too many redirects";
+		text = "the number of redirect actions exceeds policy limit";
 	if (text != NULL)
 		interp_fail(in, n, "%s", text);
 	return text == NULL;

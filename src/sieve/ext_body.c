@@ -3,6 +3,7 @@
 #include "sieve/checker.h"
 #include "sieve/compare.h"
 #include "sieve/ext_list.h"
+#include "sieve/html.h"
 #include "sieve/interp.h"
 
 enum { TAG_RAW, TAG_CONTENT, TAG_TEXT };
@@ -56,6 +57,17 @@ is_wanted(const struct wanted *w, const struct mime_part *p)
 {
 	return !w->none && (w->type.n == 0 || view_eq_ci(w->type, p->type)) &&
 	    (w->subtype.n == 0 || view_eq_ci(w->subtype, p->subtype));
+}
+
+/* A header without the line that ends it. */
+static struct view
+without_empty_line(struct view h)
+{
+	size_t n = h.n;
+
+	if (n > 0 && h.p[n - 1] == '\n')
+		n -= n > 1 && h.p[n - 2] == '\r' ? 2 : 1;
+	return n == 0 || h.p[n - 1] == '\n' ? view_sub(h, 0, n) : h;
 }
 
 /* v without the line at its end, the delimiter, and the line end before that. */
@@ -125,7 +137,8 @@ show_part(struct compare *c, struct letter *l, const struct mime_part *p)
 	case MIME_MESSAGE:
 		if (p->child != NULL)
 			return show(c, l, p, 0,
-			    mime_header(letter_octets(l), p->child));
+			    without_empty_line(
+				mime_header(letter_octets(l), p->child)));
 		break;
 	case MIME_LEAF:
 		break;
@@ -160,6 +173,56 @@ show_parts(
 	}
 }
 
+/* The text of an HTML part, made once in a run. */
+struct read_html {
+	struct read_html *next;
+	const struct mime_part *part;
+	struct view text;
+};
+
+static struct view
+html_of(struct interp *in, const struct mime_part *p)
+{
+	struct read_html **all = interp_state(in, &ext_body, sizeof(*all)), *h;
+
+	if (all == NULL)
+		return (struct view){ NULL, 0 };
+	for (h = *all; h != NULL; h = h->next)
+		if (h->part == p)
+			return h->text;
+	if (!interp_cost(in, p->body_n / 64) ||
+	    (h = interp_alloc(in, sizeof(*h))) == NULL)
+		return (struct view){ NULL, 0 };
+	h->part = p;
+	h->text = html_text(letter_part_text(in->letter, p), in->arena);
+	h->next = *all;
+	*all = h;
+	return h->text;
+}
+
+/* ":text" (RFC 5173 section 5.3): what a person reads of the text parts. */
+static void
+show_texts(struct interp *in, struct compare *c)
+{
+	const struct mime_part *p = letter_mime(in->letter);
+
+	for (; p != NULL && interp_cost(in, 1); p = next_part(p)) {
+		bool html = mime_is(p, "text", "html") ||
+		    mime_is(p, "application", "xhtml+xml");
+		bool done = false;
+
+		if (p->kind != MIME_LEAF || p->encoding == TRANSFER_UNKNOWN)
+			continue;
+		if (html)
+			done = show(c, in->letter, p, 1, html_of(in, p));
+		else if (mime_is(p, "text", NULL))
+			done = show(c, in->letter, p, 0,
+			    letter_part_text(in->letter, p));
+		if (done)
+			break;
+	}
+}
+
 static void
 show_content(
     struct interp *in, struct compare *c, const struct script_arg *types)
@@ -177,8 +240,6 @@ show_content(
 static bool
 test_body(struct interp *in, const struct script_node *n)
 {
-	static const struct wanted text = { .type = {
-						(const uint8_t *)"text", 4 } };
 	const struct script_tag *content = script_tag(n, &tags[TAG_CONTENT]);
 	struct view octets = letter_octets(in->letter);
 	struct compare c;
@@ -192,7 +253,7 @@ test_body(struct interp *in, const struct script_node *n)
 	else if (content != NULL)
 		show_content(in, &c, content->param);
 	else
-		show_parts(in, &c, &text, 1);
+		show_texts(in, &c);
 	return compare_end(&c);
 }
 

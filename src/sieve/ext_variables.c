@@ -122,8 +122,9 @@ modify_length(struct interp *in, const struct script_node *n,
 
 #define MODIFIER(tag, level, function)                                         \
 	{                                                                      \
-		.name = tag, .commands = "set extracttext", .group = "precedence " #level, \
-		.precedence = level, .modify = function                        \
+		.name = tag, .commands = "set extracttext",                    \
+		.group = "precedence " #level, .precedence = level,            \
+		.modify = function                                             \
 	}
 
 static const struct ext_tag tags[] = {

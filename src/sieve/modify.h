@@ -5,7 +5,7 @@
 
 /* v after the modifiers among n's tags (RFC 5229 section 4.1), those of the
  * highest precedence first. */
-struct view modify_text(struct interp *in, const struct script_node *n,
-    struct view v) A_MUST_USE;
+struct view modify_text(
+    struct interp *in, const struct script_node *n, struct view v) A_MUST_USE;
 
 #endif

@@ -31,8 +31,8 @@
  * others the run ends with an error. */
 #define SIEVE_VARIABLE_MAX 65536 /* bytes of a variable (>= 4000 characters) */
 #define SIEVE_MATCHES_MAX 32     /* match variables, ${0}..${31} (>= 9) */
-#define SIEVE_ACTIONS_MAX 128    /* actions of a run */
-#define SIEVE_REDIRECTS_MAX 16   /* of these, redirects */
+#define SIEVE_ACTIONS_MAX 32     /* actions of a run, as Dovecot has it */
+#define SIEVE_REDIRECTS_MAX 4    /* of these, redirects; likewise */
 #define SIEVE_FLAGS_MAX 128      /* flags of one action or variable */
 #define SIEVE_INCLUDE_MAX 10     /* scripts included within one another */
 #define SIEVE_RUN_MAX ((size_t)128 << 20) /* bytes of memory of a run */

@@ -54,6 +54,7 @@ world_mailbox(struct world *w, struct view name, bool create)
 		if (same_name(m->name, name))
 			return m;
 	if (!create || n >= TESTSUITE_MAILBOXES_MAX || name.n == 0 ||
+	    memmem(name.p, name.n, "//", 2) != NULL ||
 	    (m = arena_alloc(w->arena, sizeof(*m))) == NULL)
 		return NULL;
 	m->name = name;
@@ -223,6 +224,14 @@ store(struct world *w, const struct sieve_mailbox *to, struct sieve_flags flags,
 	struct world_mailbox *m = world_mailbox(w, to->name, to->create);
 	struct world_mail *mail;
 
+	if (m == NULL && memmem(to->name.p, to->name.n, "//", 2) != NULL) {
+		world_error(w,
+		    "failed to store into mailbox '%.*s': it is no "
+		    "name of a mailbox",
+		    (int)(to->name.n < 100 ? to->name.n : 100),
+		    (const char *)to->name.p);
+		return false;
+	}
 	if (m == NULL) {
 		world_error(w,
 		    "failed to store into mailbox '%.*s': it does not exist",
@@ -377,6 +386,18 @@ skip_route(struct world *w, struct view *v)
 	return !b.failed && tidy_is_address_list(buf_view(&b), w->arena);
 }
 
+/* Postmaster and the like may stand without a domain. */
+static bool
+is_local_part(struct view v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (!(v.p[i] >= '0' && v.p[i] <= '9') &&
+		    !((v.p[i] | 0x20) >= 'a' && (v.p[i] | 0x20) <= 'z') &&
+		    v.p[i] != '-' && v.p[i] != '.' && v.p[i] != '_')
+			return false;
+	return v.n > 0;
+}
+
 struct view
 world_path(struct world *w, struct view path)
 {
@@ -387,6 +408,8 @@ world_path(struct world *w, struct view path)
 		v = view_sub(v, 1, v.n - 2);
 	if (v.n == 0)
 		return VIEW_LIT("");
+	if (is_local_part(v))
+		return v;
 	if (!skip_route(w, &v) || v.n == 0 || memchr(v.p, '<', v.n) != NULL ||
 	    memchr(v.p, '>', v.n) != NULL || memchr(v.p, ' ', v.n) != NULL ||
 	    !tidy_is_address(v, w->arena, &v))

@@ -8,7 +8,7 @@
 < OK
 > CAPABILITY
 < "IMPLEMENTATION" "fumi"
-<* "MAXREDIRECTS" "16"
+<* "MAXREDIRECTS" "4"
 <* OK
 > capability x
 < NO ${*}

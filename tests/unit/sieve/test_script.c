@@ -228,15 +228,17 @@ test_actions(void)
 		for (size_t i = 0; i < SIEVE_ACTIONS_MAX + extra; i++)
 			buf_printf(&b, "fileinto \"m%zu\";", i);
 		want("actions", &b,
-		    extra == 0 ? "fileinto m127"
-			       : "failed 1: there are too many actions; "
+		    extra == 0 ? "fileinto m31"
+			       : "failed 1: the total number of actions "
+				 "exceeds policy limit; "
 				 "implicit keep");
 		buf_clear(&b);
 		for (size_t i = 0; i < SIEVE_REDIRECTS_MAX + extra; i++)
 			buf_printf(&b, "redirect \"a%zu@b.example\";", i);
 		want("redirects", &b,
-		    extra == 0 ? "redirect a15@b.example"
-			       : "failed 1: there are too many redirects; "
+		    extra == 0 ? "redirect a3@b.example"
+			       : "failed 1: the number of redirect actions "
+				 "exceeds policy limit; "
 				 "implicit keep");
 	}
 }
