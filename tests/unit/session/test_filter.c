@@ -1,0 +1,384 @@
+#include "session/filter.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/wire.h"
+#include "scratch.h"
+#include "session/scripts.h"
+#include "store/mailbox.h"
+#include "store/message.h"
+#include "tap.h"
+
+#define NOW 1767225600
+
+static int dir;
+static struct account *account;
+static struct filter *filter;
+static struct buf globals = { .max = 1 << 20 };
+
+static struct view
+v(const char *s)
+{
+	return view_str(s);
+}
+
+static void
+activate(const char *text)
+{
+	struct scripts *s = scripts_new(dir, NULL);
+
+	if (scripts_put(s, v("main"), v(text)) != SCRIPTS_OK ||
+	    scripts_activate(s, v("main")) != SCRIPTS_OK)
+		abort();
+	scripts_free(&s);
+}
+
+/* Past ManageSieve, which takes no broken one. */
+static void
+by_hand(const char *text)
+{
+	AUTO_CLOSE int fd =
+	    openat(dir, "sieve/hand", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd == -1 || fd_write(fd, v(text)) != 0 ||
+	    renameat(dir, "sieve/hand", dir, "sieve/main.sieve") != 0)
+		abort();
+}
+
+static struct filter *
+open_filter(void)
+{
+	struct filter_env e = { .dir = dir,
+		.account = account,
+		.user = VIEW_LIT("bob@example.org"),
+		.host = VIEW_LIT("mail.example.org"),
+		.globals = buf_view(&globals) };
+
+	return filter_new(&e);
+}
+
+static const char message[] = "Received: from x by y; Thu, 1 Jan 2026\r\n"
+			      "From: alice@example.net\r\n"
+			      "To: bob@example.org\r\n"
+			      "Subject: hello\r\n"
+			      "Message-ID: <1@example.net>\r\n\r\nBody\r\n";
+
+static struct filter_message
+message_of(const char *octets)
+{
+	return (struct filter_message){ .octets = v(octets),
+		.sender = VIEW_LIT("alice@example.net"),
+		.recipient = VIEW_LIT("bob@example.org"),
+		.now = NOW,
+		.can_refuse = true };
+}
+
+/* "INBOX Work:redirect vacation" of a plan. */
+static const char *
+plan_text(const struct filter_plan *p)
+{
+	static const char *const kinds[] = { "", "redirect", "", "vacation",
+		"reject", "notify" };
+	static char out[1024];
+	size_t at = 0;
+
+	out[0] = '\0';
+	if (p->fate == FILTER_REFUSE)
+		return "refuse";
+	if (p->fate == FILTER_LATER)
+		return "later";
+	for (size_t i = 0; i < p->n_places; i++)
+		at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%.*s",
+		    i > 0 ? " " : "", (int)p->places[i].mailbox.n,
+		    (const char *)p->places[i].mailbox.p);
+	for (size_t i = 0; i < p->n_outs; i++)
+		at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%s",
+		    i > 0 ? " " : ":", kinds[p->outs[i].kind]);
+	return out;
+}
+
+static void
+want_plan(const char *script, const char *want)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	activate(script);
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), want) == 0,
+	    "%.28s: got \"%s\", want \"%s\"", script, plan_text(&p), want);
+	filter_done(filter, &p);
+	filter_plan_fini(&p);
+}
+
+static void
+test_plans(void)
+{
+	want_plan("", "INBOX");
+	want_plan("keep;", "INBOX");
+	want_plan("discard;", "");
+	want_plan("require \"fileinto\"; fileinto \"Work\";", "Work");
+	want_plan("require [\"fileinto\", \"copy\"]; fileinto :copy \"Work\";",
+	    "Work INBOX");
+	want_plan("redirect \"x@example.com\";", ":redirect");
+	want_plan("redirect \"bob@example.org\";", "INBOX");
+	want_plan("require \"ereject\"; ereject \"No.\";", "refuse");
+	want_plan("require \"reject\"; reject \"Nein, \xc3\xa4.\";", ":reject");
+	want_plan(
+	    "require \"reject\"; reject text:\none\ntwo\n.\n;", ":reject");
+	want_plan("require \"vacation\"; vacation \"away\";", "INBOX:vacation");
+	want_plan("require \"vacation\"; vacation \"away\";", "INBOX");
+	want_plan("require \"enotify\"; notify \"mailto:x@example.com\";",
+	    "INBOX:notify");
+	want_plan("require \"include\"; include :personal \"no\";", "INBOX");
+}
+
+/* The same script and message give the same key, however it was brought. */
+static void
+test_keys(void)
+{
+	static const char again[] =
+	    "Return-Path: <alice@example.net>\r\n"
+	    "Delivered-To: bob@example.org\r\n"
+	    "Received: from elsewhere by y; Thu, 2 Jan 2026\r\n"
+	    "From: alice@example.net\r\nTo: bob@example.org\r\n"
+	    "Subject: hello\r\nMessage-ID: <1@example.net>\r\n\r\nBody\r\n";
+	struct filter_message m = message_of(message), n = message_of(again);
+	struct filter_message o = message_of(message);
+	struct filter_plan p, q, r;
+
+	activate("redirect \"x@example.com\"; redirect \"y@example.com\";");
+	n.delivered_to = true;
+	o.sender = VIEW_LIT("carol@example.net");
+	filter_plan(filter, &m, &p);
+	filter_plan(filter, &n, &q);
+	filter_plan(filter, &o, &r);
+	tap_ok(p.n_outs == 2 && q.n_outs == 2 && r.n_outs == 2 &&
+		memcmp(p.outs[0].key, q.outs[0].key, FILTER_KEY_SIZE) == 0 &&
+		memcmp(p.outs[0].key, p.outs[1].key, FILTER_KEY_SIZE) != 0 &&
+		memcmp(p.outs[0].key, r.outs[0].key, FILTER_KEY_SIZE) != 0,
+	    "keys: the same for the same act alone");
+	tap_ok(p.outs[0].octets.p == p.outs[1].octets.p &&
+		p.outs[0].keep_if_refused,
+	    "one text for both");
+	filter_refused(filter, &p, 0);
+	filter_refused(filter, &p, 1);
+	tap_ok(p.n_places == 1 && p.places[0].original, "refused: kept, once");
+	filter_plan_fini(&p);
+	filter_plan_fini(&q);
+	filter_plan_fini(&r);
+}
+
+/* Plans of one turn know of each other; one that ends undone leaves nothing. */
+static void
+test_memory(void)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p, q, r;
+
+	m.sender = VIEW_LIT("dave@example.net");
+	activate("require \"vacation\"; vacation \"gone\";");
+	filter_plan(filter, &m, &p);
+	filter_plan(filter, &m, &q);
+	tap_ok(p.n_outs == 1 && q.n_outs == 0, "one reply in a turn");
+	filter_plan_fini(&q);
+	filter_plan_fini(&p);
+	filter_plan(filter, &m, &r);
+	tap_ok(r.n_outs == 1, "what was not done is not remembered");
+	filter_done(filter, &r);
+	filter_plan_fini(&r);
+	filter_free(&filter);
+	filter = open_filter();
+	filter_plan(filter, &m, &r);
+	tap_ok(r.n_outs == 0, "what was done is, by the next process too");
+	filter_plan_fini(&r);
+	m.now += 8 * 86400;
+	filter_plan(filter, &m, &r);
+	tap_ok(r.n_outs == 1, "until it is time again");
+	filter_plan_fini(&r);
+}
+
+static void
+store(struct filter_plan *p, const char *octets)
+{
+	struct spool *s = NULL;
+	struct tx *t = NULL;
+	uint64_t body = 0, modseq;
+
+	if (filter_spool(filter, p) != 0 || spool_open(account, 0, &s) != 0 ||
+	    spool_write(s, v(octets)) != 0 || spool_finish(s) != 0 ||
+	    tx_begin(account, &t) != 0 ||
+	    (filter_needs_original(p) && tx_body(t, s, &body) != 0) ||
+	    filter_store(filter, p, t, body, NOW, 0) != 0 ||
+	    tx_commit(&t, &modseq) != 0)
+		abort();
+	spool_free(&s);
+}
+
+static uint32_t
+messages_in(const char *name)
+{
+	struct mailbox_row row;
+
+	return mailbox_find(account, v(name), &row) == 0 ? row.messages : 999;
+}
+
+static void
+test_store(void)
+{
+	struct filter_message m = message_of(message);
+	struct message_row row;
+	struct mailbox_row box;
+	struct filter_plan p;
+	size_t n = 0;
+
+	activate("require [\"fileinto\", \"mailbox\", \"imap4flags\", "
+		 "\"editheader\", \"copy\"];\n"
+		 "fileinto :create :copy :flags [\"\\\\Seen\", \"todo\"] "
+		 "\"A/B\"; fileinto :copy \"Nowhere\";\n"
+		 "addheader \"X-New\" \"1\"; keep;");
+	filter_plan(filter, &m, &p);
+	store(&p, message);
+	tap_ok(messages_in("A/B") == 1 && messages_in("INBOX") == 2 &&
+		messages_in("Nowhere") == 999,
+	    "made where that was asked, else INBOX");
+	tap_ok(filter_inbox_uid(&p) != 0 && !p.cancel_keep, "uid in INBOX");
+	filter_done(filter, &p);
+	filter_plan_fini(&p);
+	tap_ok(mailbox_find(account, v("A/B"), &box) == 0 &&
+		message_rows(account, box.id, 1, UINT32_MAX, &row, 1, &n) ==
+		    0 &&
+		n == 1 && row.flags.system == STORE_SEEN &&
+		row.flags.keywords[0] != 0,
+	    "flags and keywords");
+}
+
+/* The user hears once of each broken text; the last good one goes on. */
+static void
+test_broken(void)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	want_plan("require \"fileinto\"; fileinto \"Good\";", "Good");
+	by_hand("require \"fileinto\"; fileinto");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Good INBOX") == 0 && p.n_places == 2 &&
+		!p.places[1].original,
+	    "a note: %s", plan_text(&p));
+	filter_done(filter, &p);
+	filter_plan_fini(&p);
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Good") == 0, "no second one");
+	filter_plan_fini(&p);
+	by_hand("stop");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Good INBOX") == 0,
+	    "another note for another text");
+	filter_plan_fini(&p);
+	want_plan("require \"variables\"; set \"x\" \"\";", "INBOX");
+}
+
+static void
+add_global(uint8_t where, const char *name, const char *text)
+{
+	wire_put_u8(&globals, where);
+	wire_put_bytes(&globals, v(name));
+	wire_put_bytes(&globals, v(text));
+}
+
+static void
+test_globals(void)
+{
+	add_global(FILTER_BEFORE, "a",
+	    "if header :is \"subject\" \"spam\" { discard; }");
+	add_global(FILTER_BEFORE, "broken", "oh no");
+	add_global(
+	    FILTER_AFTER, "z", "require \"fileinto\"; fileinto \"Rest\";");
+	add_global(
+	    FILTER_GLOBAL, "lib", "require \"fileinto\"; fileinto \"Lib\";");
+	filter_free(&filter);
+	filter = open_filter();
+	want_plan("", "Rest");
+	want_plan("keep;", "INBOX");
+	want_plan("require \"include\"; include :global \"lib\";", "Lib");
+	want_plan("require \"include\"; include :global \"a\";", "INBOX");
+	for (size_t n = 0; n < globals.n; n++) {
+		struct filter_env e = { .dir = dir,
+			.account = account,
+			.user = VIEW_LIT("bob"),
+			.host = VIEW_LIT("h"),
+			.globals = { globals.p, n } };
+		struct filter_message m = message_of(message);
+		struct filter *f = filter_new(&e);
+		struct filter_plan p;
+
+		filter_plan(f, &m, &p);
+		if (p.n_places == 0)
+			abort();
+		filter_plan_fini(&p);
+		filter_free(&f);
+	}
+	tap_ok(true, "the administrator's scripts, cut at every length");
+}
+
+static void
+test_by_hand(void)
+{
+	static const struct view seen[] = { VIEW_LIT("\\Seen") };
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	m.cause = FILTER_BY_HAND;
+	m.mailbox = VIEW_LIT("Old");
+	m.script = VIEW_LIT("require \"fileinto\"; if header :is \"subject\" "
+			    "\"hello\" { fileinto \"New\"; }");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "New") == 0 && p.cancel_keep,
+	    "by hand: %s", plan_text(&p));
+	filter_plan_fini(&p);
+	m.script = VIEW_LIT("keep");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Old") == 0 && p.error.line == 1 &&
+		!p.cancel_keep,
+	    "a broken one keeps");
+	filter_plan_fini(&p);
+	m.cause = FILTER_FLAG;
+	m.changed = seen;
+	m.n_changed = 1;
+	m.script = VIEW_LIT(
+	    "require [\"imapsieve\", \"environment\", \"fileinto\"];\n"
+	    "if allof (environment :is \"imap.cause\" \"FLAG\", environment "
+	    ":is \"imap.changedflags\" \"\\\\Seen\", environment :is "
+	    "\"imap.mailbox\" \"Old\") { fileinto \"Read\"; }");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Read") == 0, "imapsieve: %s %s",
+	    plan_text(&p), p.error.text);
+	filter_plan_fini(&p);
+}
+
+int
+main(void)
+{
+	struct why w = { "" };
+	char *path;
+
+	dir = scratch_make(&path);
+	if (account_open(dir, true, NULL, &account, &w) != 0)
+		abort();
+	filter = open_filter();
+	test_plans();
+	test_keys();
+	test_memory();
+	test_store();
+	test_broken();
+	test_globals();
+	test_by_hand();
+	filter_free(&filter);
+	buf_fini(&globals);
+	account_close(&account);
+	scratch_end(&dir, &path);
+	return tap_done();
+}
