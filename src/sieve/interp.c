@@ -43,18 +43,6 @@ interp_state(struct interp *in, const struct ext *e, size_t size)
 	return *place;
 }
 
-/* Printable text of one line, as struct sieve_error promises. */
-static void
-clean_text(char *text)
-{
-	struct view v = utf8_cut(view_str(text), strlen(text));
-
-	text[utf8_valid_start(v)] = '\0';
-	for (; *text != '\0'; text++)
-		if ((uint8_t)*text < ' ' || *text == 0x7f)
-			*text = ' ';
-}
-
 void
 interp_fail(
     struct interp *in, const struct script_node *n, const char *fmt, ...)
@@ -72,7 +60,7 @@ interp_fail(
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	clean_text(e->text);
+	script_clean(e->text);
 	if (in->result->end == SIEVE_DONE)
 		in->result->end = SIEVE_FAILED;
 }

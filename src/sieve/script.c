@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "sieve/token.h"
 
 #define ARGS_MAX 64 /* of one command; more are an error */
@@ -20,9 +21,34 @@ struct script_reader {
 	struct arena *a;
 	struct sieve_errors *errors;
 	unsigned blocks, tests; /* how deep in */
+	bool stop;              /* nothing more can be read */
+	bool failed;            /* an error was told in a block */
 	struct script_arg args[ARGS_MAX];
 	struct script_text texts[SIEVE_LIST_MAX];
 };
+
+void
+script_clean(char *text)
+{
+	uint8_t *p = (uint8_t *)text;
+	struct view rest = view_str(text);
+
+	while (rest.n > 0) {
+		size_t n = rest.n;
+		uint32_t c;
+
+		if (!utf8_take(&rest, &c)) {
+			*p = '?';
+			view_skip(&rest, 1);
+		} else if (c < ' ' || c == 0x7f) {
+			*p = ' ';
+		} else if ((c >= 0x80 && c < 0xa0) || c == 0x2028 ||
+		    c == 0x2029) { /* controls and line ends of Unicode */
+			memset(p, ' ', n - rest.n);
+		}
+		p += n - rest.n;
+	}
+}
 
 void
 script_error(struct sieve_errors *errors, uint32_t line, uint32_t column,
@@ -39,6 +65,7 @@ script_error(struct sieve_errors *errors, uint32_t line, uint32_t column,
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
+	script_clean(e->text);
 }
 
 static bool
@@ -227,17 +254,20 @@ static bool take_commands(struct script_reader *r, struct script_node **out);
 static bool
 take_block(struct script_reader *r, struct script_node *node)
 {
+	bool ok;
+
 	if (r->blocks == SIEVE_NESTING_MAX)
 		return fail(r, "blocks are nested too deep");
 	r->blocks++;
 	next(r);
-	if (!take_commands(r, &node->block))
-		return false;
+	ok = take_commands(r, &node->block);
 	if (!is_sign(r, '}'))
-		return fail(r, "'}' or a command must stand here");
+		return r->stop ? false
+			       : fail(r, "'}' or a command must stand here");
 	r->blocks--;
 	next(r);
 	node->has_block = true;
+	r->failed |= !ok;
 	return true;
 }
 
@@ -259,15 +289,53 @@ take_command(struct script_reader *r)
 	return node;
 }
 
-/* commands = *command */
+/* Behind a syntax error: go to where a command may begin, behind the next ';'
+ * (but among tests it ends nothing) or block, or in front of the '}' of the block around. False: there is no
+ * such place. */
+static bool
+recover(struct script_reader *r)
+{
+	bool in_tests = r->tests > 0;
+	unsigned depth = 0;
+
+	r->tests = 0;
+	for (;; next(r)) {
+		if (r->t.kind == TOKEN_END || r->t.kind == TOKEN_BAD)
+			return false;
+		if (is_sign(r, '{'))
+			depth++;
+		else if (is_sign(r, '}') && depth == 0)
+			return true;
+		else if ((is_sign(r, '}') && --depth == 0) ||
+		    (is_sign(r, ';') && depth == 0 && !in_tests))
+			break;
+	}
+	next(r);
+	return true;
+}
+
+/* commands = *command; after an error the others are read for theirs. */
 static bool
 take_commands(struct script_reader *r, struct script_node **out)
 {
-	for (struct script_node **tail = out; r->t.kind == TOKEN_NAME;
-	     tail = &(*tail)->next)
-		if ((*tail = take_command(r)) == NULL)
+	struct script_node **tail = out;
+	bool ok = true;
+
+	while (r->t.kind == TOKEN_NAME) {
+		unsigned blocks = r->blocks;
+
+		if ((*tail = take_command(r)) != NULL) {
+			tail = &(*tail)->next;
+			continue;
+		}
+		ok = false;
+		if (r->t.kind == TOKEN_BAD || r->stop || !recover(r)) {
+			r->stop = true;
 			return false;
-	return true;
+		}
+		r->blocks = blocks;
+	}
+	return ok;
 }
 
 /* start = commands */
@@ -280,6 +348,7 @@ script_parse(struct view script, struct arena *a, struct script_node **out,
 	r->a = a;
 	r->errors = errors;
 	r->blocks = r->tests = 0;
+	r->stop = r->failed = false;
 	token_init(&r->in, script, a);
 	next(r);
 	*out = NULL;
@@ -287,5 +356,5 @@ script_parse(struct view script, struct arena *a, struct script_node **out,
 		return false;
 	if (r->t.kind != TOKEN_END)
 		return fail(r, "a command must stand here");
-	return true;
+	return !r->failed;
 }

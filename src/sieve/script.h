@@ -111,7 +111,10 @@ script_tag(const struct script_node *n, const struct ext_tag *def)
 bool script_parse(struct view script, struct arena *a, struct script_node **out,
     struct sieve_errors *errors) A_MUST_USE;
 
-/* Add an error, as far as there is room for it. */
+/* Make a text what struct sieve_error promises: what is no UTF-8 becomes "?",
+ * control characters become blanks. */
+void script_clean(char *text);
+/* Add an error, as far as there is room for it; the text is cleaned. */
 void script_error(struct sieve_errors *errors, uint32_t line, uint32_t column,
     const char *fmt, ...) A_PRINTF(4, 5);
 
