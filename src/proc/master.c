@@ -27,6 +27,7 @@
 #define EXIT_CONFIG 78
 
 static void stop(struct master *m);
+static void on_hup(void *ctx, int signo);
 
 /* ---- being ready ---- */
 
@@ -59,6 +60,8 @@ master_child_ready(struct master *m)
 			return;
 	m->running = true;
 	tell_ready(m);
+	if (m->reload_due)
+		on_hup(m, SIGHUP);
 }
 
 /* A process that ends before all were ready would end again. */
@@ -176,7 +179,9 @@ on_hup(void *ctx, int signo)
 	struct master *m = ctx;
 
 	(void)signo;
-	if (m->stopping)
+	/* a process that ends to begin anew would end the start */
+	m->reload_due = !m->running;
+	if (m->stopping || m->reload_due)
 		return;
 	(void)sdnotify_reloading();
 	reload(m);

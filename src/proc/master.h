@@ -50,6 +50,7 @@ struct master {
 	struct loop *loop;
 	bool root; /* each process gets a uid of its own */
 	bool running, stopping;
+	bool reload_due; /* asked for before all were ready */
 	int status;
 	int log_fd, null_fd;
 	int scripts_fd; /* of the administrator; see master_scripts.c */
