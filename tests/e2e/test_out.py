@@ -188,14 +188,13 @@ def test_tried_again(out, sink):
 
 
 def test_given_up(out, sink):
-    sink.answers["data"] = "451 4.3.0 full"
+    sink.answers["rcpt"] = {TO.decode(): "451 4.3.0 full"}
     o = out(**{"max-age": "1s"})
     assert o.give(mail(7)) == QUEUED
-    wait_for(lambda: any(r["kind"] == BOUNCE for r in o.list()))
-    sink.answers["data"] = None
-    wait_for(lambda: sink.to(SENDER.decode()))
-    assert b"Action: failed" in sink.to(SENDER.decode())[0][1]
+    report = wait_for(lambda: sink.to(SENDER.decode()))[0][1]
+    assert b"Action: failed" in report and b"Status: 4.3.0" in report
     wait_for(o.empty)
+    assert sink.to(TO.decode()) == []
 
 
 def test_server_is_away(out, sink):
