@@ -19,7 +19,9 @@ check_error(const struct sieve_error *e)
 {
 	CHECK(e->line > 0 && e->column > 0);
 	CHECK(strnlen(e->text, sizeof(e->text)) < sizeof(e->text));
-	CHECK(e->text[0] != '\0');
+	CHECK(e->text[0] != '\0' && utf8_valid(view_str(e->text)));
+	for (const char *p = e->text; *p != '\0'; p++)
+		CHECK((unsigned char)*p >= ' ' && *p != 0x7f);
 }
 
 static void
@@ -100,7 +102,6 @@ check_result(const struct sieve_result *r, const struct sieve_env *env)
 		CHECK(r->cost <= SIEVE_COST_MAX && r->error.line == 0);
 	} else {
 		check_error(&r->error);
-		CHECK(utf8_valid(view_str(r->error.text)));
 		CHECK(r->n_actions == 1 && implicit == 1 && r->n_seen == 0);
 		CHECK(r->actions[0].message.p == env->message.p);
 	}

@@ -33,7 +33,7 @@ static const struct show_case syntax[] = {
 	{ "open tests", "if anyof (true true) { }", M,
 	    "1:16 \"true\" takes no test; perhaps ';' is missing before "
 	    "this" },
-	{ "open tests at a tag", "if anyof (true; true) { }", M,
+	{ "open tests at a tag", "if anyof (true] true) { }", M,
 	    "1:15 ',' or ')' must follow a test of a list" },
 	{ "stray character", "keep; $", M,
 	    "1:7 this character cannot stand here" },
@@ -52,6 +52,17 @@ static const struct show_case syntax[] = {
 	    "1:10 a CR without LF is not allowed in a string" },
 	{ "columns are characters", "redirect \"日本\" $", M,
 	    "1:15 this character cannot stand here" },
+	{ "a name of two lines", "require \"a\nb\\\"c\";", M,
+	    "1:9 the extension \"a  b\"c\" is not known here" },
+	{ "a name that is no UTF-8", "require \"a\xff\xc3\";", M,
+	    "1:9 the extension \"a??\" is not known here" },
+	{ "a name that is cut in a character",
+	    "require "
+	    "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "é\";",
+	    M,
+	    "1:9 the extension \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxxxxxxxxxx?\" is not known here" },
 	{ "comment between", "keep/**//*x***/;#y\r\ndiscard;", M,
 	    "keep; discard" },
 };
@@ -135,6 +146,30 @@ test_size(void)
 	    SIEVE_REQUIRE_MAX, "", "implicit keep");
 	try("require commands past it", "", "require \"fileinto\";",
 	    SIEVE_REQUIRE_MAX + 1, "", "too many extensions are required");
+}
+
+static void
+test_errors(void)
+{
+	AUTO_BUF struct buf b = BUF_INIT(SHOW_MAX);
+	static struct sieve_errors errors;
+	struct sieve_program *p;
+
+	repeat(&b, "nothing;\n", SIEVE_ERRORS_MAX);
+	tap_ok(!sieve_compile(buf_view(&b), NULL, &p, &errors) &&
+		errors.n == SIEVE_ERRORS_MAX &&
+		errors.e[SIEVE_ERRORS_MAX - 1].line == SIEVE_ERRORS_MAX,
+	    "errors at their limit");
+	repeat(&b, "nothing;\n", 1);
+	tap_ok(!sieve_compile(buf_view(&b), NULL, &p, &errors) &&
+		errors.n == SIEVE_ERRORS_MAX,
+	    "errors past it");
+	try("a script of many commands", "", "stop;",
+	    (SIEVE_SCRIPT_MAX - 5) / 5, "", "implicit keep");
+	try("a script of many tests", "", "if not true{}",
+	    (SIEVE_SCRIPT_MAX - 13) / 13, "", "implicit keep");
+	try("a program that is too large", "", "a;", SIEVE_SCRIPT_MAX / 2, "",
+	    "the script is too large");
 }
 
 static void
@@ -372,6 +407,7 @@ main(void)
 	SHOW_ALL(syntax);
 	test_nul();
 	test_size();
+	test_errors();
 	test_nesting();
 	test_many_variables();
 	test_variable_size();
