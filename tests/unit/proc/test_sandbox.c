@@ -40,6 +40,12 @@ hub(unsigned *up, struct why *w)
 }
 
 static int
+lmtp(unsigned *up, struct why *w)
+{
+	return sandbox_lmtp(SANDBOX_REQUIRE, up, w);
+}
+
+static int
 auth(unsigned *up, struct why *w)
 {
 	return sandbox_auth(SANDBOX_REQUIRE, own_dir, false, up, w);
@@ -71,6 +77,7 @@ static const struct kind {
 } kinds[] = {
 	{ "gate", gate, ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL },
 	{ "hub", hub, ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL },
+	{ "lmtp", lmtp, ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL },
 	{ "auth", auth, ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL },
 	{ "worker", worker,
 	    ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL },
@@ -253,9 +260,10 @@ main(void)
 		check_all(&t, 0);
 	check_own(&kinds[0], false);
 	check_own(&kinds[1], false);
-	check_own(&kinds[2], true);
-	check_own(&kinds[3], false);
-	check_own(&kinds[4], true);
+	check_own(&kinds[2], false);
+	check_own(&kinds[3], true);
+	check_own(&kinds[4], false);
+	check_own(&kinds[5], true);
 	check_without(&t);
 	sandbox_walls(SANDBOX_UID | SANDBOX_SECCOMP, text);
 	tap_ok(strcmp(text, "uid seccomp") == 0, "walls: \"%s\"", text);
