@@ -1,8 +1,8 @@
 """The process that sends mail, with the test in the place of master and hub, and a mail server that keeps what it
 gets: what was taken is sent or comes back, whatever dies when."""
 import os
-import shutil
 import signal
+import ssl
 import stat
 import subprocess
 import time
@@ -10,6 +10,7 @@ import time
 import pytest
 
 pytest.importorskip("aiosmtpd")
+from aiosmtpd.smtp import AuthResult  # noqa: E402
 import procs  # noqa: E402
 from procs import data, u8, u32, u64  # noqa: E402
 from serving import wait_for  # noqa: E402
@@ -209,6 +210,51 @@ def test_tls_is_required_unless_said_otherwise(out, sink):
     assert o.give(mail(9)) == QUEUED
     wait_for(lambda: o.list()[0]["attempts"] > 0)
     assert sink.mails == []
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """(certificate, key) of localhost, signed by itself."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    str(key), "-out", str(cert)], check=True, capture_output=True)
+    return cert, key
+
+
+def test_tls_and_login(out, certificate, tmp_path):
+    """With the certificate checked and behind the walls; never a password without it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    said = []
+
+    def check(server, session, envelope, mechanism, data):
+        said.append((mechanism, bytes(data.login), bytes(data.password)))
+        return AuthResult(success=data.password == b"secret word")
+    sink = Sink(tls_context=context, require_starttls=True, auth_required=True, authenticator=check)
+    login = tmp_path / "login"
+    login.write_text("demo\nsecret word\n")
+    try:
+        o = out(smtp=f"smtp://localhost:{sink.port}", **{"smtp-tls": "require", "login": login})
+        assert o.give(mail(1)) == QUEUED
+        row = wait_for(lambda: [r for r in o.list() if r["attempts"] > 0])[0]
+        assert b"ertificate" in row["text"] and said == []
+        o.kill()
+        (tmp_path / "out").rename(tmp_path / "old")
+        o = out(smtp=f"smtp://localhost:{sink.port}", **{"smtp-tls": "require", "login": login, "ca": certificate[0],
+                                                                   "timeout": "5s"})
+        assert o.give(mail(2)) == QUEUED
+        wait_for(o.empty)
+        assert sink.numbers() == {2: 1} and said[0][1:] == (b"demo", b"secret word")
+        # a password that is wrong is no reason to bounce
+        login.write_text("demo\nanother word\n")
+        o.kill()
+        o.start()
+        assert o.give(mail(3)) == QUEUED
+        wait_for(lambda: [r for r in o.list() if r["attempts"] > 0])
+        assert sink.numbers() == {2: 1} and [r["kind"] for r in o.list()] == [REDIRECT]
+    finally:
+        sink.close()
 
 
 def test_the_same_is_not_sent_twice(out, sink):
