@@ -393,3 +393,41 @@ def test_the_administrators_scripts(own_server, tmp_path):
     rules.deliver(a, subject="spam")
     want["Rest"].append("spam")
     assert rules.boxes(a) == want
+
+
+def test_killed_while_sorting(own_server, sink):
+    """Deliveries, and the process that sends, die at any moment; who brings the message tries again until it is taken:
+    then it is in the mailbox and sent on, and sent on once unless the power fails too."""
+    rules = Rules(own_server("--set", f"out/smtp=smtp://127.0.0.1:{sink.port}", "--set", "out/smtp-tls=never",
+                             "--set", "out/retry=1s", "--set", "out/retry-max=1s"), sink)
+    a = rules.account('require ["fileinto", "mailbox", "copy"]; fileinto :create :copy "Sorted"; '
+                      'redirect "killed@example.com";')
+    fumi = [rules.server.info["fumi"], "-c", rules.server.info["conf"], "deliver", "-d", a.name, "-f", SENDER]
+    end, n, deaths = time.monotonic() + 12, 0, 0
+    while time.monotonic() < end:
+        message = rules.message(a, f"kill {n}", fields=f"number: {n}\r\n")
+        n += 1
+        while True:
+            p = subprocess.Popen(fumi, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            p.stdin.write(message)
+            p.stdin.close()
+            time.sleep((n * 7 % 23) / 1000)
+            for victim in rules.server.processes("fumi-delivery" if n % 3 else "fumi-out"):
+                try:
+                    os.kill(victim, 9)
+                    deaths += 1
+                except ProcessLookupError:
+                    pass
+            if p.wait(60) == 0:
+                break
+    rules.quiet()
+    got = {}
+    for _, octets in sink.to("killed@example.com"):
+        number = int(octets.split(b"\nnumber: ")[1].split()[0])
+        got[number] = got.get(number, 0) + 1
+    assert sorted(got) == list(range(n)), "lost"
+    stored = rules.boxes(a)["Sorted"]
+    assert {f"kill {i}" for i in range(n)} == set(stored)
+    # a sender that dies after the server has said 250 sends again: that is all that may double
+    assert sum(got.values()) - n <= deaths
+    assert deaths > 10
