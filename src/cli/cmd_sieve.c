@@ -136,6 +136,16 @@ on_report(void *ctx, struct view name, uint32_t line, const char *reason)
 	(void)printf(" (%s:%u)\n", t->file, line);
 }
 
+static void
+on_note(void *ctx, uint32_t line, struct view text)
+{
+	(void)ctx;
+	(void)printf("# line %u: ", line);
+	for (size_t i = 0; i < text.n; i++)
+		(void)putchar(text.p[i] < ' ' ? ' ' : text.p[i]);
+	(void)putchar('\n');
+}
+
 /* The folder a file is in. */
 static struct view
 folder_of(const char *file)
@@ -160,6 +170,7 @@ test_file(const char *file, struct tests *t)
 		.read = on_read,
 		.send = sieve_mail,
 		.report = on_report,
+		.note = on_note,
 		.path = folder_of(file),
 	};
 	const char *path = arena_strdup(a, host.path);

@@ -193,9 +193,13 @@ environment(void *ctx, struct view name, struct arena *a, struct view *out)
 	const struct filter_inside *in = ctx;
 	const char *cause = cause_name(in->m->cause);
 
-	if (cause == NULL)
+	if (view_eq_ci(name, VIEW_LIT("vnd.dovecot.default-mailbox")))
+		*out = VIEW_LIT("INBOX");
+	else if (view_eq_ci(name, VIEW_LIT("vnd.dovecot.username")))
+		*out = in->filter->env.user;
+	else if (cause == NULL)
 		return false;
-	if (view_eq_ci(name, VIEW_LIT("imap.cause")))
+	else if (view_eq_ci(name, VIEW_LIT("imap.cause")))
 		*out = view_str(cause);
 	else if (view_eq_ci(name, VIEW_LIT("imap.mailbox")))
 		*out = in->m->mailbox;

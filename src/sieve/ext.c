@@ -50,6 +50,8 @@ const struct ext *const ext_all[] = {
 	&ext_virustest,
 	&ext_extlists,
 	&ext_imapsieve,
+	&ext_dovecot_environment,
+	&ext_dovecot_debug,
 	&ext_testsuite,
 	NULL,
 };

@@ -1,6 +1,7 @@
 /* RFC 5183: environment. */
 
 #include "sieve/compare.h"
+#include "sieve/environment.h"
 #include "sieve/ext_list.h"
 #include "sieve/interp.h"
 
@@ -30,8 +31,8 @@ own_item(const struct interp *in, struct view name)
 	return (struct view){ NULL, 0 };
 }
 
-static bool
-find_item(struct interp *in, struct view name, struct view *out)
+bool
+environment_item(struct interp *in, struct view name, struct view *out)
 {
 	*out = own_item(in, name);
 	if (out->p != NULL)
@@ -47,7 +48,7 @@ test_environment(struct interp *in, const struct script_node *n)
 	struct compare c;
 	struct view v;
 
-	if (!find_item(in, interp_string(in, n->arg[0]), &v))
+	if (!environment_item(in, interp_string(in, n->arg[0]), &v))
 		return false;
 	compare_begin(&c, in, n);
 	if ((n->how->match->flags & EXT_COUNTS) == 0 || v.n > 0)

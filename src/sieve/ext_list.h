@@ -47,6 +47,8 @@ extern const struct ext ext_spamtestplus;
 extern const struct ext ext_virustest;
 extern const struct ext ext_extlists;  /* RFC 6134 */
 extern const struct ext ext_imapsieve; /* RFC 6785 */
+extern const struct ext ext_dovecot_environment;
+extern const struct ext ext_dovecot_debug;
 extern const struct ext ext_testsuite;
 
 #endif

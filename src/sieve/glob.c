@@ -174,7 +174,8 @@ stands_at(struct matching *m, const struct segment *s, size_t pos, size_t *end,
 
 		++*m->steps;
 		if (item->kind == ITEM_TEXT) {
-			if (item->text.n > m->folded.n - pos)
+			if (m->folded.p == NULL ||
+			    item->text.n > m->folded.n - pos)
 				return false;
 			*m->steps += item->text.n / 16;
 			if (memcmp(m->folded.p + pos, item->text.p,

@@ -38,6 +38,8 @@ struct testsuite_host {
 	 * ok, and line where that was found. */
 	void (*report)(
 	    void *ctx, struct view name, uint32_t line, const char *reason);
+	/* debug_log of a script; may be NULL. */
+	void (*note)(void *ctx, uint32_t line, struct view text);
 	struct view path; /* the test file's folder: ${tst.path} */
 };
 

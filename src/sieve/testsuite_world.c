@@ -207,7 +207,35 @@ call_virus(void *ctx, unsigned *value)
 	return spam_header_virus(ctx, value);
 }
 
+/* vnd.dovecot.environment: its config items are settings "sieve_env_NAME". */
+static bool
+call_environment(void *ctx, struct view name, struct arena *a, struct view *out)
+{
+	const struct view config = VIEW_LIT("vnd.dovecot.config.");
+	char key[128];
+	int n;
+
+	(void)a;
+	if (view_eq_ci(name, VIEW_LIT("vnd.dovecot.default-mailbox")))
+		*out = VIEW_LIT("INBOX");
+	else if (view_eq_ci(name, VIEW_LIT("vnd.dovecot.username")))
+		*out = VIEW_LIT("user");
+	else if (view_starts_ci(name, config)) {
+		view_skip(&name, config.n);
+		n = snprintf(key, sizeof(key), "sieve_env_%.*s", (int)name.n,
+		    (const char *)name.p);
+		if (n < 0 || (size_t)n >= sizeof(key))
+			return false;
+		*out = world_setting(ctx, key);
+		return out->p != NULL;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 const struct sieve_calls world_calls = {
+	.environment = call_environment,
 	.mailbox_exists = call_mailbox_exists,
 	.metadata = call_metadata,
 	.script = call_script,
