@@ -70,6 +70,18 @@ session(unsigned *up, struct why *w)
 	return r != 0 ? r : sandbox_session(&s, up, w);
 }
 
+static int
+out(unsigned *up, struct why *w)
+{
+	return sandbox_out(SANDBOX_REQUIRE, own_dir, up, w);
+}
+
+static int
+sender(unsigned *up, struct why *w)
+{
+	return sandbox_sender(SANDBOX_REQUIRE, up, w);
+}
+
 static const struct kind {
 	const char *name;
 	int (*walls)(unsigned *up, struct why *w);
@@ -84,6 +96,9 @@ static const struct kind {
 	{ "session", session,
 	    ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL | ACTS_LOG |
 		ACTS_MORE },
+	{ "out", out, ACTS_FILES | ACTS_NET | ACTS_PROCESS | ACTS_KERNEL },
+	/* it may connect, and read below /etc what everybody may */
+	{ "sender", sender, ACTS_PROCESS | ACTS_KERNEL },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -264,6 +279,8 @@ main(void)
 	check_own(&kinds[3], true);
 	check_own(&kinds[4], false);
 	check_own(&kinds[5], true);
+	check_own(&kinds[6], true);
+	check_own(&kinds[7], false);
 	check_without(&t);
 	sandbox_walls(SANDBOX_UID | SANDBOX_SECCOMP, text);
 	tap_ok(strcmp(text, "uid seccomp") == 0, "walls: \"%s\"", text);
