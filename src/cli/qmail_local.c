@@ -361,7 +361,7 @@ cmd_qmail_local(const struct conf *conf, int argc, char **argv)
 	argv += optind;
 	if (argc - optind != 8 || argv[1][0] != '/')
 		return usage();
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 7; i++) /* the last may be a whole file */
 		if (strlen(argv[i]) > LINE_MAX_BYTES / 4)
 			return usage();
 	q.user = argv[0];

@@ -57,7 +57,8 @@ class Place:
         os.makedirs(self.home)
         os.chown(self.home, USER_UID, USER_UID)
         self.etc = os.path.join(self.path, "etc")
-        shutil.copytree("/etc", self.etc, symlinks=True, ignore_dangling_symlinks=True)
+        with contextlib.suppress(shutil.Error):  # of what cannot be copied nothing is needed
+            shutil.copytree("/etc", self.etc, symlinks=True)
         for name, lines in (
                 ("passwd", f"Debian-exim:x:{EXIM_UID}:{EXIM_UID}::/nonexistent:/bin/false\n"
                            f"postfix:x:{POSTFIX_UID}:{POSTFIX_UID}::/nonexistent:/bin/false\n"

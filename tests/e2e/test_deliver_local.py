@@ -137,6 +137,27 @@ def test_own_account(place, deliver):
     assert b"Subject: test" in read(os.path.join(place.home, "Mailbox"))
 
 
+def test_full_disk(place, deliver):
+    """A file system of 100 KB: status 75, and the mailbox is as it was."""
+    conf = os.path.join(place.path, "full.conf")
+    big = os.path.join(place.path, "big")
+    with open(big, "wb") as f:
+        f.write(MAIL + b"x" * 300000)
+    script = f"""mount -t tmpfs -o size=100k,mode=755 tmpfs {place.home} && chown {mta.USER_UID} {place.home} || exit 99
+cd {place.path}
+echo "$1" >{conf}
+echo small | {FUMI} -c {conf} deliver sengoku || exit 98
+before=$(find {place.home} -type f -exec cat '{{}}' + | md5sum)
+{FUMI} -c {conf} deliver sengoku <{big}; status=$?
+[ "$before" = "$(find {place.home} -type f -exec cat '{{}}' + | md5sum)" ] || exit 97
+[ -z "$(find {place.home} -name '*.lock' -o -path '*/Maildir/tmp/*')" ] || exit 96
+echo again | {FUMI} -c {conf} deliver sengoku || exit 95
+exit $status"""
+    for where in ("./Mailbox", "./Maildir/", "./Mailbox\nmbox-quoting = cl2"):
+        r = place.inside("sh", "-c", script, "sh", f"[delivery]\nmailbox = {where}")
+        assert r.returncode == 75 and "No space left" in r.stderr, (r.returncode, r.stderr)
+
+
 # --- into accounts ---
 
 @pytest.fixture(scope="module")
