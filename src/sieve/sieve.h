@@ -38,7 +38,7 @@
 #define SIEVE_RUN_MAX ((size_t)128 << 20) /* bytes of memory of a run */
 /* What a run may cost: one for each command and test, and one for each 64 bytes
  * that are compared, decoded or copied. */
-#define SIEVE_COST_MAX 20000000
+#define SIEVE_COST_MAX 50000000
 
 #define SIEVE_ERRORS_MAX 50 /* of a script that are told; more are left out */
 

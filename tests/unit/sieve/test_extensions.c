@@ -233,6 +233,34 @@ static const struct show_case relational[] = {
 	    "\":value\"" },
 };
 
+/* RFC 4790 section 9: the value is what the field x has, the key is a string. */
+#define ORDER(relation, comparator, key)                                       \
+	REL IF("header :value \"" relation "\" :comparator \"" comparator      \
+	       "\" \"x\" \"" key "\"")
+#define X(value) "X: " value "\r\n\r\n"
+
+static const struct show_case comparators[] = {
+	{ "0 < 1", ORDER("lt", "i;ascii-numeric", "1"), X("0"), YES },
+	{ "1 < 4294967298", ORDER("lt", "i;ascii-numeric", "4294967298"),
+	    X("1"), YES },
+	{ "zeros before", ORDER("eq", "i;ascii-numeric", "04294967298"),
+	    X("4294967298"), YES },
+	{ "text behind", ORDER("eq", "i;ascii-numeric", "4294967298b"),
+	    X("4294967298"), YES },
+	{ "less than nothing", ORDER("lt", "i;ascii-numeric", ""),
+	    X("04294967298"), YES },
+	{ "x and y are equal", ORDER("eq", "i;ascii-numeric", "y"), X("x"),
+	    YES },
+	{ "nothing and x are equal", ORDER("eq", "i;ascii-numeric", "x"), X(""),
+	    YES },
+	{ "9 < 10", ORDER("lt", "i;ascii-numeric", "10"), X("9"), YES },
+	{ "octet: Z < a", ORDER("lt", "i;octet", "a"), X("Z"), YES },
+	{ "octet: a prefix is less", ORDER("lt", "i;octet", "ab"), X("a"),
+	    YES },
+	{ "octet: unsigned", ORDER("gt", "i;octet", "z"), X("é"), YES },
+	{ "casemap: a < Z", ORDER("lt", "i;ascii-casemap", "Z"), X("a"), YES },
+};
+
 #define SUB "require [\"envelope\", \"subaddress\", \"fileinto\"]; "
 
 static const struct show_case subaddress[] = {
@@ -657,6 +685,7 @@ main(void)
 {
 	SHOW_ALL(variables);
 	SHOW_ALL(relational);
+	SHOW_ALL(comparators);
 	SHOW_ALL(subaddress);
 	SHOW_ALL(body);
 	SHOW_ALL(flags);
