@@ -121,11 +121,8 @@ handle(struct delivery *d, struct delivery_item *it, struct wire *w, int *fd)
 			return false;
 		add_channel(d, fd);
 		return true;
-	case MSG_SESSION_CHANGED:
-		/* every commit looks at the log anyway */
-		return it->from == HUB;
-	case MSG_OUT_SUBMITTED:
-		/* nobody has waited for it so long */
+	case MSG_SESSION_CHANGED: /* every commit looks at the log anyway */
+	case MSG_OUT_SUBMITTED:   /* nobody has waited for it so long */
 		return it->from == HUB;
 	case MSG_SESSION_SHUTDOWN:
 		/* what was sent before it has been read */

