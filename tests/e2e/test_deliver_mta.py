@@ -51,6 +51,16 @@ def test_several_recipients(agent, place):
         agent.wait(f"{a.name}.*(status=sent|T=fumi)")
         (got,) = subjects(a)
         assert b"Subject: three" in got and got.startswith(b"Return-Path: <alice@example.com>\r\n")
+        assert got.count(b"\nReturn-Path:") == 0
+
+
+def test_detail(agent, place):
+    a = place.server.account()
+    address = a.name.replace("@", "+list@")
+    agent.send("alice@example.com", [address], message("detail"))
+    agent.wait(f"{address.replace('+', '[+]')}.*(status=sent|T=fumi)")
+    (got,) = subjects(a)
+    assert f"Delivered-To: {address}\r\n".encode() in got
 
 
 def test_empty_sender(agent, place):
@@ -58,10 +68,7 @@ def test_empty_sender(agent, place):
     agent.send("<>" if agent.name == "exim" else "", [a.name], message("bounce"))
     agent.wait(f"{a.name}.*(status=sent|T=fumi)")
     (got,) = subjects(a)
-    if agent.name == "exim":
-        assert got.startswith(b"Return-Path: <>\r\n")
-    else:  # pipe(8) writes MAILER-DAEMON for the empty sender unless null_sender says else
-        assert got.startswith(b"Return-Path: <")
+    assert got.startswith(b"Return-Path: <>\r\n")
 
 
 def test_permanent_failure(agent, place):
