@@ -437,7 +437,7 @@ check_tests(struct checker *c, struct script_node *n)
 static bool
 check_node(struct checker *c, struct script_node *n, bool test)
 {
-	bool ok = true;
+	bool ok = true, shape;
 
 	c->node = n;
 	c->uses = 0;
@@ -445,7 +445,9 @@ check_node(struct checker *c, struct script_node *n, bool test)
 		n->def = NULL;
 		return n->wrong != NULL;
 	}
-	if (!check_args(c, n) || !check_shape(c, n) ||
+	/* what is missing is not told where something else stands */
+	shape = check_shape(c, n);
+	if ((!shape && n->n_args == 0) || !check_args(c, n) || !shape ||
 	    ((n->def->flags & EXT_MATCH) != 0 && n->wrong == NULL &&
 		!checker_match(c, n))) {
 		n->def = n->wrong != NULL ? NULL : n->def;
