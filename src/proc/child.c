@@ -427,8 +427,8 @@ run_delivery(const struct child *c, struct log *log, struct wire *in)
 		.dir = CHILD_FD_DIR,
 		.account = c->grant->m.account,
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
-		.detail_mailbox = conf_bool(
-		    c->conf, "delivery", NULL, "detail-mailbox"),
+		.detail_mailbox =
+		    conf_bool(c->conf, "delivery", NULL, "detail-mailbox"),
 		.host = own_name(c->conf, host),
 		.globals = c->globals,
 		.log = log };
@@ -442,9 +442,7 @@ static int
 serve_client(
     const struct child *c, struct log *log, uint8_t *p, struct wire *in)
 {
-	struct runs runs = {
-		.session = c->session, .client = CHILD_FD_CLIENT
-	};
+	struct runs runs = { .session = c->session, .client = CHILD_FD_CLIENT };
 	int r;
 
 	do

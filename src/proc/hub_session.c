@@ -383,8 +383,8 @@ on_delivered(void *ctx, struct wire *w, int *fd)
 	struct msg_delivered m;
 
 	(void)fd;
-	return s->service == MSG_SERVICE_DELIVERY &&
-	    msg_delivered_get(w, &m) && hub_deliver_done(s, &m);
+	return s->service == MSG_SERVICE_DELIVERY && msg_delivered_get(w, &m) &&
+	    hub_deliver_done(s, &m);
 }
 
 static void

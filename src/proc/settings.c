@@ -339,12 +339,12 @@ static void
 check_lmtp(struct conf *c, const char *name)
 {
 	const char *path = conf_str(c, "listener", name, "path");
-	bool lmtp =
-	    conf_enum(c, "listener", name, "protocol") == SETTINGS_LMTP;
+	bool lmtp = conf_enum(c, "listener", name, "protocol") == SETTINGS_LMTP;
 
 	if (!lmtp && *path != '\0')
 		conf_fail(c, "listener", name, "path", "only LMTP has a path");
-	if (lmtp && *path == '\0' && !conf_given(c, "listener", name, "address"))
+	if (lmtp && *path == '\0' &&
+	    !conf_given(c, "listener", name, "address"))
 		conf_fail(c, "listener", name, "address",
 		    "LMTP needs an address or a path");
 	if (lmtp &&
