@@ -78,7 +78,7 @@ show(struct compare *c, struct view value, struct view folded)
 {
 	if (!interp_cost(c->in, c->n * (1 + value.n / 64)))
 		return true;
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n && !c->in->failed; i++)
 		if (c->how->match->match(c, c->keys[i], value, folded)) {
 			c->matched = true;
 			return true;

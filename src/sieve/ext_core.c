@@ -207,7 +207,7 @@ static const struct ext_command tests[] = {
 
 /* ---- match types ---- */
 
-#define GLOB_STEPS 16 /* that cost as much as 64 bytes elsewhere */
+#define GLOB_STEPS 4 /* that cost as much as 64 bytes elsewhere */
 
 static bool
 match_is(
@@ -249,11 +249,10 @@ match_matches(
     struct compare *c, const void *key, struct view value, struct view folded)
 {
 	struct view parts[SIEVE_MATCHES_MAX];
-	uint64_t steps = 0;
+	uint64_t left = SIEVE_COST_MAX - c->in->cost, steps = 0;
 	size_t n;
-	bool ok = glob_match(key, value, folded, &steps,
-	    (SIEVE_COST_MAX - c->in->cost) * GLOB_STEPS, parts,
-	    SIEVE_MATCHES_MAX, &n);
+	bool ok = glob_match(key, value, folded, &steps, left * GLOB_STEPS,
+	    parts, SIEVE_MATCHES_MAX, &n);
 
 	if (!interp_cost(c->in, 1 + steps / GLOB_STEPS) || !ok)
 		return false;

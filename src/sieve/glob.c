@@ -211,7 +211,7 @@ next_place(struct matching *m, const struct segment *s, size_t pos)
 		    : NULL;
 		if (p == NULL)
 			return m->folded.n + 1;
-		*m->steps += (size_t)(p - m->folded.p) - pos;
+		*m->steps += ((size_t)(p - m->folded.p) - pos) / 16;
 		pos = (size_t)(p - m->folded.p);
 	}
 	++*m->steps;
