@@ -6,9 +6,9 @@
 #include "session/scripts.h"
 
 /*
- * What the files of the filter share: filter.c makes plans, filter_script.c
- * finds and compiles scripts, filter_do.c carries plans out. Nobody else
- * includes this.
+ * What the files of the filter share: filter.c runs scripts, filter_act.c puts
+ * what they answer into a plan, filter_script.c finds and compiles them,
+ * filter_do.c carries plans out. Nobody else includes this.
  */
 #define FILTER_INCLUDED_MAX 64 /* compiled scripts kept, that were included */
 #define FILTER_INBOX 1         /* its id in every account */
@@ -102,9 +102,36 @@ void filter_script_fini(struct filter *f);
 
 void filter_made_forget(struct filter *f);
 
-/* --- filter.c --- */
+/* --- filter_act.c --- */
 
+#define FILTER_REPLY_BYTES (8 * ((size_t)1 << 20)) /* of one we write */
+
+/* Do what an action says: places, messages that leave, a refusal. */
+void filter_act(struct filter_plan *p, const struct sieve_action *a);
+/* A place for a keep; k NULL: an implicit one without flags. */
+void filter_keep(
+    struct filter_plan *p, struct view octets, const struct sieve_keep *k);
 /* Another place at the end; zeroed. */
 struct filter_place *filter_add_place(struct filter_plan *p);
+/* Room for a message that lives as long as the plan; max bytes. source: of
+ * which it is the redirected form, or NULL. Valid until the next. */
+struct buf *filter_add_buf(
+    struct filter_inside *in, const uint8_t *source, size_t max);
+/* filter_done() shall remember it. */
+void filter_remember_add(
+    struct filter_inside *in, struct memory_key key, int64_t expires);
+struct reply_env;
+struct reply_env filter_reply_env(
+    struct filter_inside *in, struct view original);
+
+/* --- filter.c --- */
+
+/* "APPEND" …; NULL when it is no IMAP event. */
+const char *filter_cause_name(enum filter_cause cause);
+/* The first mailbox with the use, in a (which may be NULL: only whether). */
+bool filter_find_use(
+    struct filter *f, struct view use, struct arena *a, struct view *name);
+void filter_log(struct filter *f, enum log_level level, const char *event,
+    const char *text);
 
 #endif

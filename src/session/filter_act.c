@@ -1,0 +1,421 @@
+#include <stdlib.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "mail/header.h"
+#include "session/filter_inside.h"
+#include "session/reply.h"
+
+/*
+ * What scripts have answered, put into places and messages that leave.
+ */
+#define TO_MAX 64 /* recipients of a notification */
+
+/* ---- parts of a plan ---- */
+
+struct filter_place *
+filter_add_place(struct filter_plan *p)
+{
+	p->places =
+	    xrealloc(p->places, p->n_places + 1, sizeof(struct filter_place));
+	p->places[p->n_places] = (struct filter_place){ 0 };
+	return &p->places[p->n_places++];
+}
+
+static struct filter_out *
+add_out(struct filter_plan *p)
+{
+	p->outs = xrealloc(p->outs, p->n_outs + 1, sizeof(struct filter_out));
+	p->outs[p->n_outs] = (struct filter_out){ 0 };
+	return &p->outs[p->n_outs++];
+}
+
+struct buf *
+filter_add_buf(struct filter_inside *in, const uint8_t *source, size_t max)
+{
+	in->bufs = xrealloc(in->bufs, in->n_bufs + 1, sizeof(struct buf));
+	in->sources = xrealloc(in->sources, in->n_bufs + 1, sizeof(uint8_t *));
+	buf_init(&in->bufs[in->n_bufs], max);
+	in->sources[in->n_bufs] = source;
+	return &in->bufs[in->n_bufs++];
+}
+
+void
+filter_remember_add(
+    struct filter_inside *in, struct memory_key key, int64_t expires)
+{
+	in->remember = xrealloc(
+	    in->remember, in->n_remember + 1, sizeof(struct filter_remember));
+	in->remember[in->n_remember++] =
+	    (struct filter_remember){ key, expires };
+	memory_pending(in->filter->memory, &key);
+}
+
+struct reply_env
+filter_reply_env(struct filter_inside *in, struct view original)
+{
+	if (in->unique == 0)
+		in->unique = (random_u64() >> 8) + 1;
+	return (struct reply_env){ .host = in->filter->env.host,
+		.user = view_str(in->filter->user),
+		.original = original,
+		.now = in->m->now,
+		.zone = in->m->zone,
+		.unique = in->unique++ };
+}
+
+/* ---- keys ---- */
+
+/* All of the message but what we have put in front, which differs each time it
+ * is brought: fields up to and with the first Received. */
+static void
+digest_base(struct filter_inside *in)
+{
+	struct view rest = in->m->octets, at = rest;
+	struct header_field f;
+	struct digest_sha256 d;
+
+	while (header_next(&rest, &f)) {
+		bool received = view_eq_ci(f.name, VIEW_LIT("Received"));
+
+		if (!received && !view_eq_ci(f.name, VIEW_LIT("Return-Path")) &&
+		    !view_eq_ci(f.name, VIEW_LIT("Delivered-To")))
+			break;
+		at = rest;
+		if (received)
+			break;
+	}
+	digest_sha256_init(&d);
+	digest_sha256_add(&d, in->m->sender);
+	digest_sha256_add(&d, VIEW_LIT("\n"));
+	digest_sha256_add(&d, at);
+	digest_sha256_end(&d, in->base);
+	in->has_base = true;
+}
+
+static void
+set_key(struct filter_inside *in, struct filter_out *o)
+{
+	const uint8_t kind = (uint8_t)o->kind;
+	uint8_t sum[DIGEST_SHA256_SIZE];
+	struct digest_sha256 d;
+
+	if (!in->has_base)
+		digest_base(in);
+	digest_sha256_init(&d);
+	digest_sha256_add(&d, (struct view){ in->base, sizeof(in->base) });
+	digest_sha256_add(&d, (struct view){ &kind, 1 });
+	for (size_t i = 0; i < o->n; i++) {
+		digest_sha256_add(&d, o->to[i]);
+		digest_sha256_add(&d, VIEW_LIT("\n"));
+	}
+	digest_sha256_end(&d, sum);
+	memcpy(o->key, sum, sizeof(o->key));
+}
+
+/* ---- places ---- */
+
+static const struct {
+	const char *name;
+	uint16_t bit;
+} system_flags[] = { { "\\Seen", STORE_SEEN }, { "\\Answered", STORE_ANSWERED },
+	{ "\\Flagged", STORE_FLAGGED }, { "\\Deleted", STORE_DELETED },
+	{ "\\Draft", STORE_DRAFT } };
+
+static void
+set_flags(struct filter_plan *p, struct filter_place *place,
+    const struct sieve_flags *flags)
+{
+	struct view *words =
+	    arena_alloc(p->arena, (flags->n + 1) * sizeof(struct view));
+
+	for (size_t i = 0; i < flags->n; i++) {
+		uint16_t bit = 0;
+
+		for (size_t k = 0;
+		     k < sizeof(system_flags) / sizeof(system_flags[0]); k++)
+			if (view_eq_ci(
+				flags->v[i], view_str(system_flags[k].name)))
+				bit = system_flags[k].bit;
+		place->flags |= bit;
+		if (bit == 0 && words != NULL && flags->v[i].n > 0 &&
+		    flags->v[i].p[0] != '\\')
+			words[place->n_keywords++] = flags->v[i];
+	}
+	place->keywords = words;
+}
+
+static void
+set_octets(const struct filter_inside *in, struct filter_place *place,
+    struct view octets)
+{
+	place->octets = octets;
+	place->original =
+	    octets.p == in->m->octets.p && octets.n == in->m->octets.n;
+}
+
+static void
+set_mailbox(struct filter_plan *p, struct filter_place *place,
+    const struct sieve_mailbox *m)
+{
+	struct filter *f = p->inside->filter;
+
+	place->mailbox = m->name;
+	place->create = m->create;
+	if (m->special_use.p != NULL)
+		(void)filter_find_use(
+		    f, m->special_use, p->arena, &place->mailbox);
+	set_flags(p, place, &m->flags);
+}
+
+void
+filter_keep(
+    struct filter_plan *p, struct view octets, const struct sieve_keep *k)
+{
+	struct filter_place *place = filter_add_place(p);
+	const struct filter_message *m = p->inside->m;
+
+	place->mailbox = m->mailbox.n > 0 ? m->mailbox : VIEW_LIT("INBOX");
+	place->keep = true;
+	place->implicit = k == NULL || k->implicit;
+	set_octets(p->inside, place, octets);
+	if (k == NULL)
+		return;
+	place->flags_known = k->flags_known;
+	set_flags(p, place, &k->flags);
+}
+
+static void
+fileinto(struct filter_plan *p, const struct sieve_action *a)
+{
+	struct filter_place *place = filter_add_place(p);
+
+	set_octets(p->inside, place, a->message);
+	set_mailbox(p, place, &a->u.fileinto.mailbox);
+}
+
+/* A copy of what was sent (RFC 8580). */
+static void
+fcc(struct filter_plan *p, const struct sieve_mailbox *m, struct view octets)
+{
+	struct filter_place *place;
+
+	if (m->name.p == NULL)
+		return;
+	place = filter_add_place(p);
+	place->octets = octets;
+	set_mailbox(p, place, m);
+}
+
+/* ---- what leaves ---- */
+
+static struct view *
+one_address(struct filter_plan *p, struct view address)
+{
+	struct view *to = arena_alloc(p->arena, sizeof(*to));
+
+	if (to != NULL)
+		*to = address;
+	return to;
+}
+
+/* The message as it is sent on; the same for all redirects of it. */
+static struct view
+redirected(struct filter_inside *in, struct view message)
+{
+	struct reply_env e = filter_reply_env(in, message);
+	struct buf *b;
+
+	for (size_t i = 0; i < in->n_bufs; i++)
+		if (in->sources[i] == message.p)
+			return buf_view(&in->bufs[i]);
+	b = filter_add_buf(in, message.p, message.n + 4096);
+	reply_redirect(&e, b);
+	return buf_view(b);
+}
+
+static void
+redirect(struct filter_plan *p, const struct sieve_action *a)
+{
+	struct filter_inside *in = p->inside;
+	const struct sieve_redirect *r = &a->u.redirect;
+	struct view user = view_str(in->filter->user);
+	struct filter_out *o;
+
+	if (r->list || view_eq_ci(r->address, user) ||
+	    reply_is_loop(a->message, user, in->m->delivered_to)) {
+		filter_log(in->filter, LOG_PROBLEMS, "redirect",
+		    r->list ? "external lists are not served"
+			    : "it would come back to the user: kept");
+		if (!r->copy)
+			filter_keep(p, a->message, NULL);
+		return;
+	}
+	o = add_out(p);
+	o->kind = FILTER_REDIRECT;
+	o->sender = in->m->sender;
+	o->octets = redirected(in, a->message);
+	o->to = one_address(p, r->address);
+	o->n = o->to != NULL;
+	o->keep_if_refused = !r->copy;
+	set_key(in, o);
+}
+
+static void
+vacation(struct filter_plan *p, const struct sieve_action *a)
+{
+	struct filter_inside *in = p->inside;
+	const struct sieve_vacation *v = &a->u.vacation;
+	struct memory_key k = memory_key(MEMORY_VACATION, v->handle, v->to);
+	struct reply_env e = filter_reply_env(in, in->m->octets);
+	struct filter_out *o;
+	struct buf *b;
+
+	if (v->seconds > 0 && memory_has(in->filter->memory, &k, in->m->now))
+		return;
+	b = filter_add_buf(in, NULL, FILTER_REPLY_BYTES);
+	reply_vacation(&e, v, b);
+	o = add_out(p);
+	o->kind = FILTER_VACATION;
+	o->octets = buf_view(b);
+	o->to = one_address(p, v->to);
+	o->n = o->to != NULL;
+	set_key(in, o);
+	if (v->seconds > 0)
+		filter_remember_add(in, k, in->m->now + (int64_t)v->seconds);
+	fcc(p, &v->fcc, o->octets);
+}
+
+static void
+notify(struct filter_plan *p, const struct sieve_action *a)
+{
+	struct filter_inside *in = p->inside;
+	const struct sieve_notify *n = &a->u.notify;
+	struct reply_env e = filter_reply_env(in, in->m->octets);
+	struct view *to = arena_alloc(p->arena, TO_MAX * sizeof(struct view));
+	struct filter_out *o;
+	struct buf *b;
+	size_t n_to;
+
+	if (to == NULL || !reply_may_notify(in->m->octets))
+		return;
+	b = filter_add_buf(in, NULL, FILTER_REPLY_BYTES);
+	if (!reply_notify(&e, n, p->arena, to, TO_MAX, &n_to, b))
+		return;
+	o = add_out(p);
+	o->kind = FILTER_NOTIFY;
+	/* RFC 5436 section 2.7: null stays null */
+	if (in->m->sender.n > 0)
+		o->sender = view_str(in->filter->user);
+	o->octets = buf_view(b);
+	o->to = to;
+	o->n = n_to;
+	set_key(in, o);
+	fcc(p, &n->fcc, o->octets);
+}
+
+/* One line of ASCII for the answer; false: it cannot be said so. */
+static bool
+as_answer(struct view reason, char *out, size_t size)
+{
+	size_t n = 0;
+
+	reason = header_trim(reason);
+	for (size_t i = 0; i < reason.n; i++) {
+		uint8_t c = reason.p[i];
+
+		if (c >= 0x80 || n + 1 == size)
+			return false;
+		if (c > ' ' && c < 0x7f)
+			out[n++] = (char)c;
+		else if (n > 0 && out[n - 1] != ' ')
+			out[n++] = ' ';
+	}
+	out[n] = '\0';
+	return n > 0;
+}
+
+static bool
+is_one_line(struct view reason)
+{
+	reason = header_trim(reason);
+	return reason.n == 0 || memchr(reason.p, '\n', reason.n) == NULL;
+}
+
+/* RFC 5429: ereject is said in the dialogue whenever that can be, reject when
+ * the words can be said there as they are. */
+static bool
+refuse(struct filter_plan *p, const struct sieve_reject *r)
+{
+	if (!p->inside->m->can_refuse)
+		return false;
+	if (as_answer(r->reason, p->text, sizeof(p->text)) &&
+	    (r->ereject || is_one_line(r->reason))) {
+		p->fate = FILTER_REFUSE;
+		return true;
+	}
+	if (!r->ereject)
+		return false;
+	(void)memcpy(p->text, "The recipient's rules refuse this message", 42);
+	p->fate = FILTER_REFUSE;
+	return true;
+}
+
+static void
+reject(struct filter_plan *p, const struct sieve_action *a)
+{
+	struct filter_inside *in = p->inside;
+	const struct sieve_reject *r = &a->u.reject;
+	struct reply_env e = filter_reply_env(in, in->m->octets);
+	struct filter_out *o;
+	struct buf *b;
+
+	if (p->n_places == 0 && p->n_outs == 0 && refuse(p, r))
+		return;
+	/* neither DSN nor MDN may answer the null sender, nor a machine */
+	if (in->m->sender.n == 0) {
+		filter_log(in->filter, LOG_MAJOR, "reject",
+		    "nobody can be told: the sender is null");
+		return;
+	}
+	b = filter_add_buf(in, NULL, FILTER_REPLY_BYTES);
+	reply_reject(&e, r, in->m->sender,
+	    in->m->recipient.n > 0 ? in->m->recipient
+				   : view_str(in->filter->user),
+	    b);
+	o = add_out(p);
+	o->kind = FILTER_REJECT;
+	o->octets = buf_view(b);
+	o->to = one_address(p, in->m->sender);
+	o->n = o->to != NULL;
+	o->keep_if_refused = true; /* nobody would know of it */
+	set_key(in, o);
+}
+
+void
+filter_act(struct filter_plan *p, const struct sieve_action *a)
+{
+	switch (a->kind) {
+	case SIEVE_KEEP:
+		filter_keep(p, a->message, &a->u.keep);
+		return;
+	case SIEVE_FILEINTO:
+		fileinto(p, a);
+		return;
+	case SIEVE_REDIRECT:
+		redirect(p, a);
+		return;
+	case SIEVE_DISCARD:
+		return;
+	case SIEVE_REJECT:
+		reject(p, a);
+		return;
+	case SIEVE_VACATION:
+		vacation(p, a);
+		return;
+	case SIEVE_NOTIFY:
+		notify(p, a);
+		return;
+	}
+}
