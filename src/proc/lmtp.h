@@ -22,6 +22,7 @@
  * line of it.
  */
 #define LMTP_RECIPIENTS_MAX 5000      /* of one transaction */
+#define LMTP_RECIPIENTS_ALL 500000    /* of all transactions */
 #define LMTP_READ (64 * 1024)         /* octets read ahead of one client */
 #define LMTP_OUT_MAX (2 << 20)        /* octets of answers that wait */
 #define LMTP_MEMFD_BYTES (1ull << 30) /* of messages, of all clients together */
@@ -173,6 +174,7 @@ struct lmtp {
 	/* channels */
 	struct hash *channel_by_name, *channel_by_request;
 	uint64_t memfd_bytes;
+	size_t recipients;
 	uint64_t max_message, timeout_ms;
 	size_t connections_max;
 	struct loop_timer sweep, pause, stop_timer;

@@ -49,6 +49,7 @@ lmtp_transaction_reset(struct lmtp_conn *c)
 {
 	for (size_t i = 0; i < c->rcpts; i++)
 		free_rcpt(&c->rcpt[i]);
+	c->lmtp->recipients -= c->rcpts;
 	c->rcpts = c->answered = c->delivering = 0;
 	c->mail = c->smtputf8 = false;
 	c->sender[0] = c->envid[0] = c->auth[0] = '\0';
@@ -162,6 +163,7 @@ add_rcpt(struct lmtp_conn *c)
 		c->rcpt = more;
 		c->rcpts_cap = cap;
 	}
+	c->lmtp->recipients++;
 	return &c->rcpt[c->rcpts++];
 }
 
@@ -232,7 +234,8 @@ do_rcpt(struct lmtp_conn *c, struct view line, const struct lmtp_command *m)
 		say_bad(c, "503 5.5.1", "Say MAIL first");
 		return;
 	}
-	if (c->rcpts >= LMTP_RECIPIENTS_MAX) {
+	if (c->rcpts >= LMTP_RECIPIENTS_MAX ||
+	    c->lmtp->recipients >= LMTP_RECIPIENTS_ALL) {
 		lmtp_conn_say(c, "452 4.5.3", "Too many recipients");
 		return;
 	}
