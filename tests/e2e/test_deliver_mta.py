@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 import mta
-from serving import BUILD, Server, message
+from serving import BUILD, Account, Server, message
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,19 @@ def test_mailbox_command(place):
         place.fumi = was
 
 
+
+
+def test_sendmail(place):
+    """As mail.local, run by root: several recipients, one of whom there is not."""
+    server = place.server
+    os.makedirs(os.path.join(place.etc, "fumi"), exist_ok=True)
+    shutil.copy(server.info["conf"], os.path.join(place.etc, "fumi", "fumi.conf"))
+    agent = mta.Sendmail(place)
+    accounts = [Account(server, name, "secret word") for name in ("hanako", "taro")]
+    for a in accounts:
+        server.fumi("account", "add", a.name, input=a.password.encode() + b"\n")
+    status, text = agent.send("alice@example.com", ["hanako@mx.example.org", "taro", "jiro"], message("sendmail"))
+    for a in accounts:
+        (got,) = subjects(a)
+        assert got.startswith(b"Return-Path: <alice@example.com>\r\n") and b"Subject: sendmail" in got, (status, text)
+    assert status == 67, text  # that of jiro
