@@ -20,6 +20,31 @@ shown(struct view v)
 	return (int)(v.n < NAME_SHOWN ? v.n : NAME_SHOWN);
 }
 
+/* Is name among the words of a list? */
+static bool
+is_listed(struct view list, struct view name)
+{
+	while (list.n > 0) {
+		const uint8_t *end = memchr(list.p, ' ', list.n);
+		size_t n = end != NULL ? (size_t)(end - list.p) : list.n;
+
+		if (view_eq_ci(view_sub(list, 0, n), name))
+			return true;
+		view_skip(&list, n < list.n ? n + 1 : n);
+	}
+	return false;
+}
+
+/* May the site's settings forbid it? Not for Subject (RFC 5293 section 6). */
+static bool
+is_forbidden(struct interp *in, const char *setting, struct view name)
+{
+	return !view_eq_ci(name, VIEW_LIT("Subject")) &&
+	    (is_listed(
+		 interp_setting(in, "sieve_editheader_protected"), name) ||
+		is_listed(interp_setting(in, setting), name));
+}
+
 /* RFC 5293 section 6: these tell a message's way, so they stay. */
 static bool
 is_protected(struct view name)
@@ -106,6 +131,8 @@ run_addheader(struct interp *in, const struct script_node *n)
 
 	if (e == NULL || !good_name(in, n, name))
 		return EXT_STOP;
+	if (is_forbidden(in, "sieve_editheader_forbid_add", name))
+		return EXT_NEXT;
 	if (!is_value(value)) {
 		interp_fail(in, n,
 		    "the value \"%.*s\" of a header field is "
@@ -178,7 +205,8 @@ run_deleteheader(struct interp *in, const struct script_node *n)
 
 	if (e == NULL || !good_name(in, n, name))
 		return EXT_STOP;
-	if (is_protected(name))
+	if (is_protected(name) ||
+	    is_forbidden(in, "sieve_editheader_forbid_delete", name))
 		return EXT_NEXT;
 	l = letter_fields(in->letter, name);
 	if (l.n == 0 || (gone = interp_alloc(in, l.n * sizeof(*gone))) == NULL)

@@ -1,6 +1,7 @@
 /* RFC 5230, vacation, and RFC 6131, vacation-seconds. */
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/num.h"
 #include "base/utf8.h"
 #include "mail/encoded.h"
 #include "sieve/checker.h"
@@ -100,15 +101,22 @@ own_addresses(struct interp *in, const struct script_node *n, size_t *count)
 	return own;
 }
 
+/* At most so many characters, an ellipsis counted. */
 static struct view
 shorten(struct interp *in, struct view v)
 {
+	struct view set =
+	    interp_setting(in, "sieve_vacation_max_subject_codepoints");
+	uint64_t max = VACATION_SUBJECT_MAX;
 	struct view rest = v;
 	uint32_t cp;
 	size_t last = 0;
 	uint8_t *p;
 
-	for (size_t i = 0; i < VACATION_SUBJECT_MAX; i++) {
+	if (set.n > 0 &&
+	    (!num_parse(set, VACATION_SUBJECT_MAX, &max) || max == 0))
+		max = VACATION_SUBJECT_MAX;
+	for (size_t i = 0; i < max; i++) {
 		if (rest.n == 0)
 			return v;
 		last = v.n - rest.n;
@@ -120,6 +128,26 @@ shorten(struct interp *in, struct view v)
 	memcpy(p, v.p, last);
 	memcpy(p + last, "\xe2\x80\xa6", 3);
 	return (struct view){ p, last + 3 };
+}
+
+/* The template with the message's subject in it. */
+static struct view
+fill(struct interp *in, struct view pattern, struct view subject)
+{
+	AUTO_BUF struct buf b = BUF_INIT(pattern.n + 64 * (subject.n + 1));
+
+	while (pattern.n > 0) {
+		size_t n = view_starts(pattern, VIEW_LIT("%{subject}")) ? 10
+		    : view_starts(pattern, VIEW_LIT("%$"))              ? 2
+									: 0;
+
+		if (n > 0)
+			buf_put(&b, subject);
+		else
+			buf_put_byte(&b, pattern.p[0]);
+		view_skip(&pattern, n > 0 ? n : 1);
+	}
+	return b.failed ? subject : interp_copy(in, buf_view(&b));
 }
 
 /* Some people write encoded-words where UTF-8 is meant. */
@@ -139,9 +167,8 @@ static struct view
 subject(struct interp *in, const struct script_node *n)
 {
 	const struct script_tag *t = script_tag(n, &tags[TAG_SUBJECT]);
-	struct view v = VIEW_LIT("Automated reply"), old;
+	struct view v = VIEW_LIT("Automated reply"), old, pattern;
 	struct letter_values l;
-	uint8_t *p;
 
 	if (t != NULL) {
 		if (!tidy_line(interp_string(in, t->param), in->arena, &v))
@@ -149,14 +176,14 @@ subject(struct interp *in, const struct script_node *n)
 		return shorten(in, decoded(in, v));
 	}
 	l = letter_fields(in->letter, VIEW_LIT("Subject"));
-	if (l.n == 0)
-		return v;
-	old = letter_text(in->letter, l.v[0]);
-	if ((p = interp_alloc(in, old.n + 6)) == NULL)
-		return v;
-	memcpy(p, "Auto: ", 6);
-	memcpy(p + 6, old.p, old.n);
-	return shorten(in, (struct view){ p, old.n + 6 });
+	if (l.n == 0) {
+		old = interp_setting(in, "sieve_vacation_default_subject");
+		return old.n > 0 ? shorten(in, old) : v;
+	}
+	pattern = interp_setting(in, "sieve_vacation_default_subject_template");
+	if (pattern.n == 0)
+		pattern = VIEW_LIT("Auto: %$");
+	return shorten(in, fill(in, pattern, letter_text(in->letter, l.v[0])));
 }
 
 /* Replies are the same when their handle is, or, without one, all that the
@@ -214,6 +241,25 @@ is_first(struct interp *in, const struct script_node *n)
 	return !in->failed;
 }
 
+static bool
+deserves(
+    struct interp *in, const struct view *own, size_t n, struct view *named)
+{
+	/* what a script has edited does not count */
+	enum vacation_verdict v = vacation_decide(
+	    view_sub(in->env.message, 0, header_size(in->env.message)),
+	    in->env.from, own, n, in->arena, named);
+
+	if (v == VACATION_NOT_NAMED && n > 0 &&
+	    view_eq_ci(
+		interp_setting(in, "sieve_vacation_dont_check_recipient"),
+		VIEW_LIT("yes"))) {
+		*named = own[0];
+		return true;
+	}
+	return v == VACATION_REPLY;
+}
+
 static enum ext_flow
 run_vacation(struct interp *in, const struct script_node *n)
 {
@@ -226,11 +272,7 @@ run_vacation(struct interp *in, const struct script_node *n)
 	if (!is_first(in, n))
 		return EXT_STOP;
 	own = own_addresses(in, n, &n_own);
-	/* what a script has edited does not count */
-	if (own == NULL ||
-	    vacation_decide(
-		view_sub(in->env.message, 0, header_size(in->env.message)),
-		in->env.from, own, n_own, in->arena, &named) != VACATION_REPLY)
+	if (own == NULL || !deserves(in, own, n_own, &named))
 		return EXT_NEXT;
 	v->seconds = period(n);
 	v->mime = script_tag(n, &tags[TAG_MIME]) != NULL;

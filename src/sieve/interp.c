@@ -166,6 +166,17 @@ interp_bind(struct interp *in, unsigned slot, struct view *place)
 	in->frame->slots[slot] = place;
 }
 
+struct view
+interp_setting(struct interp *in, const char *name)
+{
+	struct view v = { NULL, 0 };
+
+	if (in->calls->setting == NULL ||
+	    !in->calls->setting(in->env.ctx, view_str(name), &v))
+		v.n = 0;
+	return v;
+}
+
 /* ---- commands and tests ---- */
 
 /* May this node be run at all? */

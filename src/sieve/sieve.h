@@ -144,6 +144,13 @@ struct sieve_calls {
 	 * names online ("yes", "no", "maybe"; RFC 5435 sections 4 and 5)? NULL:
 	 * a valid mailto: URI can, and is "maybe". */
 	bool (*notify_valid)(void *ctx, struct view uri);
+	/* A setting of the site, as text, by the name that Pigeonhole has for
+	 * it: sieve_editheader_protected, _forbid_add and _forbid_delete (names
+	 * of fields, a blank between), sieve_vacation_default_subject,
+	 * _default_subject_template ("%$" or "%{subject}" stands for the
+	 * message's), _max_subject_codepoints (at most VACATION_SUBJECT_MAX),
+	 * _dont_check_recipient ("yes"). False, or NULL: the default holds. */
+	bool (*setting)(void *ctx, struct view name, struct view *out);
 	/* Minutes east of UTC of local time at a moment. NULL: zone_minutes. */
 	int (*zone)(void *ctx, int64_t seconds);
 };

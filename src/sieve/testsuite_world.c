@@ -234,7 +234,21 @@ call_environment(void *ctx, struct view name, struct arena *a, struct view *out)
 	return true;
 }
 
+static bool
+call_setting(void *ctx, struct view name, struct view *out)
+{
+	char key[128];
+
+	if (name.n >= sizeof(key))
+		return false;
+	memcpy(key, name.p, name.n);
+	key[name.n] = '\0';
+	*out = world_setting(ctx, key);
+	return out->n > 0;
+}
+
 const struct sieve_calls world_calls = {
+	.setting = call_setting,
 	.environment = call_environment,
 	.mailbox_exists = call_mailbox_exists,
 	.metadata = call_metadata,
