@@ -129,7 +129,7 @@ def test_redirect(rules, sink):
     rules.deliver(a, m)
     sender, octets = wait_for(lambda: sink.to("redirect@example.com"))[0]
     assert sender == SENDER
-    assert octets == b"Delivered-To: %s\r\n" % a.name.encode() + m
+    assert octets.startswith(b"Delivered-To: %s\r\n" % a.name.encode()) and octets.endswith(m)
     assert rules.boxes(a) == {"INBOX": ["before"]}
     # it comes back: kept, not sent round again
     rules.deliver(a, octets)
