@@ -276,6 +276,8 @@ vacation(struct filter_plan *p, const struct sieve_action *a)
 		return;
 	b = filter_add_buf(in, NULL, FILTER_REPLY_BYTES);
 	reply_vacation(&e, v, b);
+	if (b->failed)
+		return;
 	o = add_out(p);
 	o->kind = FILTER_VACATION;
 	o->octets = buf_view(b);
@@ -301,7 +303,7 @@ notify(struct filter_plan *p, const struct sieve_action *a)
 	if (to == NULL || !reply_may_notify(in->m->octets))
 		return;
 	b = filter_add_buf(in, NULL, FILTER_REPLY_BYTES);
-	if (!reply_notify(&e, n, p->arena, to, TO_MAX, &n_to, b))
+	if (!reply_notify(&e, n, p->arena, to, TO_MAX, &n_to, b) || b->failed)
 		return;
 	o = add_out(p);
 	o->kind = FILTER_NOTIFY;
@@ -384,6 +386,10 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	    in->m->recipient.n > 0 ? in->m->recipient
 				   : view_str(in->filter->user),
 	    b);
+	if (b->failed) { /* nobody would know of it */
+		filter_keep(p, in->m->octets, NULL);
+		return;
+	}
 	o = add_out(p);
 	o->kind = FILTER_REJECT;
 	o->octets = buf_view(b);

@@ -28,7 +28,8 @@ is_known(struct view name)
 	static const char *const names[] = { "From", "To", "Cc", "Subject",
 		"Date", "Message-ID", "In-Reply-To", "References",
 		"Auto-Submitted", "Precedence", "X-Auto-Response-Suppress",
-		"MIME-Version", "Content-Type", "Content-Transfer-Encoding" };
+		"MIME-Version", "X-Sieve", "Content-Type",
+		"Content-Transfer-Encoding" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (view_eq(name, view_str(names[i])))
