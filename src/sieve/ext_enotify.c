@@ -1,4 +1,5 @@
 /* RFC 5435: notify, and RFC 5436: by mailto. */
+#include "base/utf8.h"
 #include "sieve/checker.h"
 #include "sieve/compare.h"
 #include "sieve/ext.h"
@@ -91,25 +92,27 @@ modify_encodeurl(struct interp *in, const struct script_node *n,
 {
 	static const char hex[] = "0123456789ABCDEF";
 	uint8_t *p = interp_alloc(in, 3 * v.n + 1);
-	size_t at = 0;
+	size_t at = 0, max = interp_variable_max(in);
 
 	(void)n;
 	(void)t;
 	if (p == NULL || !interp_cost(in, v.n / 64))
 		return v;
-	for (size_t i = 0; i < v.n; i++) {
-		size_t need = is_unreserved(v.p[i]) ? 1 : 3;
+	while (v.n > 0) {
+		struct view c = v, rest = v;
+		uint32_t cp;
 
-		if (at + need > SIEVE_VARIABLE_MAX)
+		c.n = utf8_take(&rest, &cp) ? v.n - rest.n : 1;
+		if (at + (is_unreserved(c.p[0]) ? 1 : 3 * c.n) > max)
 			break;
-		if (need == 3) {
-			p[at] = '%';
-			p[at + 1] = hex[v.p[i] >> 4];
-			p[at + 2] = hex[v.p[i] & 15];
-		} else {
-			p[at] = v.p[i];
+		if (is_unreserved(c.p[0]))
+			p[at++] = c.p[0];
+		for (size_t i = 0; i < c.n && !is_unreserved(c.p[0]); i++) {
+			p[at++] = '%';
+			p[at++] = hex[c.p[i] >> 4];
+			p[at++] = hex[c.p[i] & 15];
 		}
-		at += need;
+		view_skip(&v, c.n);
 	}
 	return (struct view){ p, at };
 }

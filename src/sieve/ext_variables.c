@@ -87,14 +87,18 @@ modify_quotewildcard(struct interp *in, const struct script_node *n,
     const struct script_tag *t, struct view v)
 {
 	uint8_t *p = interp_alloc(in, v.n * 2 + 1);
-	size_t used = 0;
+	size_t used = 0, max = interp_variable_max(in);
 
 	(void)n;
 	(void)t;
 	if (p == NULL)
 		return v;
 	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] == '*' || v.p[i] == '?' || v.p[i] == '\\')
+		bool quoted = v.p[i] == '*' || v.p[i] == '?' || v.p[i] == '\\';
+
+		if (used + 1 + quoted > max) /* no half of a quoted one */
+			break;
+		if (quoted)
 			p[used++] = '\\';
 		p[used++] = v.p[i];
 	}

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/num.h"
 #include "base/utf8.h"
 
 void *
@@ -137,10 +138,21 @@ interp_variable(struct interp *in, unsigned slot)
 	return *in->frame->slots[slot];
 }
 
+size_t
+interp_variable_max(struct interp *in)
+{
+	struct view v = interp_setting(in, "sieve_variables_max_variable_size");
+	uint64_t max;
+
+	return v.n > 0 && num_parse(v, SIEVE_VARIABLE_MAX, &max)
+	    ? (size_t)max
+	    : SIEVE_VARIABLE_MAX;
+}
+
 void
 interp_set_variable(struct interp *in, unsigned slot, struct view v)
 {
-	*in->frame->slots[slot] = utf8_cut(v, SIEVE_VARIABLE_MAX);
+	*in->frame->slots[slot] = utf8_cut(v, interp_variable_max(in));
 }
 
 struct view
@@ -157,7 +169,7 @@ interp_set(struct interp *in, const struct script_part *target, struct view v)
 	else if (target->kind == SCRIPT_PART_OTHER &&
 	    target->ext->space_set != NULL)
 		target->ext->space_set(
-		    in, target->text, utf8_cut(v, SIEVE_VARIABLE_MAX));
+		    in, target->text, utf8_cut(v, interp_variable_max(in)));
 }
 
 void
@@ -311,6 +323,7 @@ interp_fields(struct interp *in, const struct script_node *n,
 			return out;
 	if (name->parts == NULL && name->hash != 0)
 		return letter_fields_hashed(in->letter, v, name->hash);
+	interp_cost(in, v.n / 16);
 	return letter_fields(in->letter, v);
 }
 

@@ -76,6 +76,9 @@ void interp_bind(struct interp *in, unsigned slot, struct view *place);
 /* A setting of the site (struct sieve_calls); n 0: its default holds. */
 struct view interp_setting(struct interp *in, const char *name) A_MUST_USE;
 
+/* Bytes of a variable: SIEVE_VARIABLE_MAX, or less by a setting. */
+size_t interp_variable_max(struct interp *in) A_MUST_USE;
+
 /* Run the commands of a block. */
 enum ext_flow interp_block(struct interp *in, const struct script_node *first)
     A_MUST_USE;

@@ -149,7 +149,8 @@ struct sieve_calls {
 	 * of fields, a blank between), sieve_vacation_default_subject,
 	 * _default_subject_template ("%$" or "%{subject}" stands for the
 	 * message's), _max_subject_codepoints (at most VACATION_SUBJECT_MAX),
-	 * _dont_check_recipient ("yes"). False, or NULL: the default holds. */
+	 * _dont_check_recipient ("yes"), sieve_variables_max_variable_size
+	 * (at most SIEVE_VARIABLE_MAX). False, or NULL: the default holds. */
 	bool (*setting)(void *ctx, struct view name, struct view *out);
 	/* Minutes east of UTC of local time at a moment. NULL: zone_minutes. */
 	int (*zone)(void *ctx, int64_t seconds);
