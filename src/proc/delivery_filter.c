@@ -251,7 +251,7 @@ hear(struct delivery *d, uint8_t *p)
 static bool
 hear_all(struct delivery *d, size_t asked)
 {
-	AUTO_FREE uint8_t *p = xmalloc(MSG_MAX);
+	AUTO_FREE uint8_t *p = asked > 0 ? xmalloc(MSG_MAX) : NULL;
 
 	while (asked > 0) {
 		int r = hear(d, p);

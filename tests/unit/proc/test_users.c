@@ -27,9 +27,9 @@ static void
 test_own(void)
 {
 	static const char *const names[] = { "fumi-auth", "fumi-gate",
-		"fumi-hub", "fumi-forker" };
+		"fumi-hub", "fumi-forker", "fumi-lmtp", "fumi-out" };
 
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct passwd *pw = getpwnam(names[i]);
 		uint32_t want = pw != NULL ? pw->pw_uid : 64801 + i;
 		uint32_t uid = 7, gid = 7;
