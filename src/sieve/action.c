@@ -201,7 +201,7 @@ interp_act(
 	for (size_t i = 0; i < n->n_tags && !in->failed; i++)
 		if (n->tags[i].def->apply != NULL)
 			n->tags[i].def->apply(in, n, &n->tags[i], a);
-	if (in->failed)
+	if (!interp_cost(in, in->n_actions / 2))
 		return;
 	if (cancels_keep(a))
 		in->keep_cancelled = true;

@@ -231,8 +231,13 @@ show_content(
 
 	if (wanted == NULL)
 		return;
-	for (size_t i = 0; i < types->n; i++)
-		wanted[i] = parse_type(interp_text(in, &types->texts[i]));
+	for (size_t i = 0; i < types->n; i++) {
+		struct view v = interp_text(in, &types->texts[i]);
+
+		if (!interp_cost(in, 1 + v.n / 64))
+			return;
+		wanted[i] = parse_type(v);
+	}
 	show_parts(in, c, wanted, types->n);
 }
 

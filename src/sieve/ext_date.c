@@ -310,7 +310,7 @@ field_date(struct interp *in, struct letter_value *v, struct date *out)
 
 	if (p != NULL)
 		view_skip(&text, (size_t)(p + 1 - text.p));
-	if (!date_parse(text, out))
+	if (!interp_cost(in, text.n) || !date_parse(text, out))
 		return false;
 	m = split(*out);
 	return names_day(text, m.day);
