@@ -15,7 +15,7 @@ import pytest
 import serving
 from serving import Closed, message, wait_for
 
-KINDS = ["fumi-gate", "fumi-auth", "fumi-hub", "fumi-forker", "fumi-session"]
+KINDS = ["fumi-gate", "fumi-auth", "fumi-hub", "fumi-forker", "fumi-out", "fumi-session"]
 
 
 class Writer(threading.Thread):
