@@ -24,11 +24,11 @@
  * LEFT leaves it open what became of the messages that are not answered.
  */
 enum msg_deliver_type {
-	MSG_DELIVER_CHANNEL = 0x0701,
-	MSG_DELIVER_DELIVER = 0x0702,
-	MSG_DELIVER_TAKEN = 0x0781,
-	MSG_DELIVER_DELIVERED = 0x0782,
-	MSG_DELIVER_LEFT = 0x0783,
+	MSG_DELIVER_CHANNEL = 0x0901,
+	MSG_DELIVER_DELIVER = 0x0902,
+	MSG_DELIVER_TAKEN = 0x0981,
+	MSG_DELIVER_DELIVERED = 0x0982,
+	MSG_DELIVER_LEFT = 0x0983,
 };
 
 #define MSG_DELIVER_ADDRESS_MAX 512 /* bytes of a sender or recipient */
