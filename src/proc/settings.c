@@ -219,8 +219,13 @@ static const struct conf_setting settings[] = {
 	    "message is still to be kept."),
 	PATH("sieve", "global", NULL,
 	    "Directory of scripts that users may include by :global."),
-	LIST("sieve", "disabled", NULL, 64,
-	    "Extensions that users' scripts may not require."),
+	LIST("sieve", "disabled",
+	    "extlists, mboxmetadata, servermetadata, spamtest, spamtestplus, "
+	    "virustest",
+	    64,
+	    "Extensions that users' scripts may not require. The usual ones "
+	    "have nothing behind them yet: no lists, annotations or "
+	    "checkers."),
 	/* lmtp */
 	NUMBER("lmtp", "connections", CONF_INT, "1000", 1, 100000,
 	    "Connections at once."),

@@ -119,6 +119,13 @@ def test_disabled(own_server):
     assert c.do(b'CHECKSCRIPT {17+}\r\nrequire ["copy"];')[1].startswith(b"OK")
 
 
+def test_nothing_hollow(server, account):
+    """What has nothing behind it is not offered."""
+    offer, = [line for line in Client(server, account).do(b"CAPABILITY")[0] if line.startswith(b'"SIEVE"')]
+    for name in (b"extlists", b"mboxmetadata", b"servermetadata", b"spamtest", b"virustest", b"imapsieve"):
+        assert name not in offer
+
+
 def test_shutdown(own_server):
     """A client is told, and what it has stored stays."""
     server = own_server()
