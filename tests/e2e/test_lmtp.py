@@ -1,11 +1,9 @@
 """Mail by LMTP: conversations, limits, and processes that die."""
 import hashlib
 import os
-import poplib
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 import time
@@ -586,90 +584,3 @@ def test_one_flush_a_commit(own_server):
     with open(out) as f:
         calls = [line.split()[1] for line in f if "sync" in line]
     assert len(calls) == 10 and all(call.startswith("fdatasync(") for call in calls), calls
-
-
-# --- everybody at once ---
-
-
-def deliver_some(s, name, number, count, sent, failures):
-    try:
-        c = Lmtp(s, timeout=120)
-        for i in range(count):
-            body = b"Subject: %d-%d\r\n\r\n%s\r\n" % (number, i, os.urandom(200).hex().encode())
-            [line] = c.deliver(body, name)
-            assert line.startswith("250"), line
-            sent.add(hashlib.sha256(body).hexdigest())
-        c.close()
-    except Exception as e:  # noqa: BLE001  the main thread says it
-        failures.append(e)
-
-
-def digest(octets):
-    """Of a message as it was sent: without what was put in front."""
-    return hashlib.sha256(octets[octets.index(b"Subject: "):]).hexdigest()
-
-
-def flag_and_expunge(s, account, stop, taken, failures):
-    """Delete every third message by IMAP, once it was read."""
-    try:
-        with s.imaplib(account) as c:
-            c.select()
-            while not stop.is_set():
-                c.noop()
-                _, [found] = c.uid("SEARCH", "UNFLAGGED")
-                for uid in found.split()[:20]:
-                    c.uid("STORE", uid, "+FLAGS", "\\Flagged")
-                    if int(uid) % 3 == 0:
-                        _, got = c.uid("FETCH", uid, "(BODY.PEEK[])")
-                        octets = [p[1] for p in got if isinstance(p, tuple)]
-                        if octets:
-                            c.uid("STORE", uid, "+FLAGS", "\\Deleted")
-                            c.uid("EXPUNGE", uid)
-                            taken.append(digest(octets[0]))
-    except Exception as e:  # noqa: BLE001
-        failures.append(e)
-
-
-def pop_some(s, account, stop, taken, failures):
-    """Read by POP3 and take the first away, again and again."""
-    try:
-        while not stop.is_set():
-            p = poplib.POP3_SSL("127.0.0.1", s.ports["pop3s"], timeout=120,
-                                context=ssl._create_unverified_context())  # noqa: SLF001
-            p.user(account.name)
-            p.pass_(account.password)
-            n, _ = p.stat()
-            got = [b"\r\n".join(p.retr(i + 1)[1]) + b"\r\n" for i in range(min(n, 20))]
-            if got:
-                p.dele(1)
-            p.quit()
-            if got:
-                taken.append(digest(got[0]))
-    except Exception as e:  # noqa: BLE001
-        failures.append(e)
-
-
-def test_two_hundred_at_once(own_server):
-    """200 clients deliver to four accounts, while others read, flag and delete there: nothing is lost, or twice."""
-    s = own_server()
-    accounts = [s.account() for _ in range(4)]
-    sent, taken = [set() for _ in accounts], [[] for _ in accounts]
-    stop, failures = threading.Event(), []
-    clients = [threading.Thread(target=deliver_some, args=(s, accounts[i % 4].name, i, 5, sent[i % 4], failures))
-               for i in range(200)]
-    readers = [threading.Thread(target=flag_and_expunge if i < 2 else pop_some,
-                                args=(s, accounts[i], stop, taken[i], failures)) for i in range(4)]
-    for t in readers + clients:
-        t.start()
-    for t in clients:
-        t.join(300)
-    wait_for(lambda: all(taken) or failures, 60)
-    stop.set()
-    for t in readers:
-        t.join(120)
-    assert not failures, failures[:3]
-    for i, a in enumerate(accounts):
-        everything = [digest(m) for m in messages(s, a)] + taken[i]
-        assert len(everything) == len(set(everything)) == 250
-        assert set(everything) == sent[i]
-        s.fumi("verify", "-u", a.name)
