@@ -18,7 +18,8 @@ check_record(struct view v)
 		abort();
 	for (v.n--; v.n > 0;) {
 		if (!utf8_take(&v, &cp) || cp < ' ' ||
-		    (cp >= 0x7f && cp < 0xa0) || (cp & ~7U) == 0x2028 ||
+		    (cp >= 0x7f && cp < 0xa0) ||
+		    (cp >= 0x2028 && cp <= 0x202e) ||
 		    (cp >= 0x2066 && cp <= 0x2069))
 			abort();
 	}
