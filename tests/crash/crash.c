@@ -1281,12 +1281,23 @@ trouble_everywhere(struct plan *p, uint64_t calls, uint64_t step)
 	return n;
 }
 
-#define ROUNDS 20 /* of looking for syncs that matter only now and then */
+#define ROUNDS 20   /* of looking for syncs that matter only now and then */
+#define HARDER 5000 /* images of the run without trouble, for each */
 
 static void
 look_harder(struct plan *p, uint64_t calls, uint64_t step)
 {
+	uint64_t ignored;
+
+	if ((p->c->must & ~caught) == 0)
+		return;
 	p->images = 0;
+	p->at = 0;
+	p->trouble = NONE;
+	p->mutants = HARDER;
+	plan_run(p, &ignored);
+	show();
+	caught |= trace->caught;
 	p->mutants = 4 * MUTANTS;
 	for (unsigned i = 0; i < ROUNDS && (p->c->must & ~caught) != 0; i++) {
 		p->series++;
