@@ -172,6 +172,8 @@ environment(char **out, size_t max)
 	return n;
 }
 
+#define PROGRAM_FD (START_FD_LOG + 1) /* until it runs */
+
 static int
 place(int *from, const int *to, size_t n)
 {
@@ -181,7 +183,7 @@ place(int *from, const int *to, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (dup2(from[i], to[i]) == -1)
 			return -errno;
-	if (syscall(SYS_close_range, START_FD_LOG + 1, ~0u, 0) != 0)
+	if (syscall(SYS_close_range, PROGRAM_FD + 1, ~0u, 0) != 0)
 		return -errno;
 	return 0;
 }
@@ -192,9 +194,9 @@ run(const struct master_child *c, int sock, int conf)
 	/* words of libraries go to the log: whoever started a daemon may wait
 	 * for the end of what it writes */
 	int from[] = { c->m->null_fd, c->m->null_fd, c->m->log_fd, sock, conf,
-		c->m->log_fd };
+		c->m->log_fd, -1 };
 	static const int to[] = { 0, 1, 2, START_FD_MASTER, START_FD_CONFIG,
-		START_FD_LOG };
+		START_FD_LOG, PROGRAM_FD };
 	char path[4096], name[32], number[16], *env[16];
 	char *argv[] = { name, number, NULL };
 	sigset_t none;
@@ -210,10 +212,14 @@ run(const struct master_child *c, int sock, int conf)
 	(void)environment(env, COUNT(env));
 	raise_files();
 	umask(077);
-	if (place(from, to, COUNT(to)) != 0 || become(c) != 0 ||
+	/* its user need not be able to get there: it may be in root's home */
+	if ((from[COUNT(to) - 1] = open(path, O_PATH | O_CLOEXEC)) == -1)
+		_exit(127);
+	if (place(from, to, COUNT(to)) != 0 ||
+	    fcntl(PROGRAM_FD, F_SETFD, FD_CLOEXEC) == -1 || become(c) != 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
 		_exit(126);
-	(void)execve(path, argv, env);
+	(void)syscall(SYS_execveat, PROGRAM_FD, "", argv, env, AT_EMPTY_PATH);
 	_exit(127);
 }
 
