@@ -557,11 +557,14 @@ emit_alt(struct ere *e, const struct node *n)
 static bool
 emit_repeat(struct ere *e, const struct node *n)
 {
-	size_t split;
+	size_t split, start = e->n;
 
-	for (unsigned i = 0; i < n->min; i++)
+	for (unsigned i = 0; i < n->min; i++) {
 		if (!emit_node(e, n->a))
 			return false;
+		if (e->n == start)
+			return true; /* nothing, however often */
+	}
 	if (n->max == 0) {
 		split = e->n;
 		if (!emit(e, OP_SPLIT, (uint32_t)split + 1, 0, NULL) ||

@@ -124,6 +124,25 @@ test_refused(struct arena *a)
 	}
 }
 
+/* Nothing may be repeated as often as one likes. */
+static void
+test_nothing(struct arena *a)
+{
+	static const char *const patterns[] = {
+		"a{0}{255}{255}{255}{255}{255}",
+		"()()()()()()()()()(((((){255}){255}){255}){255}){255}",
+	};
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+		const char *error;
+		struct ere *e;
+
+		tap_ok(ere_compile(view_str(patterns[i]), ERE_EXACT, a, &e,
+			   &error) == ERE_OK,
+		    "nothing, often: \"%s\"", patterns[i]);
+	}
+}
+
 /* At the limit and one past it. */
 static void
 test_limits(void)
@@ -165,6 +184,7 @@ main(void)
 
 	test_matches(a);
 	test_refused(a);
+	test_nothing(a);
 	test_limits();
 	arena_free(&a);
 	return tap_done();
