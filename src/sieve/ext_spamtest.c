@@ -19,8 +19,9 @@ compare_number(
 
 	compare_begin(&c, in, n);
 	if (tested || (c.how->match->flags & EXT_COUNTS) == 0)
-		(void)!compare_value(
-		    &c, (struct view){ digits, num_dec(v, digits) });
+		(void)!compare_value(&c, /* captures outlive this */
+		    interp_copy(
+			in, (struct view){ digits, num_dec(v, digits) }));
 	return compare_end(&c);
 }
 
