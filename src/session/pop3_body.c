@@ -94,7 +94,9 @@ put_stuffed(struct pop3 *p, struct view v)
 static void
 put_end(struct output *o, struct view last)
 {
-	if (last.n > 0 && last.p[last.n - 1] != '\n')
+	/* a client looks for CR LF "." CR LF, also behind a bare LF */
+	if (last.n > 0 &&
+	    (last.n < 2 || memcmp(last.p + last.n - 2, "\r\n", 2) != 0))
 		buf_put_str(&o->b, "\r\n");
 	buf_put_str(&o->b, ".\r\n");
 	output_turn(o);
