@@ -98,6 +98,8 @@ struct gate_conn {
 
 TAILQ_HEAD(gate_conns, gate_conn);
 
+#define GATE_SIEVE_DISABLED_MAX 64 /* as [sieve] disabled may have */
+
 struct gate {
 	struct start *s;
 	struct peer auth, hub;
@@ -119,6 +121,8 @@ struct gate {
 	char name[256];   /* in the greeting */
 	struct pop3_settings pop3;
 	bool apop;
+	struct view sieve_disabled[GATE_SIEVE_DISABLED_MAX];
+	size_t n_sieve_disabled;
 	/* settings */
 	uint64_t connections_max, address_max, login_ms, attempts_max,
 	    login_bytes;

@@ -97,6 +97,8 @@ new_login(struct gate *g, const struct gate_door *door, bool loopback)
 		.name = g->name,
 		.pop3 = &g->pop3,
 		.apop = g->apop,
+		.sieve_disabled = g->sieve_disabled,
+		.n_sieve_disabled = g->n_sieve_disabled,
 		.tls = door->implicit,
 		.starttls = door->may_starttls && g->tls != NULL,
 		.loopback = loopback };

@@ -73,7 +73,10 @@ struct gate_login_opts {
 	const char *name; /* of the server */
 	/* POP3: as configured; what is of the connection is not looked at */
 	const struct pop3_settings *pop3;
-	bool apop;     /* POP3: the greeting has a challenge */
+	bool apop; /* POP3: the greeting has a challenge */
+	/* ManageSieve: extensions not to be had here */
+	const struct view *sieve_disabled;
+	size_t n_sieve_disabled;
 	bool tls;      /* TLS is up already */
 	bool starttls; /* it may be begun */
 	bool loopback; /* client and server are on this machine */

@@ -49,8 +49,14 @@ no(struct gate_login *l, const char *word, const char *text, struct buf *out)
 static void
 put_capabilities(const struct gate_login *l, struct buf *out)
 {
-	managesieve_capabilities_put(out, gate_login_mechanisms(l),
-	    l->o.starttls && !l->o.tls, (struct view){ NULL, 0 });
+	const struct managesieve_settings set = {
+		.disabled = l->o.sieve_disabled,
+		.n_disabled = l->o.n_sieve_disabled,
+		.mechanisms = gate_login_mechanisms(l),
+	};
+
+	managesieve_capabilities_put(
+	    out, &set, l->o.starttls && !l->o.tls, (struct view){ NULL, 0 });
 }
 
 /* ---- commands ---- */

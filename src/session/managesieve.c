@@ -135,10 +135,6 @@ compiles(struct managesieve *m, struct view script)
 	struct sieve_errors errors = { .n = 0 };
 	bool good;
 
-	if (script.n == 0) {
-		no(m, NULL, "The script is empty");
-		return false;
-	}
 	good = sieve_compile(script, &options, &program, &errors);
 	sieve_free(&program);
 	if (!good)
@@ -151,7 +147,8 @@ compiles(struct managesieve *m, struct view script)
 static void
 on_capability(struct managesieve *m)
 {
-	managesieve_capabilities_put_set(&m->c.out.b, m->set, m->c.env->user);
+	managesieve_capabilities_put(
+	    &m->c.out.b, m->set, false, m->c.env->user);
 	ok(m, NULL);
 }
 

@@ -25,14 +25,12 @@ struct managesieve_settings {
 /*
  * Put the lines of capabilities (RFC 5804 section 1.7), each with CRLF, without
  * the OK: for the session and the gate.
+ * set       what is disabled, and mechanisms, count
  * starttls  TLS can be begun (never after login)
  * owner     n 0: before login
  */
-void managesieve_capabilities_put(
-    struct buf *b, struct view mechanisms, bool starttls, struct view owner);
-/* The same after login, as it is set. */
-void managesieve_capabilities_put_set(
-    struct buf *b, const struct managesieve_settings *set, struct view owner);
+void managesieve_capabilities_put(struct buf *b,
+    const struct managesieve_settings *set, bool starttls, struct view owner);
 
 /* Serve the client until it is over; writes the OK of the login, or the
  * greeting for CLIENT_PREAUTH. */

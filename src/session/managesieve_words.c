@@ -27,39 +27,24 @@ has_word(struct view list, struct view word)
 	return false;
 }
 
-static void
-put_all(struct buf *b, struct view mechanisms, bool starttls, struct view owner,
-    const struct sieve_options *options)
+void
+managesieve_capabilities_put(struct buf *b,
+    const struct managesieve_settings *set, bool starttls, struct view owner)
 {
+	const struct sieve_options options = { .disabled = set->disabled,
+		.n_disabled = set->n_disabled };
 	AUTO_BUF struct buf names = BUF_INIT(65536);
 
-	sieve_extensions(options, &names);
+	sieve_extensions(&options, &names);
 	put_line(b, "IMPLEMENTATION", VIEW_LIT("fumi"));
 	put_line(b, "SIEVE", buf_view(&names));
 	if (has_word(buf_view(&names), VIEW_LIT("enotify")))
 		put_line(b, "NOTIFY", VIEW_LIT("mailto"));
-	put_line(b, "SASL", mechanisms);
+	put_line(b, "SASL", set->mechanisms);
 	if (starttls)
 		buf_put_str(b, "\"STARTTLS\"\r\n");
 	buf_printf(b, "\"MAXREDIRECTS\" \"%d\"\r\n", SIEVE_REDIRECTS_MAX);
 	if (owner.n > 0)
 		put_line(b, "OWNER", owner);
 	put_line(b, "VERSION", VIEW_LIT(MANAGESIEVE_VERSION));
-}
-
-void
-managesieve_capabilities_put(
-    struct buf *b, struct view mechanisms, bool starttls, struct view owner)
-{
-	put_all(b, mechanisms, starttls, owner, NULL);
-}
-
-void
-managesieve_capabilities_put_set(
-    struct buf *b, const struct managesieve_settings *set, struct view owner)
-{
-	const struct sieve_options o = { .disabled = set->disabled,
-		.n_disabled = set->n_disabled };
-
-	put_all(b, set->mechanisms, false, owner, &o);
 }

@@ -90,6 +90,7 @@ def test_by_hand(server, account):
     assert b"SCRAM-SHA-256" in capabilities[b'"SASL"'] and b'"STARTTLS"' not in capabilities
     assert c.do(b'PUTSCRIPT "a" "keep;"')[1].startswith(b"OK")
     assert c.do(b'SETACTIVE "a"')[1].startswith(b"OK")
+    assert c.do(b'CHECKSCRIPT ""')[1].startswith(b"OK")  # RFC 5228 section 8.2: no command is a script, too
     # files are where a person looks for them, and theirs alone
     folder = os.path.join(account.dir, "sieve")
     assert os.path.exists(os.path.join(folder, "a.sieve")) and os.stat(folder).st_mode & 0o77 == 0
@@ -121,9 +122,12 @@ def test_disabled(own_server):
 
 def test_nothing_hollow(server, account):
     """What has nothing behind it is not offered."""
-    offer, = [line for line in Client(server, account).do(b"CAPABILITY")[0] if line.startswith(b'"SIEVE"')]
+    c = Client(server, account)
+    before, after = ([line for line in lines if line.startswith(b'"SIEVE"')] for lines in
+                     (c.first, c.do(b"CAPABILITY")[0]))
+    assert before == after and len(after) == 1
     for name in (b"extlists", b"mboxmetadata", b"servermetadata", b"spamtest", b"virustest", b"imapsieve"):
-        assert name not in offer
+        assert name not in after[0]
 
 
 def test_shutdown(own_server):

@@ -69,8 +69,9 @@ closed
 < OK
 > PUTSCRIPT "new" {4+}\r\nkeep
 < NO "line 1, column ${*}"
-> PUTSCRIPT "new" ""
-< NO ${*}
+# RFC 5228 section 8.2: no command is a script, too
+> CHECKSCRIPT ""
+< OK ${*}
 > LISTSCRIPTS
 < "foo"
 < OK

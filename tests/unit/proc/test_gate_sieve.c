@@ -110,9 +110,12 @@ capabilities(void)
 		AUTO_BUF struct buf want = BUF_INIT(65536);
 		struct gate_login l;
 
-		managesieve_capabilities_put(&list,
-		    view_str(cases[i].mechanisms), cases[i].starttls,
-		    (struct view){ NULL, 0 });
+		const struct managesieve_settings set = {
+			.mechanisms = view_str(cases[i].mechanisms)
+		};
+
+		managesieve_capabilities_put(
+		    &list, &set, cases[i].starttls, (struct view){ NULL, 0 });
 		talk_begin(&l, &gate_sieve, cases[i].where, false);
 		gate_login_greet(&l, &out);
 		buf_put(&want, buf_view(&list));
