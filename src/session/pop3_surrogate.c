@@ -27,6 +27,19 @@ put_encoded_words(struct buf *b, struct view text)
 	}
 }
 
+/* Words and the blanks between them, unfolded: RFC 2047 section 6.2 has blanks
+ * between encoded-words left out, so these must be inside. */
+static void
+put_encoded(struct buf *b, struct view v)
+{
+	AUTO_BUF struct buf text = BUF_INIT(v.n + 1);
+
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] != '\r' && v.p[i] != '\n')
+			buf_put_byte(&text, v.p[i]);
+	put_encoded_words(b, buf_view(&text));
+}
+
 /* Characters outside ASCII as "?", one each. */
 static void
 put_marks(struct buf *b, struct view v)
@@ -56,8 +69,7 @@ run_of(struct view v, bool blanks)
 	return n;
 }
 
-/* How far words that need encoding go, the blanks between them included, but
- * not over a fold. */
+/* How far words that need encoding go, the blanks between them included. */
 static size_t
 encoded_run(struct view v)
 {
@@ -68,8 +80,7 @@ encoded_run(struct view v)
 		struct view next = view_sub(v, end + blanks, SIZE_MAX);
 
 		next.n = run_of(next, false);
-		if (next.n == 0 || utf8_ascii(next) ||
-		    memchr(v.p + end, '\n', blanks) != NULL)
+		if (next.n == 0 || utf8_ascii(next))
 			return end;
 		end += blanks + next.n;
 	}
@@ -87,7 +98,7 @@ put_unstructured(struct buf *b, struct view v)
 		word = view_sub(v, 0, run_of(v, false));
 		if (!utf8_ascii(word)) {
 			word = view_sub(v, 0, encoded_run(v));
-			put_encoded_words(b, word);
+			put_encoded(b, word);
 		} else
 			buf_put(b, word);
 		view_skip(&v, word.n);
@@ -138,6 +149,40 @@ ends_word(uint8_t c)
 	    c == ':' || c == '(';
 }
 
+/* Bytes of the atom at the start. */
+static size_t
+atom(struct view v)
+{
+	size_t n = 0;
+
+	while (n < v.n && !ends_word(v.p[n]))
+		n++;
+	return n;
+}
+
+static bool
+is_name(struct view v)
+{
+	return !utf8_ascii(v) && memchr(v.p, '@', v.n) == NULL;
+}
+
+/* As encoded_run(), of atoms. */
+static size_t
+name_run(struct view v)
+{
+	size_t end = atom(v);
+
+	for (;;) {
+		size_t blanks = run_of(view_sub(v, end, SIZE_MAX), true);
+		struct view next = view_sub(v, end + blanks, SIZE_MAX);
+
+		next.n = atom(next);
+		if (blanks == 0 || next.n == 0 || !is_name(next))
+			return end;
+		end += blanks + next.n;
+	}
+}
+
 /* The next piece of an address field, which is not empty. */
 static size_t
 put_piece(struct buf *b, struct view v)
@@ -158,14 +203,14 @@ put_piece(struct buf *b, struct view v)
 		put_marks(b, piece);
 		return piece.n;
 	}
-	while (piece.n < v.n && !ends_word(v.p[piece.n]) && !ends_word(v.p[0]))
-		piece.n++;
-	if (utf8_ascii(piece))
-		buf_put(b, piece);
-	else if (memchr(piece.p, '@', piece.n) != NULL)
+	if (!ends_word(v.p[0]))
+		piece.n = atom(v);
+	if (!is_name(piece)) {
 		put_marks(b, piece);
-	else
-		put_encoded_words(b, piece);
+		return piece.n;
+	}
+	piece.n = name_run(v);
+	put_encoded(b, piece);
 	return piece.n;
 }
 

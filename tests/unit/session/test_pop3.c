@@ -168,7 +168,10 @@ test_surrogates(void)
 		    "Subject: a =?UTF-8?B?w6k=?= b =?UTF-8?B?w6kgw6k=?= "
 		    "c\r\n" },
 		{ "folded", "Subject: é\r\n é\r\n",
-		    "Subject: =?UTF-8?B?w6k=?=\r\n =?UTF-8?B?w6k=?=\r\n" },
+		    "Subject: =?UTF-8?B?w6kgw6k=?=\r\n" },
+		{ "two names", "From: é é <a@b>, é x é@b\r\n",
+		    "From: =?UTF-8?B?w6kgw6k=?= <a@b>, =?UTF-8?B?w6k=?= x "
+		    "?@b\r\n" },
 		{ "a name", "From: é <a@b>\r\n",
 		    "From: =?UTF-8?B?w6k=?= <a@b>\r\n" },
 		{ "a quoted name", "From: \"é, \\\"x\\\"\" <a@b>\r\n",
