@@ -329,7 +329,7 @@ match_chars(struct matching *m, const struct glob *g)
 	AUTO_ARENA struct arena *scratch = arena_new(max);
 	uint32_t end = (uint32_t)m->value.n;
 
-	*m->steps += m->value.n * 8;
+	*m->steps += m->value.n > GLOB_CHARS_MAX ? m->max + 1 : m->value.n * 8;
 	if (m->value.n >= INSIDE || *m->steps > m->max ||
 	    !fold_chars(m, g, scratch, &text, &at))
 		return false;

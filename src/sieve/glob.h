@@ -8,6 +8,10 @@
 /* The wildcards of :matches (RFC 5228 section 2.7.1). */
 struct glob;
 
+/* Bytes of a value that is matched by characters; a longer one costs more than
+ * there is, since it would take a hundred times its size in memory. */
+#define GLOB_CHARS_MAX (4 << 20)
+
 /* Folds a text, in a; false: the arena is full. NULL: nothing is folded. */
 typedef bool glob_fold_fn(struct view text, struct arena *a, struct view *out);
 

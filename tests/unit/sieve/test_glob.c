@@ -112,10 +112,41 @@ test_limits(void)
 	    glob_new(VIEW_LIT("*"), NULL, false, small) == NULL, "no memory");
 }
 
+static bool
+as_it_is(struct view text, struct arena *a A_UNUSED, struct view *out)
+{
+	*out = text;
+	return true;
+}
+
+/* By characters: at the limit and one past it. */
+static void
+test_chars_max(void)
+{
+	AUTO_ARENA struct arena *a = arena_new(1 << 20);
+	AUTO_BUF struct buf v = BUF_INIT(GLOB_CHARS_MAX + 1);
+	struct glob *g = glob_new(VIEW_LIT("x*"), as_it_is, true, a);
+	uint64_t steps = 0, max = UINT32_MAX;
+	size_t n;
+
+	for (size_t i = 0; i < GLOB_CHARS_MAX; i++)
+		buf_put_byte(&v, 'x');
+	tap_ok(glob_match(
+		   g, buf_view(&v), buf_view(&v), &steps, max, NULL, 0, &n) &&
+		steps <= max,
+	    "so long");
+	buf_put_byte(&v, 'x');
+	tap_ok(!glob_match(
+		   g, buf_view(&v), buf_view(&v), &steps, max, NULL, 0, &n) &&
+		steps > max,
+	    "no longer");
+}
+
 int
 main(void)
 {
 	test_all();
 	test_limits();
+	test_chars_max();
 	return tap_done();
 }
