@@ -655,7 +655,14 @@ ere_compile(struct view pattern, enum ere_case fold, struct arena *a,
 size_t
 ere_cost(const struct ere *e)
 {
-	return e->n;
+	size_t n = e->n;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (e->code[i].op == OP_SET)
+			for (const struct range *r = e->code[i].set->ranges;
+			     r != NULL; r = r->next)
+				n++;
+	return n;
 }
 
 static bool

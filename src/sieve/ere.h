@@ -54,7 +54,8 @@ enum ere_result ere_compile(struct view pattern, enum ere_case fold,
 bool ere_match(const struct ere *e, struct view text, struct view *group)
     A_MUST_USE;
 
-/* Instructions of the program: what a byte of text costs at most. */
+/* Instructions of the program and ranges of its sets: what a byte of text costs
+ * at most. */
 size_t ere_cost(const struct ere *e) A_MUST_USE;
 
 #endif
