@@ -10,13 +10,15 @@
 #include "proc/delivery_item.h"
 #include "proc/msg_control.h"
 #include "proc/msg_out.h"
+#include "proc/msg_session.h"
 #include "store/mailbox.h"
 
 /*
  * What the account's rules say of each message, and handing over what is to
  * leave, before anything is stored: session/filter.h says why in that order.
  * While out writes, the hub may send other things; they wait in the stash and
- * are read when the turn is over.
+ * are read when the turn is over. A turn that was not answered in time is the
+ * process's last: the next one starts with an empty line to the hub.
  */
 #define SUBMIT_MS 60000 /* so long out may take for all of a turn */
 
@@ -123,14 +125,30 @@ sealed(struct view v)
 	return fd_take(&fd);
 }
 
+/* False: it cannot be read or written, or the turn has taken too long. */
 static bool
-send_waiting(int hub, const struct buf *b, int fd)
+await_hub(const struct delivery *d, short events)
 {
-	struct pollfd p = { .fd = hub, .events = POLLOUT };
+	struct pollfd p = { .fd = d->env->hub, .events = events };
+	uint64_t now;
 	int r;
 
-	while ((r = fd_send(hub, buf_view(b), fd)) == -EAGAIN &&
-	    poll(&p, 1, SUBMIT_MS) == 1)
+	do {
+		now = clock_mono_ms();
+		if (now >= d->submit_end_ms)
+			return false;
+		r = poll(&p, 1, (int)(d->submit_end_ms - now));
+	} while (r == -1 && errno == EINTR);
+	return r == 1;
+}
+
+static bool
+send_waiting(const struct delivery *d, const struct buf *b, int fd)
+{
+	int r;
+
+	while ((r = fd_send(d->env->hub, buf_view(b), fd)) == -EAGAIN &&
+	    await_hub(d, POLLOUT))
 		;
 	return r == 0;
 }
@@ -161,7 +179,7 @@ submit(struct delivery *d, uint64_t number, const struct filter_out *o)
 		return false;
 	memcpy(m.key, o->key, sizeof(m.key));
 	msg_out_submit_put(&b, MSG_OUT_SUBMIT, &m);
-	return send_waiting(d->env->hub, &b, fd);
+	return send_waiting(d, &b, fd);
 }
 
 /* It cannot be sent: what then becomes of the message. */
@@ -192,7 +210,8 @@ item_of(struct delivery *d, uint64_t number, size_t *at)
 	    : NULL;
 }
 
-static void
+/* False: it answers nothing of this turn. */
+static bool
 answered(struct delivery *d, struct wire *w)
 {
 	struct delivery_item *it;
@@ -201,12 +220,13 @@ answered(struct delivery *d, struct wire *w)
 
 	if (!msg_out_taken_get(w, &m) ||
 	    (it = item_of(d, m.number, &at)) == NULL)
-		return;
+		return false;
 	if (m.result == MSG_OUT_QUEUED)
-		return;
+		return true;
 	log_say(d->env->log, LOG_PROBLEMS, "submit", "%.*s", (int)m.text.n,
 	    (const char *)m.text.p);
 	not_sent(d, it, at, m.result == MSG_OUT_LATER);
+	return true;
 }
 
 static void
@@ -220,17 +240,16 @@ stash(struct delivery *d, const uint8_t *p, size_t n, int *fd)
 	TAILQ_INSERT_TAIL(&d->stash, s, link);
 }
 
-/* One message of the hub; 1: an answer, 0: something else, -1: the hub is gone,
- * or silent for too long. */
+/* One message of the hub; 1: an answer of this turn, 0: something else, -1: the
+ * hub is gone, or the turn has taken too long. */
 static int
 hear(struct delivery *d, uint8_t *p)
 {
-	struct pollfd hub = { .fd = d->env->hub, .events = POLLIN };
 	AUTO_CLOSE int fd = -1;
 	struct wire w;
 	ssize_t n;
 
-	if (poll(&hub, 1, SUBMIT_MS) != 1)
+	if (!await_hub(d, POLLIN))
 		return -1;
 	n = fd_recv(d->env->hub, p, MSG_MAX, &fd);
 	if (n == -EAGAIN)
@@ -238,12 +257,15 @@ hear(struct delivery *d, uint8_t *p)
 	if (n <= 0)
 		return -1;
 	w = wire_read((struct view){ p, (size_t)n });
-	if (wire_u32(&w) == MSG_OUT_SUBMITTED) {
-		answered(d, &w);
-		return 1;
+	switch (wire_u32(&w)) {
+	case MSG_OUT_SUBMITTED:
+		return answered(d, &w);
+	case MSG_SESSION_CHANGED: /* every commit looks at the log anyway */
+		return 0;
+	default:
+		stash(d, p, (size_t)n, &fd);
+		return 0;
 	}
-	stash(d, p, (size_t)n, &fd);
-	return 0;
 }
 
 /* Answers to `asked` of them; without the hub nobody will answer the rest, nor
@@ -284,6 +306,7 @@ delivery_filter_submit(struct delivery *d)
 	bool good = true;
 
 	d->turns++;
+	d->submit_end_ms = clock_mono_ms() + SUBMIT_MS;
 	for (size_t i = 0; i < d->n; i++) {
 		struct delivery_item *it = &d->item[i];
 
@@ -305,6 +328,8 @@ delivery_filter_submit(struct delivery *d)
 			}
 		}
 	}
-	if (!good || !hear_all(d, asked))
+	if (!good || !hear_all(d, asked)) {
 		fail_all(d);
+		d->stop = true; /* what comes late is nobody's */
+	}
 }

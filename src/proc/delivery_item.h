@@ -49,6 +49,8 @@ struct delivery {
 	struct filter *filter; /* NULL: none was needed yet */
 	TAILQ_HEAD(, delivery_stash) stash;
 	uint16_t turns; /* counts them, for numbers of what is submitted */
+	uint64_t submit_end_ms; /* clock_mono_ms() until which out may take for
+				 * this turn */
 	/* 0 is the hub, the others are channels */
 	struct delivery_source source[1 + DELIVERY_CHANNELS_MAX];
 	struct delivery_item item[DELIVERY_BATCH];
