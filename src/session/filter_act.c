@@ -94,13 +94,38 @@ digest_base(struct filter_inside *in)
 	in->has_base = true;
 }
 
-static void
-set_key(struct filter_inside *in, struct filter_out *o)
+static bool
+same_act(const struct filter_out *a, const struct filter_out *b)
 {
+	bool same = a->kind == b->kind && a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = view_eq(a->to[i], b->to[i]);
+	return same;
+}
+
+/* The last one, o, gets its key. Several of a kind may go to the same with
+ * different texts; texts have dates and numbers, so these are told apart by
+ * their order, which is the same when the message is brought again. */
+static void
+set_key(struct filter_plan *p, struct filter_out *o)
+{
+	struct filter_inside *in = p->inside;
 	const uint8_t kind = (uint8_t)o->kind;
 	uint8_t sum[DIGEST_SHA256_SIZE];
 	struct digest_sha256 d;
+	uint8_t before[sizeof(uint32_t)];
+	uint32_t n = 0;
 
+	for (const struct filter_out *b = p->outs; b != o; b++) {
+		if (!same_act(b, o))
+			continue;
+		if (b->octets.p == o->octets.p) {
+			memcpy(o->key, b->key, sizeof(o->key));
+			return;
+		}
+		n++;
+	}
 	if (!in->has_base)
 		digest_base(in);
 	digest_sha256_init(&d);
@@ -110,6 +135,9 @@ set_key(struct filter_inside *in, struct filter_out *o)
 		digest_sha256_add(&d, o->to[i]);
 		digest_sha256_add(&d, VIEW_LIT("\n"));
 	}
+	memcpy(before, &n, sizeof(n));
+	if (n > 0)
+		digest_sha256_add(&d, (struct view){ before, sizeof(before) });
 	digest_sha256_end(&d, sum);
 	memcpy(o->key, sum, sizeof(o->key));
 }
@@ -259,7 +287,7 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 	o->to = one_address(p, r->address);
 	o->n = o->to != NULL;
 	o->keep_if_refused = !r->copy;
-	set_key(in, o);
+	set_key(p, o);
 }
 
 static void
@@ -283,7 +311,7 @@ vacation(struct filter_plan *p, const struct sieve_action *a)
 	o->octets = buf_view(b);
 	o->to = one_address(p, v->to);
 	o->n = o->to != NULL;
-	set_key(in, o);
+	set_key(p, o);
 	if (v->seconds > 0)
 		filter_remember_add(in, k, in->m->now + (int64_t)v->seconds);
 	fcc(p, &v->fcc, o->octets);
@@ -313,7 +341,7 @@ notify(struct filter_plan *p, const struct sieve_action *a)
 	o->octets = buf_view(b);
 	o->to = to;
 	o->n = n_to;
-	set_key(in, o);
+	set_key(p, o);
 	fcc(p, &n->fcc, o->octets);
 }
 
@@ -396,7 +424,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	o->to = one_address(p, in->m->sender);
 	o->n = o->to != NULL;
 	o->keep_if_refused = true; /* nobody would know of it */
-	set_key(in, o);
+	set_key(p, o);
 }
 
 void

@@ -171,6 +171,28 @@ test_keys(void)
 	filter_plan_fini(&r);
 }
 
+/* Two of a kind to the same differ, and each is the same when it comes again. */
+static void
+test_keys_of_two(const char *script, size_t count)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p, q;
+	bool good;
+
+	activate(script);
+	filter_plan(filter, &m, &p);
+	filter_plan(filter, &m, &q);
+	good = p.n_outs == count && q.n_outs == count;
+	for (size_t i = 0; good && i < count; i++)
+		for (size_t k = 0; k < count; k++)
+			good = good &&
+			    (memcmp(p.outs[i].key, q.outs[k].key,
+				 FILTER_KEY_SIZE) == 0) == (i == k);
+	tap_ok(good, "%zu outs of %.20s: keys of their own", p.n_outs, script);
+	filter_plan_fini(&p);
+	filter_plan_fini(&q);
+}
+
 /* Plans of one turn know of each other; one that ends undone leaves nothing. */
 static void
 test_memory(void)
@@ -371,6 +393,11 @@ main(void)
 	filter = open_filter();
 	test_plans();
 	test_keys();
+	test_keys_of_two("require \"enotify\";"
+			 "notify :message \"one\" \"mailto:x@example.com\";"
+			 "notify :message \"two\" \"mailto:x@example.com\";"
+			 "notify :message \"one\" \"mailto:y@example.com\";",
+	    3);
 	test_memory();
 	test_store();
 	test_broken();
