@@ -140,12 +140,21 @@ forget_old(struct out_queue *q, int64_t now)
 	}
 }
 
+/* False: it is not news, or there is no room. */
 static bool
 keep_seen(struct out_queue *q, const uint8_t key[MSG_OUT_KEY_SIZE],
     int64_t at_s, int64_t now)
 {
-	struct seen *s = xcalloc(1, sizeof(*s));
+	struct seen *s =
+	    hash_get(q->seen, (struct view){ key, MSG_OUT_KEY_SIZE });
 
+	if (s != NULL) { /* perhaps from long ago */
+		if (s->at_s >= at_s)
+			return false;
+		s->at_s = at_s;
+		return true;
+	}
+	s = xcalloc(1, sizeof(*s));
 	memcpy(s->key, key, sizeof(s->key));
 	s->at_s = at_s;
 	if (hash_count(q->seen) >= OUT_QUEUE_SEEN_MAX)

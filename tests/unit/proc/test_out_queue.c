@@ -123,6 +123,40 @@ test_life(void)
 	scratch_empty(dir);
 }
 
+/* A key that is used again after its time is remembered from then on, by the
+ * next process, too. */
+static void
+test_seen_again(void)
+{
+	const struct view account = VIEW_LIT("demo@example.org");
+	const int64_t now = clock_wall_s();
+	struct out_queue *q;
+	struct out_item *i;
+	struct why w = { "" };
+	size_t bad;
+	bool before;
+
+	clock_fake_set(now * 1000000, 0);
+	q = reopen(&bad);
+	if ((i = add(q, NULL, 9, 1)) == NULL ||
+	    out_queue_remove(q, &i, &w) != 0)
+		abort();
+	clock_fake_advance((uint64_t)OUT_QUEUE_SEEN_S * 1000000);
+	before = out_queue_seen(q, account, (uint8_t[16]){ 9 });
+	if ((i = add(q, NULL, 9, 1)) == NULL ||
+	    out_queue_remove(q, &i, &w) != 0)
+		abort();
+	tap_ok(!before && out_queue_seen(q, account, (uint8_t[16]){ 9 }),
+	    "a key is forgotten, and remembered when it comes again");
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(out_queue_seen(q, account, (uint8_t[16]){ 9 }),
+	    "it was written, too");
+	out_queue_free(&q);
+	clock_fake_off();
+	scratch_empty(dir);
+}
+
 static void
 test_limits(void)
 {
@@ -289,6 +323,7 @@ main(void)
 
 	dir = scratch_make(&path);
 	test_life();
+	test_seen_again();
 	test_limits();
 	test_damage();
 	test_report();
