@@ -422,17 +422,28 @@ give_up(struct out *o, struct out_item *i)
 			i->to[k].state = OUT_FAILED;
 }
 
+static void
+note(struct out *o, struct out_item *i)
+{
+	struct why w = { "" };
+
+	if (out_queue_note(o->queue, i, &w) != 0)
+		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+}
+
 /* After an attempt: on the disk, or gone. */
 static void
 settle(struct out *o, struct out_item *i)
 {
-	struct why w = { "" };
 	uint32_t waiting;
 
 	give_up(o, i);
 	if (out_dsn_wanted(i) && bounce(o, i) != 0) {
-		/* no room: nothing is forgotten until there is */
-		i->next_s = clock_wall_s() + (int64_t)wait_s(o, i->attempts);
+		/* no room: nothing is forgotten until there is; who has it must
+		 * not get it again */
+		i->next_s =
+		    clock_wall_s() + 1 + (int64_t)wait_s(o, i->attempts);
+		note(o, i);
 		return;
 	}
 	for (uint32_t k = 0; k < i->n; k++)
@@ -444,8 +455,7 @@ settle(struct out *o, struct out_item *i)
 		return;
 	}
 	i->next_s = clock_wall_s() + (int64_t)wait_s(o, i->attempts);
-	if (out_queue_note(o->queue, i, &w) != 0)
-		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+	note(o, i);
 }
 
 static bool
@@ -524,6 +534,22 @@ due(struct out *o)
 	return NULL;
 }
 
+/* One to be sent; those of which only the report was missing are settled. */
+static struct out_item *
+next_item(struct out *o)
+{
+	struct out_item *i;
+	uint32_t waiting;
+
+	while ((i = due(o)) != NULL) {
+		(void)waiting_one(i, &waiting);
+		if (waiting > 0)
+			break;
+		settle(o, i); /* it is gone, or due later */
+	}
+	return i;
+}
+
 static void
 start_job(struct out_sender *s, struct out_item *i)
 {
@@ -595,7 +621,7 @@ work(struct out *o)
 
 		if (s->item != NULL || !peer_is_open(&s->peer))
 			continue;
-		if ((i = due(o)) == NULL)
+		if ((i = next_item(o)) == NULL)
 			break;
 		start_job(s, i);
 	}
