@@ -217,11 +217,18 @@ step_chunk(struct lmtp_conn *c)
 	return true;
 }
 
-/* In the order of the recipients, as far as they are known. */
+static bool
+has_answer(const struct lmtp_conn *c)
+{
+	return c->answered < c->rcpts && c->rcpt[c->answered].answer != NULL;
+}
+
+/* In the order of the recipients, as far as they are known and the client reads
+ * them. */
 static bool
 step_answers(struct lmtp_conn *c)
 {
-	while (c->answered < c->rcpts && c->rcpt[c->answered].answer != NULL)
+	while (has_answer(c) && c->out.n < OUT_ENOUGH)
 		buf_put_str(&c->out, c->rcpt[c->answered++].answer);
 	if (c->answered < c->rcpts)
 		return false;
