@@ -373,6 +373,10 @@ run_account(struct chain *c)
 	struct filter *f = c->p->inside->filter;
 
 	filter_script_look(f);
+	if (f->unreadable) {
+		c->p->fate = FILTER_LATER;
+		return;
+	}
 	filter_script_globals(f);
 	if (!chain_globals(c, FILTER_BEFORE) ||
 	    !chain_run(c, f->active,

@@ -45,6 +45,7 @@ struct filter {
 	struct memory_key note;       /* of the text that has it */
 	char *active_name;
 	bool looked;
+	bool unreadable; /* the active one, for now, and none is in its place */
 	/* the administrator's, in order, and those that were included */
 	struct filter_script *globals, *included;
 	bool globals_read;

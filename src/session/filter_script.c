@@ -153,6 +153,7 @@ load_active(struct filter *f)
 
 	filter_script_retire(f, &f->active);
 	f->error.line = 0;
+	f->unreadable = false;
 	r = scripts_active(f->scripts, &text, &name, &f->stamp);
 	set_name(f, &name);
 	switch (r) {
@@ -171,6 +172,7 @@ load_active(struct filter *f)
 			log_say(f->env.log, LOG_FAILURES, "script", "%s",
 			    scripts_why(f->scripts));
 		use_last_good(f, &text);
+		f->unreadable = f->active == NULL;
 		break;
 	}
 }

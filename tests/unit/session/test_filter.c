@@ -114,6 +114,19 @@ want_plan(const char *script, const char *want)
 }
 
 static void
+want_now(const char *want, const char *what)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), want) == 0, "%s: got \"%s\", want \"%s\"",
+	    what, plan_text(&p), want);
+	filter_done(filter, &p);
+	filter_plan_fini(&p);
+}
+
+static void
 test_plans(void)
 {
 	want_plan("", "INBOX");
@@ -303,6 +316,22 @@ test_broken(void)
 	want_plan("require \"variables\"; set \"x\" \"\";", "INBOX");
 }
 
+/* No file of the name can be opened, but not because there is none. */
+static void
+test_unreadable(void)
+{
+	want_plan("require \"fileinto\"; fileinto \"Good\";", "Good");
+	if (unlinkat(dir, "sieve/main.sieve", 0) != 0 ||
+	    symlinkat("main.sieve", dir, "sieve/main.sieve") != 0)
+		abort();
+	want_now("Good", "what was good goes on");
+	if (unlinkat(dir, "sieve/active.good", 0) != 0)
+		abort();
+	want_now("later", "without it nothing is decided");
+	by_hand("discard;");
+	want_now("", "until it can be read");
+}
+
 static void
 add_global(uint8_t where, const char *name, const char *text)
 {
@@ -401,6 +430,7 @@ main(void)
 	test_memory();
 	test_store();
 	test_broken();
+	test_unreadable();
 	test_globals();
 	test_by_hand();
 	filter_free(&filter);
