@@ -144,7 +144,7 @@ compile_active(struct filter *f, struct buf *text)
 static void
 load_active(struct filter *f)
 {
-	AUTO_BUF struct buf text = BUF_INIT(SCRIPTS_SIZE_MAX);
+	AUTO_BUF struct buf text = BUF_INIT(SCRIPTS_SIZE_MAX + 4096);
 	AUTO_BUF struct buf name = BUF_INIT(SCRIPTS_NAME_MAX);
 	struct sieve_error large = {
 		.line = 1, .column = 1, .text = "the script is too large"
@@ -246,7 +246,7 @@ static enum sieve_script_result
 include_personal(
     struct filter *f, struct view name, const struct sieve_program **out)
 {
-	AUTO_BUF struct buf text = BUF_INIT(SCRIPTS_SIZE_MAX);
+	AUTO_BUF struct buf text = BUF_INIT(SCRIPTS_SIZE_MAX + 4096);
 	uint8_t digest[DIGEST_SHA256_SIZE];
 	struct sieve_errors errors;
 	struct filter_script *s;

@@ -85,7 +85,7 @@ bool scripts_same(const struct scripts_stamp *a, const struct scripts_stamp *b)
 
 /*
  * The active script. text is cleared first and must be able to hold
- * SCRIPTS_SIZE_MAX bytes. name (may be NULL) gets its name.
+ * SCRIPTS_SIZE_MAX + 4096 bytes. name (may be NULL) gets its name.
  * SCRIPTS_NOT_FOUND: none is active; SCRIPTS_TOO_LARGE: it was put there by
  * hand. stamp (may be NULL) belongs to the text read.
  */

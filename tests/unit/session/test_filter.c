@@ -332,6 +332,22 @@ test_unreadable(void)
 	want_now("", "until it can be read");
 }
 
+/* A script of the largest size is run. */
+static void
+test_largest(void)
+{
+	static char text[SCRIPTS_SIZE_MAX + 1];
+
+	memset(text, ' ', sizeof(text) - 1);
+	memcpy(text, "discard;", 8);
+	want_plan(text, "");
+	filter_free(&filter);
+	filter = open_filter();
+	by_hand("oh no");
+	want_now("INBOX", "and it is good when the next one is not");
+	want_plan("keep;", "INBOX");
+}
+
 static void
 add_global(uint8_t where, const char *name, const char *text)
 {
@@ -431,6 +447,7 @@ main(void)
 	test_store();
 	test_broken();
 	test_unreadable();
+	test_largest();
 	test_globals();
 	test_by_hand();
 	filter_free(&filter);
