@@ -101,7 +101,10 @@ conn_read(struct lmtp_conn *c)
 		c->active_ms = loop_now_ms(c->lmtp->s->loop);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		c->eof = true;
-		c->closing |= n != 0;
+		if (n != 0) { /* nobody is there to read */
+			buf_clear(&c->out);
+			c->closing = true;
+		}
 	}
 }
 
@@ -266,13 +269,23 @@ waits_for_us(const struct lmtp_conn *c)
 	return c->at == LMTP_AT_FIND || c->at == LMTP_AT_ANSWERS;
 }
 
+/* It stopped because the client had too many answers to read. */
+static bool
+has_more(const struct lmtp_conn *c)
+{
+	if (c->at == LMTP_AT_ANSWERS)
+		return has_answer(c);
+	return c->at == LMTP_AT_COMMAND && c->in.n > 0 &&
+	    memchr(c->in.p, '\n', c->in.n) != NULL;
+}
+
+/* Who has closed its side may still read, and what it had sent before is still
+ * done. */
 static bool
 is_over(const struct lmtp_conn *c)
 {
-	if (c->closing)
-		return c->out.n == 0 || c->eof;
-	/* what it had sent before it closed its side is still done */
-	return c->eof && c->out.n == 0 && !waits_for_us(c);
+	return c->out.n == 0 &&
+	    (c->closing || (c->eof && !waits_for_us(c) && !has_more(c)));
 }
 
 static void
@@ -297,9 +310,7 @@ conn_run(struct lmtp_conn *c)
 	if (c->out.n > 0)
 		events |= LOOP_WRITE;
 	(void)!loop_fd_set(&c->watch, events);
-	/* there was no room for more commands, and now there is */
-	if (c->out.n == 0 && c->in.n > 0 && c->at == LMTP_AT_COMMAND &&
-	    memchr(c->in.p, '\n', c->in.n) != NULL)
+	if (c->out.n == 0 && has_more(c))
 		lmtp_conn_go(c);
 }
 

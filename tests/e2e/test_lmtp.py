@@ -236,6 +236,24 @@ def test_pipelining(server, lmtp, account):
     assert len(messages(server, account)) == 3
 
 
+def test_half_closed(server):
+    """Clients that have said all and read late get every answer, however much of them still waits in the server."""
+    counts = range(2000, 42000, 2000)
+    socks = [socket.socket() for _ in counts]
+    for s, n in zip(socks, counts):
+        s.settimeout(20)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(("127.0.0.1", server.ports["lmtp"]))
+        s.sendall(b"LHLO client.example\r\n" + b"NOOP\r\n" * n + b"QUIT\r\n")
+        s.shutdown(socket.SHUT_WR)
+    time.sleep(0.5)
+    for s, n in zip(socks, counts):
+        with s, s.makefile("rb") as f:
+            lines = f.read().splitlines()
+        assert lines[-1].startswith(b"221 "), n
+        assert sum(line.startswith(b"250 2.0.0") for line in lines) == n
+
+
 def test_byte_by_byte(server, lmtp, account):
     script = (f"MAIL FROM:<a@b>\r\nRCPT TO:<{account.name}>\r\nDATA\r\n").encode() + MESSAGE + b"..x\r\n.\r\n"
     for i in range(len(script)):
