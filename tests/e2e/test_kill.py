@@ -5,11 +5,10 @@ import signal
 import threading
 import time
 
-from serving import Closed, message, process_parents
+from serving import Closed, message, process_name, process_parents, wait_for
 
 WRITERS = 6
-SECONDS, KILLS, MESSAGES = 4, 25, 50
-LIMIT = 60  # seconds, on a machine that does much besides
+KILLS = 60
 
 
 def test_killed_sessions_lose_nothing(own_server):
@@ -30,17 +29,16 @@ def test_killed_sessions_lose_nothing(own_server):
                         acknowledged.append(subject)
             except (Closed, OSError, AssertionError):
                 time.sleep(0.02)  # killed; come again
-    threads = [threading.Thread(target=write, args=(i,)) for i in range(WRITERS)]
+    threads = [threading.Thread(target=write, args=(i,), daemon=True) for i in range(WRITERS)]
     for t in threads:
         t.start()
-    rng, kills, start = random.Random(5), 0, time.monotonic()
-
-    def enough():
-        t = time.monotonic() - start
-        return t > LIMIT or t > SECONDS and kills >= KILLS and len(acknowledged) >= MESSAGES
-    while not enough():
+    rng, kills = random.Random(5), 0
+    while kills < KILLS:
+        before = len(acknowledged)
+        wait_for(lambda: len(acknowledged) > before)  # however busy the machine is
         forkers = s.processes("fumi-forker")
-        sessions = [p for p, parent in process_parents().items() if parent in forkers]
+        sessions = [p for p, parent in process_parents().items()
+                    if parent in forkers and process_name(p) == "fumi-session"]
         if sessions:
             try:
                 os.kill(rng.choice(sessions), signal.SIGKILL)
@@ -51,7 +49,6 @@ def test_killed_sessions_lose_nothing(own_server):
     stop.set()
     for t in threads:
         t.join()
-    assert kills >= KILLS and len(acknowledged) >= MESSAGES, (kills, len(acknowledged))
     c = s.imaplib(account)
     c.select("INBOX", readonly=True)
     rows = c.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
