@@ -22,7 +22,7 @@ def unpack(*packages):
     if not os.path.exists(os.path.join(top, "done")):
         shutil.rmtree(top, ignore_errors=True)
         os.makedirs(root)
-        r = subprocess.run(["apt-get", "download", *packages], cwd=top, capture_output=True, text=True)
+        r = subprocess.run(["timeout", "90", "apt-get", "download", *packages], cwd=top, capture_output=True, text=True)
         if r.returncode != 0:
             pytest.skip(f"cannot download {packages}: {r.stderr[-200:]}")
         for deb in sorted(os.listdir(top)):
