@@ -31,6 +31,15 @@ def wait_for(what, seconds=SECONDS, every=0.02):
         time.sleep(every)
 
 
+def others_can_run():
+    """May we be another user, and can that one get to the programs? A clone in root's home is closed to it."""
+    path, open_ = BUILD, os.geteuid() == 0
+    while open_ and path != "/":
+        open_ = os.stat(path).st_mode & 1 == 1 if os.path.isdir(path) else True
+        path = os.path.dirname(path)
+    return open_
+
+
 def process_parents():
     """{pid: parent} of all processes."""
     out = {}

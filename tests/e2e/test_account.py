@@ -151,7 +151,7 @@ def test_with_server(own_server):
     assert new.name not in names(conf)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.skipif(not serving.others_can_run(), reason="needs root and a clone that others can get to")
 def test_not_allowed(own_server, tmp_path):
     """Another user gets nothing out of the socket, nor of the files."""
     server = own_server()
