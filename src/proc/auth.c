@@ -235,8 +235,8 @@ auth_new(struct loop *loop, struct log *log, const struct conf *conf,
 	peer_init(
 	    &a->hub, "hub", auth_hub_rules, auth_hub_rules_n, a, hub_lost);
 	peer_init(&a->forker, "forker", NULL, 0, a, forker_lost);
-	peer_init(&a->lmtp, "lmtp", auth_lmtp_rules, auth_lmtp_rules_n, a,
-	    lmtp_lost);
+	peer_init(
+	    &a->lmtp, "lmtp", auth_lmtp_rules, auth_lmtp_rules_n, a, lmtp_lost);
 	a->hub.drained = auth_disconnect_more;
 	a->delay = auth_delay_new();
 	a->cache = xcalloc(1, sizeof(*a->cache));

@@ -17,7 +17,7 @@ struct child {
 	bool setid;   /* take the uid of the grant (root has started us) */
 	int accounts; /* the directory of all accounts */
 	struct view globals; /* scripts of the administrator, mapped */
-	int log;      /* the forker's log descriptor */
+	int log;             /* the forker's log descriptor */
 	const struct grant *grant;
 	uint64_t session;
 	int client; /* the client's socket; for a delivery the first message */

@@ -68,9 +68,9 @@ struct msg_login {
 	/* POP3 and ManageSieve: what their lists of capabilities say of this
 	 * connection, and go on to say: mechanisms, one space between */
 	struct view mechanisms;
-	bool password; /* POP3: USER is offered */
-	bool starttls; /* TLS could be begun (before login only) */
-	bool utf8;     /* POP3: UTF8 was said (RFC 6856 section 2.1) */
+	bool password;    /* POP3: USER is offered */
+	bool starttls;    /* TLS could be begun (before login only) */
+	bool utf8;        /* POP3: UTF8 was said (RFC 6856 section 2.1) */
 	uint8_t language; /* POP3: of LANG, enum pop3_language */
 };
 #define MSG_LOGIN_MAX                                                          \
