@@ -36,8 +36,8 @@ gate_auth_start(struct gate_conn *c)
 	struct gate_login *l = c->login;
 	uint8_t exporter[TLS_EXPORTER_SIZE], endpoint[TLS_ENDPOINT_MAX];
 	AUTO_BUF struct buf b = peer_msg();
-	struct msg_auth_start m = { .service =
-					gate_protocol_service(c->protocol),
+	struct msg_auth_start m = { .service = (uint8_t)gate_protocol_service(
+					c->protocol),
 		.login_command = l->by_password,
 		.final_in_ok = gate_protocol_final_in_ok(c->protocol),
 		.mech = view_str(l->mech),

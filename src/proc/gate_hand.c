@@ -28,7 +28,7 @@ send_over(struct gate_conn *c, int pass)
 	AUTO_BUF struct buf b = peer_msg();
 	struct msg_hand_over m = { .conn = c->id,
 		.generation = c->conn.generation,
-		.service = gate_protocol_service(c->protocol),
+		.service = (uint8_t)gate_protocol_service(c->protocol),
 		.login = gate_login_msg(c->login),
 		.unread = buf_view(&c->in),
 		.client = c->client,
