@@ -57,6 +57,17 @@ msg_word_get(struct wire *w, size_t max)
 	return w->ok ? v : (struct view){ NULL, 0 };
 }
 
+struct view
+msg_line_get(struct wire *w, size_t max)
+{
+	struct view v = wire_bytes(w, max);
+
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < ' ' || v.p[i] == 0x7f)
+			w->ok = false;
+	return w->ok ? v : (struct view){ NULL, 0 };
+}
+
 void
 msg_client_put(struct buf *b, const struct msg_client *c)
 {

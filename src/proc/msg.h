@@ -94,6 +94,8 @@ void msg_id_get(struct wire *w, uint8_t id[MSG_GRANT_SIZE]);
 /* As wire_bytes(), and every byte is printable ASCII but no space, and there
  * is at least one. */
 struct view msg_word_get(struct wire *w, size_t max);
+/* As wire_bytes(), and no byte is a control character. */
+struct view msg_line_get(struct wire *w, size_t max);
 
 /* An account's name: 1..MSG_ACCOUNT_MAX bytes, no control characters, no
  * space; otherwise the reader goes bad. */

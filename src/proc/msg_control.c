@@ -4,18 +4,6 @@
 
 #include "proc/msg_deliver.h"
 
-/* Any bytes but control characters. */
-static struct view
-take_text(struct wire *w, size_t max)
-{
-	struct view v = wire_bytes(w, max);
-
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] < ' ' || v.p[i] == 0x7f)
-			w->ok = false;
-	return w->ok ? v : (struct view){ NULL, 0 };
-}
-
 void
 msg_control_deliver_put(struct buf *b, const struct msg_control_deliver *m)
 {
@@ -39,9 +27,9 @@ msg_control_deliver_get(struct wire *w, struct msg_control_deliver *m)
 
 	m->request = wire_u32(w);
 	m->account = msg_account_get(w);
-	m->sender = take_text(w, MSG_CONTROL_SENDER_MAX);
-	m->recipient = take_text(w, MSG_CONTROL_SENDER_MAX);
-	m->detail = take_text(w, MSG_CONTROL_DETAIL_MAX);
+	m->sender = msg_line_get(w, MSG_CONTROL_SENDER_MAX);
+	m->recipient = msg_line_get(w, MSG_CONTROL_SENDER_MAX);
+	m->detail = msg_line_get(w, MSG_CONTROL_DETAIL_MAX);
 	flag = wire_u8(w);
 	m->has_detail = flag != 0;
 	return wire_end(w) && flag <= 1 && (m->has_detail || m->detail.n == 0);

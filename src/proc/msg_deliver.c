@@ -8,18 +8,6 @@ msg_deliver_plain_put(struct buf *b, enum msg_deliver_type type)
 	wire_put_u32(b, type);
 }
 
-/* Any bytes but control characters. */
-static struct view
-take_text(struct wire *w, size_t max)
-{
-	struct view v = wire_bytes(w, max);
-
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] < ' ' || v.p[i] == 0x7f)
-			w->ok = false;
-	return w->ok ? v : (struct view){ NULL, 0 };
-}
-
 /* Nothing, or lines that end in CR LF, without NUL, CR and LF inside. */
 static struct view
 take_lines(struct wire *w, size_t max)
@@ -71,17 +59,17 @@ bool
 msg_deliver_get(struct wire *w, struct msg_deliver *m)
 {
 	m->delivery = wire_u64(w);
-	m->sender = take_text(w, MSG_DELIVER_ADDRESS_MAX);
-	m->recipient = take_text(w, MSG_DELIVER_ADDRESS_MAX);
-	m->detail = take_text(w, MSG_DELIVER_DETAIL_MAX);
+	m->sender = msg_line_get(w, MSG_DELIVER_ADDRESS_MAX);
+	m->recipient = msg_line_get(w, MSG_DELIVER_ADDRESS_MAX);
+	m->detail = msg_line_get(w, MSG_DELIVER_DETAIL_MAX);
 	m->has_detail = msg_bool_get(w);
 	m->utf8 = msg_bool_get(w);
 	m->lmtp = msg_bool_get(w);
 	m->ret = wire_u8(w);
 	m->notify = wire_u8(w);
-	m->envid = take_text(w, MSG_DELIVER_ENVID_MAX);
-	m->orcpt = take_text(w, MSG_DELIVER_XTEXT_MAX);
-	m->auth = take_text(w, MSG_DELIVER_XTEXT_MAX);
+	m->envid = msg_line_get(w, MSG_DELIVER_ENVID_MAX);
+	m->orcpt = msg_line_get(w, MSG_DELIVER_XTEXT_MAX);
+	m->auth = msg_line_get(w, MSG_DELIVER_XTEXT_MAX);
 	m->trace = take_lines(w, MSG_DELIVER_TRACE_MAX);
 	m->octets = wire_bytes(w, MSG_DELIVER_INLINE_MAX);
 	return wire_end(w) && m->delivery != 0 &&
