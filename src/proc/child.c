@@ -16,6 +16,7 @@
 #include "proc/msg_session.h"
 #include "proc/peer.h"
 #include "proc/pop3_conf.h"
+#include "proc/sieve_conf.h"
 #include "session/managesieve.h"
 #include "session/session.h"
 #include "store/account.h"
@@ -170,7 +171,7 @@ arrange(const struct child *c, int dir, struct why *w)
 		0 ||
 	    syscall(SYS_close_range, SANDBOX_LOG_FD + 1, ~0u, 0) != 0)
 		return why(w, -errno, "close_range");
-	return fd_nonblock(CHILD_FD_CLIENT, false);
+	return fd_nonblock(CHILD_FD_CLIENT, true);
 }
 
 static int
@@ -300,8 +301,6 @@ env_of(const struct child *c, struct log *log,
 		.log = log };
 }
 
-#define DISABLED_MAX 64 /* as [sieve] disabled may have */
-
 static int
 run_pop3(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
@@ -318,31 +317,18 @@ run_pop3(const struct child *c, struct log *log,
 	return child_serve_pop3(&env, &set);
 }
 
-/* Views of [sieve] disabled; their number. */
-static size_t
-disabled_of(const struct child *c, struct view out[DISABLED_MAX])
-{
-	const char *const *name;
-	size_t n;
-
-	name = conf_list(c->conf, "sieve", NULL, "disabled", &n);
-	for (size_t i = 0; i < n && i < DISABLED_MAX; i++)
-		out[i] = view_str(name[i]);
-	return n < DISABLED_MAX ? n : DISABLED_MAX;
-}
-
 static int
 run_managesieve(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
 {
 	struct client_env env = env_of(c, log, m, remote, runs);
-	struct view disabled[DISABLED_MAX];
+	struct view disabled[SIEVE_CONF_DISABLED_MAX];
 	struct managesieve_settings set = {
 		.max_script = conf_num(c->conf, "sieve", NULL, "max-script"),
 		.max_scripts =
 		    (uint32_t)conf_num(c->conf, "sieve", NULL, "max-scripts"),
 		.disabled = disabled,
-		.n_disabled = disabled_of(c, disabled),
+		.n_disabled = sieve_conf_disabled(c->conf, disabled),
 		.mechanisms = m->login.mechanisms,
 		.final = m->login.final,
 	};
@@ -402,7 +388,7 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 		(void)!account_settle(runs->account);
 	runs->session = 0;
 	return type == MSG_SESSION_START && runs->client != -1 &&
-	    fd_nonblock(runs->client, false) == 0;
+	    fd_nonblock(runs->client, true) == 0;
 }
 
 /* Of this server, as messages name it. */

@@ -24,19 +24,6 @@ setting(const struct gate *g, const char *key)
 	return conf_num(g->s->conf, "gate", NULL, key);
 }
 
-/* Views of [sieve] disabled. */
-static void
-sieve_disabled(struct gate *g)
-{
-	size_t n;
-	const char *const *name =
-	    conf_list(g->s->conf, "sieve", NULL, "disabled", &n);
-
-	g->n_sieve_disabled = 0;
-	for (size_t i = 0; i < n && i < GATE_SIEVE_DISABLED_MAX; i++)
-		g->sieve_disabled[g->n_sieve_disabled++] = view_str(name[i]);
-}
-
 void
 gate_settings(struct gate *g)
 {
@@ -49,7 +36,8 @@ gate_settings(struct gate *g)
 	g->login_bytes = setting(g, "login-bytes");
 	g->pop3 = pop3_conf(g->s->conf);
 	g->apop = conf_bool(g->s->conf, "pop3", NULL, "apop");
-	sieve_disabled(g);
+	g->n_sieve_disabled =
+	    sieve_conf_disabled(g->s->conf, g->sieve_disabled);
 	/* resp-text may not begin with what looks like a code */
 	if (*name == '\0' || *name == '[')
 		name = "fumi";

@@ -8,6 +8,7 @@
 #include "proc/conn.h"
 #include "proc/gate_login.h"
 #include "proc/msg_hand.h"
+#include "proc/sieve_conf.h"
 #include "proc/start.h"
 #include "proc/tls.h"
 
@@ -98,8 +99,6 @@ struct gate_conn {
 
 TAILQ_HEAD(gate_conns, gate_conn);
 
-#define GATE_SIEVE_DISABLED_MAX 64 /* as [sieve] disabled may have */
-
 struct gate {
 	struct start *s;
 	struct peer auth, hub;
@@ -121,7 +120,7 @@ struct gate {
 	char name[256];   /* in the greeting */
 	struct pop3_settings pop3;
 	bool apop;
-	struct view sieve_disabled[GATE_SIEVE_DISABLED_MAX];
+	struct view sieve_disabled[SIEVE_CONF_DISABLED_MAX];
 	size_t n_sieve_disabled;
 	/* settings */
 	uint64_t connections_max, address_max, login_ms, attempts_max,

@@ -148,14 +148,14 @@ over(struct client *c, enum client_end end)
 	return false;
 }
 
+/* Read once. False: there was nothing after all, or it is over. */
 static bool
 read_input(struct client *c)
 {
-	ssize_t r;
+	ssize_t r = read(c->env->in, c->input_bytes, CLIENT_INPUT);
 
-	do
-		r = read(c->env->in, c->input_bytes, CLIENT_INPUT);
-	while (r == -1 && errno == EINTR);
+	if (r == -1 && (errno == EINTR || errno == EAGAIN))
+		return false;
 	if (r <= 0)
 		return over(c, CLIENT_GONE);
 	c->input = (struct view){ c->input_bytes, (size_t)r };
@@ -191,8 +191,10 @@ wait_input(struct client *c, bool between)
 			hear(c);
 		if (c->stop && between)
 			return over(c, CLIENT_SHUTDOWN);
-		if (r > 0 && p[0].revents != 0)
-			return read_input(c);
+		if (r > 0 && p[0].revents != 0 && read_input(c))
+			return true;
+		if (c->ending)
+			return false;
 		if (r == 0 && clock_mono_ms() >= until)
 			return over(c, CLIENT_IDLE);
 	}

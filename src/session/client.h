@@ -23,7 +23,9 @@ enum client_first {
 
 /* What a session is given; stays as it is, and the caller's. */
 struct client_env {
-	int in, out; /* the client; may be the same descriptor */
+	/* the client; may be the same descriptor. With a hub it is
+	 * non-blocking, so that a stop is heard in the middle of a write */
+	int in, out;
 	int hub;     /* SOCK_SEQPACKET to the hub (session/hub.h), or -1 */
 	int dir;     /* the account's directory */
 	bool create; /* make the account if there is none */

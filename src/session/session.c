@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/mem.h"
 #include "imap/limits.h"
 #include "imap/response.h"
@@ -317,8 +316,7 @@ begin(struct session *s)
 		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
 	output_init(&s->out, env->out, ms);
-	/* a stop is heard even while the client does not read */
-	if (env->hub != -1 && fd_nonblock(env->out, true) == 0) {
+	if (env->hub != -1) {
 		s->out.watch = env->hub;
 		s->out.heard = session_heard_writing;
 		s->out.heard_ctx = s;

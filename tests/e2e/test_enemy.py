@@ -137,13 +137,26 @@ def test_stop_with_stuck_clients(own_server):
     half.close()
 
 
-def test_stop_with_a_client_that_does_not_read(own_server):
-    """Its session waits a second for it, not the whole stop-timeout."""
-    s = own_server("--set", "server/stop-timeout=60s")
-    filled(s, s.demo, 0, large=True)
+def imap_not_reading(s):
     c = s.raw(s.demo)
     c.ok(b"SELECT INBOX")
     c.send(b"x FETCH 1,1:* BODY.PEEK[]\r\n" * 40)
+    return c
+
+
+def pop3_not_reading(s):
+    c = socket.create_connection(("127.0.0.1", s.ports["pop3"]), 30)
+    c.sendall(b"USER %s\r\nPASS %s\r\n" % (s.demo.name.encode(), s.demo.password.encode()) + b"RETR 1\r\n" * 40)
+    return c
+
+
+@pytest.mark.parametrize("client", [imap_not_reading, pop3_not_reading])
+def test_stop_with_a_client_that_does_not_read(own_server, client):
+    """Its session waits a second for it, not the whole stop-timeout."""
+    s = own_server("--set", "server/stop-timeout=60s")
+    filled(s, s.demo, 0, large=True)
+    c = client(s)
+    wait_for(lambda: s.processes("fumi-session"))
     time.sleep(0.5)
     start = time.monotonic()
     s.close()
