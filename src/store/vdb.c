@@ -286,8 +286,11 @@ env_open(struct vdb *v, const char *path, unsigned flags, struct why *w)
 	if ((rc = mdb_env_set_mapsize(v->env, VDB_MAP_SIZE)) != 0 ||
 	    (rc = mdb_env_set_maxreaders(v->env, VDB_READERS)) != 0)
 		return env_fail(w, rc, "set up");
+	/* a SELECT needs a dozen pages here and there, not megabytes round
+	 * each; who reads on gets them by read_ahead() */
 	rc = mdb_env_open(v->env, path,
-	    MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOTLS | MDB_NOMEMINIT | flags,
+	    MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOTLS | MDB_NOMEMINIT |
+		MDB_NORDAHEAD | flags,
 	    0600);
 	if (rc != 0)
 		return env_fail(w, rc, path);
@@ -763,12 +766,24 @@ key_val(const struct vdb_key *k)
 	return (MDB_val){ k->n, (void *)(uintptr_t)k->p };
 }
 
+/* Somebody reads much: let the kernel fetch the whole, without waiting. */
+static void
+read_ahead(struct vdb *v)
+{
+	int fd;
+
+	if (mdb_env_get_fd(v->env, &fd) == 0)
+		(void)posix_fadvise(fd, 0, VDB_READ_AHEAD, POSIX_FADV_WILLNEED);
+}
+
 int
 vdb_get(struct vdb_txn *t, const struct vdb_key *k, struct view *out)
 {
 	MDB_val key = key_val(k), val;
 	int rc = mdb_get(t->txn, t->v->dbi, &key, &val);
 
+	if (t->v->read_n < VDB_MANY && ++t->v->read_n == VDB_MANY)
+		read_ahead(t->v);
 	if (rc != 0)
 		return vdb_fail(t, rc, "get");
 	*out = (struct view){ val.mv_data, val.mv_size };

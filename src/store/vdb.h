@@ -26,7 +26,7 @@
 struct vdb;
 struct vdb_txn;
 
-#define VDB_FORMAT 1
+#define VDB_FORMAT 2
 #define VDB_MAP_SIZE ((size_t)64 << 30) /* address space, not memory */
 #define VDB_READERS 4096
 #define VDB_CHUNK 64   /* UIDs whose rows stand in one value */

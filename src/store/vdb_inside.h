@@ -74,10 +74,14 @@ struct vdb_txn {
 	struct why why;
 };
 
+#define VDB_MANY 64 /* values that make a reader of many */
+#define VDB_READ_AHEAD ((off_t)256 << 20)
+
 struct vdb {
 	MDB_env *env;
 	MDB_dbi dbi;
 	MDB_txn *reader; /* kept reset between readings */
+	unsigned read_n; /* values, up to VDB_MANY */
 	int dirfd;       /* -1: private */
 	uint64_t n;
 	uint64_t current_inode; /* of view.current when n was read from it */

@@ -296,6 +296,35 @@ vdb_chunk(
 	return 0;
 }
 
+/* Words of zeros at the end of a block are not kept: where nothing was ever
+ * expunged that is half of it, and a SELECT reads them all. */
+#define BITS_HEAD offsetof(struct vdb_bits, present)
+
+static struct view
+bits_view(const struct vdb_bits *b)
+{
+	const uint8_t *p = (const uint8_t *)b;
+	size_t n = sizeof *b;
+	uint64_t word;
+
+	for (; n > BITS_HEAD; n -= sizeof word) {
+		memcpy(&word, p + n - sizeof word, sizeof word);
+		if (word != 0)
+			break;
+	}
+	return (struct view){ p, n };
+}
+
+static bool
+bits_load(struct vdb_bits *b, struct view v)
+{
+	if (v.n < BITS_HEAD || v.n > sizeof *b || v.n % sizeof(uint64_t) != 0)
+		return false;
+	memcpy(b, v.p, v.n);
+	memset((uint8_t *)b + v.n, 0, sizeof *b - v.n);
+	return true;
+}
+
 static int
 block_flush(struct vdb_txn *t, struct vdb_block *b)
 {
@@ -305,8 +334,7 @@ block_flush(struct vdb_txn *t, struct vdb_block *b)
 		return 0;
 	b->is_dirty = false;
 	k = vdb_key_in(VDB_BLOCK_, b->mailbox, b->block);
-	return vdb_put(
-	    t, &k, (struct view){ (uint8_t *)&b->bits, sizeof b->bits });
+	return vdb_put(t, &k, bits_view(&b->bits));
 }
 
 static struct vdb_block *
@@ -345,11 +373,9 @@ vdb_block(
 		b->bits.oldest = INT64_MAX;
 	} else if (r != 0) {
 		return r;
-	} else if (v.n != sizeof b->bits) {
+	} else if (!bits_load(&b->bits, v)) {
 		(void)why(&t->why, -ESTALE, "view: block %u", block);
 		return -ESTALE;
-	} else {
-		memcpy(&b->bits, v.p, v.n);
 	}
 	b->mailbox = mailbox;
 	b->block = block;
@@ -381,7 +407,7 @@ find_block(void *ctx, struct view key, struct view value)
 	struct find_block *f = ctx;
 	uint32_t count;
 
-	if (value.n != sizeof(struct vdb_bits))
+	if (value.n < BITS_HEAD)
 		return -ESTALE;
 	memcpy(&count, value.p + offsetof(struct vdb_bits, count), 4);
 	f->block = bytes_get32(key.p + 5);
@@ -1120,9 +1146,8 @@ uids_out(void *ctx, struct view key, struct view value)
 	uint32_t base = bytes_get32(key.p + 5) * VDB_BLOCK;
 	struct vdb_bits bits;
 
-	if (value.n != sizeof bits)
+	if (!bits_load(&bits, value))
 		return -ESTALE;
-	memcpy(&bits, value.p, sizeof bits);
 	if (bits.count == 0)
 		return 0;
 	for (uint32_t w = 0; w < VDB_BLOCK / 64; w++, base += 64) {
