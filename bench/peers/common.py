@@ -34,6 +34,13 @@ def wait_port(port, seconds=20.0):
     raise BenchError(f"nothing answers on port {port}")
 
 
+def drop_page_cache():
+    """As after a reboot: what is on the disk has to be read from it."""
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3\n")
+
+
 def free_ports(n):
     """n ports of the loopback address that were free a moment ago."""
     socks = [socket.socket() for _ in range(n)]
