@@ -7,6 +7,8 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include "base/num.h"
+
 _Static_assert(sizeof(struct digest_sha256) >= sizeof(SHA256_CTX),
     "the opaque state must hold libcrypto's");
 _Static_assert(_Alignof(struct digest_sha256) >= _Alignof(SHA256_CTX),
@@ -96,22 +98,13 @@ digest_hex(struct view v, char *out)
 	*out = '\0';
 }
 
-static int
-nibble(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 digest_unhex(struct view hex, uint8_t *out, size_t n)
 {
 	if (hex.n % 2 != 0 || hex.n / 2 != n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		int hi = nibble(hex.p[2 * i]), lo = nibble(hex.p[2 * i + 1]);
+		int hi = num_hex(hex.p[2 * i]), lo = num_hex(hex.p[2 * i + 1]);
 
 		if (hi < 0 || lo < 0)
 			return false;

@@ -21,4 +21,14 @@ bool num_parse(struct view v, uint64_t max, uint64_t *out) A_MUST_USE;
 /* Write v in decimal to out (NUM_DEC_MAX bytes free); returns bytes written. */
 size_t num_dec(uint64_t v, uint8_t *out);
 
+/* The value of a hexadecimal digit of either case, or -1. */
+static inline int
+num_hex(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

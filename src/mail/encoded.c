@@ -6,6 +6,7 @@
 
 #include "mail/encoded.h"
 
+#include "base/num.h"
 #include "mail/cfws.h"
 #include "mail/charset.h"
 #include "mail/header.h"
@@ -70,15 +71,6 @@ take_word(struct view v, struct word *w)
 	return true;
 }
 
-static int
-hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Bytes in which an escape character and two digits stand for one. */
 static void
 put_escaped(struct view v, uint8_t escape, bool underscores, struct buf *out)
@@ -88,8 +80,8 @@ put_escaped(struct view v, uint8_t escape, bool underscores, struct buf *out)
 		int high, low;
 
 		if (c == escape && i + 2 < v.n &&
-		    (high = hex(v.p[i + 1])) >= 0 &&
-		    (low = hex(v.p[i + 2])) >= 0) {
+		    (high = num_hex(v.p[i + 1])) >= 0 &&
+		    (low = num_hex(v.p[i + 2])) >= 0) {
 			c = (uint8_t)(high << 4 | low);
 			i += 2;
 		} else if (c == '_' && underscores)

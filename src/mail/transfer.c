@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#include "base/num.h"
+
 #define SIZE_PIECE 4096 /* transfer_size() works in pieces of this */
 
 /* Values of d->state. */
@@ -189,15 +191,6 @@ base64_put(struct transfer_decoder *d, struct view in, uint8_t *o)
 	return o;
 }
 
-static int
-hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What was held turns out to be plain text. */
 static uint8_t *
 qp_flush(struct transfer_decoder *d, uint8_t *o)
@@ -244,7 +237,7 @@ qp_broken(struct transfer_decoder *d, uint8_t c, uint8_t *o)
 static uint8_t *
 qp_after_equals(struct transfer_decoder *d, uint8_t c, uint8_t *o)
 {
-	if (d->state == QP_EQ && hex_value(c) >= 0)
+	if (d->state == QP_EQ && num_hex(c) >= 0)
 		return qp_hold(d, c, QP_HEX, o);
 	if (c == '\n') {
 		qp_drop(d);
@@ -266,9 +259,9 @@ qp_byte(struct transfer_decoder *d, uint8_t c, uint8_t *o)
 	case QP_EQ_CR:
 		return qp_after_equals(d, c, o);
 	case QP_HEX:
-		if (hex_value(c) < 0)
+		if (num_hex(c) < 0)
 			return qp_broken(d, c, o);
-		*o++ = (uint8_t)(hex_value(d->held[1]) << 4 | hex_value(c));
+		*o++ = (uint8_t)(num_hex(d->held[1]) << 4 | num_hex(c));
 		qp_drop(d);
 		return o;
 	default:

@@ -154,14 +154,11 @@ number_reference(struct reader *r, struct view name)
 	view_skip(&name, 1);
 	if (name.n > 0 && (name.p[0] | 0x20) == 'x') {
 		for (size_t i = 1; i < name.n && v <= 0x10ffff; i++) {
-			uint8_t c = name.p[i] | 0x20;
+			int digit = num_hex(name.p[i]);
 
-			if (c >= '0' && c <= '9')
-				v = v * 16 + c - '0';
-			else if (c >= 'a' && c <= 'f')
-				v = v * 16 + c - 'a' + 10;
-			else
+			if (digit < 0)
 				return false;
+			v = v * 16 + (unsigned)digit;
 		}
 	} else if (!num_parse(name, 0x10ffff, &v)) {
 		return false;
