@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "sieve/ext_list.h"
+#include "sieve/tidy.h"
 
 #define NAME_SHOWN 40 /* bytes of a name in an error */
 #define SHOW(v)                                                                \
@@ -100,6 +101,17 @@ checker_require(struct checker *c, struct view extension)
 	c->enabled |= ext_bit(e);
 	if (e->needs != NULL)
 		return checker_require(c, view_str(e->needs));
+	return true;
+}
+
+bool
+checker_tag_address(
+    struct checker *c, struct script_node *n A_UNUSED, struct script_tag *t)
+{
+	if (checker_is_constant(t->param) &&
+	    !tidy_is_address(t->param->texts[0].v, checker_arena(c), NULL))
+		return checker_error_arg(c, t->param,
+		    "the address given to :%s is invalid", t->def->name);
 	return true;
 }
 

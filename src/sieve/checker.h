@@ -50,6 +50,10 @@ checker_is_constant(const struct script_arg *arg)
 	return arg->n > 0 && arg->texts[0].parts == NULL;
 }
 
+/* Check of a tag whose parameter is one mail address. */
+bool checker_tag_address(
+    struct checker *c, struct script_node *n, struct script_tag *t);
+
 /* The command a nested one stands in: innermost first by level 0; NULL: there
  * is none. For "only inside foreverypart". */
 const struct script_node *checker_parent(

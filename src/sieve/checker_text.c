@@ -4,10 +4,12 @@
  * as it is.
  */
 
+#include "base/num.h"
 #include "base/utf8.h"
 #include "sieve/checker_impl.h"
 #include "sieve/ext_list.h"
 #include "sieve/letter.h"
+#include "sieve/token.h"
 
 #define NAME_SHOWN 40
 #define SHOW(v)                                                                \
@@ -17,15 +19,6 @@ const struct ext ext_encoded_character = {
 	.name = "encoded-character",
 	.flags = EXT_SYNTAX,
 };
-
-static int
-hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool
 is_blank(uint8_t c)
@@ -39,12 +32,12 @@ take_hex(struct view *in, size_t max, uint32_t *out)
 {
 	size_t n = 0;
 
-	for (*out = 0; n < in->n && hex_value(in->p[n]) >= 0; n++) {
+	for (*out = 0; n < in->n && num_hex(in->p[n]) >= 0; n++) {
 		if (n == max)
 			return false;
 		/* Past Unicode it only has to stay there. */
 		if (*out < UINT32_C(1) << 24)
-			*out = *out << 4 | (uint32_t)hex_value(in->p[n]);
+			*out = *out << 4 | (uint32_t)num_hex(in->p[n]);
 	}
 	view_skip(in, n);
 	return n > 0;
@@ -151,33 +144,22 @@ decode(struct checker *c, const struct script_arg *at, struct view *text)
 
 /* ---- variables ---- */
 
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_name_start(uint8_t c)
-{
-	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
-}
-
 /* Bytes of an identifier or (num) a number at the start of v; 0: none. */
 static size_t
 name_size(struct view v, bool *num)
 {
 	size_t n = 0;
 
-	*num = v.n > 0 && is_digit(v.p[0]);
+	*num = v.n > 0 && token_is_digit(v.p[0]);
 	if (*num) {
-		while (n < v.n && is_digit(v.p[n]))
+		while (n < v.n && token_is_digit(v.p[n]))
 			n++;
 		return n;
 	}
-	if (v.n == 0 || !is_name_start(v.p[0]))
+	if (v.n == 0 || !token_is_name_start(v.p[0]))
 		return 0;
-	while (n < v.n && (is_name_start(v.p[n]) || is_digit(v.p[n])))
+	while (
+	    n < v.n && (token_is_name_start(v.p[n]) || token_is_digit(v.p[n])))
 		n++;
 	return n;
 }

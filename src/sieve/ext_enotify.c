@@ -10,17 +10,6 @@
 
 enum { TAG_FROM, TAG_IMPORTANCE, TAG_OPTIONS, TAG_MESSAGE, TAG_ENCODEURL };
 
-static bool
-check_from(struct checker *c, struct script_node *n, struct script_tag *t)
-{
-	(void)n;
-	if (checker_is_constant(t->param) &&
-	    !tidy_is_address(t->param->texts[0].v, checker_arena(c), NULL))
-		return checker_error_arg(
-		    c, t->param, "the address given to :from is invalid");
-	return true;
-}
-
 /* "1", "2" or "3"; 0: none of them. */
 static unsigned
 importance(struct view v)
@@ -126,7 +115,7 @@ static const struct ext_tag tags[] = {
 	[TAG_FROM] = { .name = "from",
 	    .commands = "notify",
 	    .param = EXT_STRING,
-	    .check = check_from },
+	    .check = checker_tag_address },
 	[TAG_IMPORTANCE] = { .name = "importance",
 	    .commands = "notify",
 	    .param = EXT_STRING,

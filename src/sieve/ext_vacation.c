@@ -14,17 +14,6 @@
 
 enum { TAG_DAYS, TAG_SUBJECT, TAG_FROM, TAG_ADDRESSES, TAG_MIME, TAG_HANDLE };
 
-static bool
-check_from(struct checker *c, struct script_node *n, struct script_tag *t)
-{
-	(void)n;
-	if (checker_is_constant(t->param) &&
-	    !tidy_is_address(t->param->texts[0].v, checker_arena(c), NULL))
-		return checker_error_arg(
-		    c, t->param, "the address given to :from is invalid");
-	return true;
-}
-
 static const struct ext_tag tags[] = {
 	[TAG_DAYS] = { .name = "days",
 	    .commands = "vacation",
@@ -36,7 +25,7 @@ static const struct ext_tag tags[] = {
 	[TAG_FROM] = { .name = "from",
 	    .commands = "vacation",
 	    .param = EXT_STRING,
-	    .check = check_from },
+	    .check = checker_tag_address },
 	[TAG_ADDRESSES] = { .name = "addresses",
 	    .commands = "vacation",
 	    .param = EXT_STRINGS },

@@ -9,21 +9,9 @@
 #include "sieve/sieve.h"
 
 static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_name_start(uint8_t c)
-{
-	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
-}
-
-static bool
 is_name(uint8_t c)
 {
-	return is_name_start(c) || is_digit(c);
+	return token_is_name_start(c) || token_is_digit(c);
 }
 
 void
@@ -340,7 +328,7 @@ take_tag(struct token_reader *r, struct token *t)
 {
 	size_t n = 1;
 
-	if (r->rest.n < 2 || !is_name_start(r->rest.p[1]))
+	if (r->rest.n < 2 || !token_is_name_start(r->rest.p[1]))
 		return bad(t, "a name must follow ':'");
 	while (n < r->rest.n && is_name(r->rest.p[n]))
 		n++;
@@ -373,7 +361,7 @@ take_number(struct token_reader *r, struct token *t)
 	size_t n = 0;
 	uint64_t v = 0;
 
-	for (; n < r->rest.n && is_digit(r->rest.p[n]); n++) {
+	for (; n < r->rest.n && token_is_digit(r->rest.p[n]); n++) {
 		uint64_t digit = r->rest.p[n] - '0';
 
 		if (v > (SIEVE_NUMBER_MAX - digit) / 10)
@@ -414,9 +402,9 @@ token_next(struct token_reader *r, struct token *out)
 		take_quoted(r, out);
 	} else if (r->rest.p[0] == ':') {
 		take_tag(r, out);
-	} else if (is_digit(r->rest.p[0])) {
+	} else if (token_is_digit(r->rest.p[0])) {
 		take_number(r, out);
-	} else if (is_name_start(r->rest.p[0])) {
+	} else if (token_is_name_start(r->rest.p[0])) {
 		take_name(r, out);
 	} else if (memchr("[](){},;", r->rest.p[0], 8) != NULL) {
 		out->kind = TOKEN_SIGN;

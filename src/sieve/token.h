@@ -26,6 +26,19 @@ struct token {
 	const char *why; /* constant */
 };
 
+/* What names are made of (RFC 5228 section 8.1). */
+static inline bool
+token_is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+token_is_name_start(uint8_t c)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
+}
+
 /* Where in a script the reader is. */
 struct token_reader {
 	struct view rest;
