@@ -36,6 +36,18 @@ def account(server):
     return server.account()
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 12 MiB of its own."""
+    where = tmp_path / "small"
+    where.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=755", "none", str(where)], capture_output=True)
+    if r.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield where
+    subprocess.run(["umount", "-l", str(where)], check=True)
+
+
 @pytest.fixture(scope="session")
 def imapflow():
     """NODE_PATH of the client, installed as tests/e2e/package.json says."""

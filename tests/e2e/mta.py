@@ -7,10 +7,11 @@ import shutil
 import smtplib
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
-from serving import BUILD, ROOT, others_can_run, wait_for
+from serving import BUILD, ROOT, Server, others_can_run, wait_for
 
 EXIM_UID, POSTFIX_UID, POSTDROP_GID, USER_UID = 64911, 64912, 64913, 64914
 
@@ -94,6 +95,30 @@ def wait_in(log, pattern):
         return wait_for(lambda: re.search(pattern, log()))
     except AssertionError:
         raise AssertionError(f"no {pattern} in\n{log()[-3000:]}") from None
+
+
+@contextlib.contextmanager
+def place(*options):
+    """A Place below /tmp, where other users than root may pass, with a server of those options."""
+    path = tempfile.mkdtemp(prefix="fumi-mta-")
+    os.chmod(path, 0o755)
+    server = Server(os.path.join(path, "server"), *options)
+    try:
+        p = Place(path, f"{server.info['fumi']} -c {server.info['conf']}")
+        p.server = server
+        yield p
+    finally:
+        server.close()
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def received(account):
+    """The messages in INBOX."""
+    c = account.server.imaplib(account)
+    c.select("INBOX")
+    _, data = c.fetch("1:*", "(BODY.PEEK[])") if c.search(None, "ALL")[1][0] else (None, [])
+    c.logout()
+    return [d[1] for d in data if isinstance(d, tuple)]
 
 
 class Postfix:

@@ -1,27 +1,17 @@
 """Postfix and Exim of Debian deliver by pipe, configured as docs/mta.md says."""
 import os
 import shutil
-import tempfile
 
 import pytest
 
 import mta
-from serving import BUILD, Account, Server, message
+from serving import BUILD, Account, message
 
 
 @pytest.fixture(scope="module")
 def place():
-    """Below /tmp, where other users than root may pass."""
-    path = tempfile.mkdtemp(prefix="fumi-mta-")
-    os.chmod(path, 0o755)
-    server = Server(os.path.join(path, "server"), "--set", f"delivery/deliver-users=65534, {mta.EXIM_UID}")
-    try:
-        p = mta.Place(path, f"{server.info['fumi']} -c {server.info['conf']}")
-        p.server = server
+    with mta.place("--set", f"delivery/deliver-users=65534, {mta.EXIM_UID}") as p:
         yield p
-    finally:
-        server.close()
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="module", params=["postfix", "exim"])
@@ -36,20 +26,12 @@ def agent(request, place):
     a.close()
 
 
-def subjects(account):
-    c = account.server.imaplib(account)
-    c.select("INBOX")
-    _, data = c.fetch("1:*", "(BODY.PEEK[])") if c.search(None, "ALL")[1][0] else (None, [])
-    c.logout()
-    return [d[1] for d in data if isinstance(d, tuple)]
-
-
 def test_several_recipients(agent, place):
     accounts = [place.server.account() for _ in range(3)]
     agent.send("alice@example.com", [a.name for a in accounts], message("three"))
     for a in accounts:
         agent.wait(f"{a.name}.*(status=sent|T=fumi)")
-        (got,) = subjects(a)
+        (got,) = mta.received(a)
         assert b"Subject: three" in got and got.startswith(b"Return-Path: <alice@example.com>\r\n")
         assert got.count(b"\nReturn-Path:") == 0
 
@@ -59,7 +41,7 @@ def test_detail(agent, place):
     address = a.name.replace("@", "+list@")
     agent.send("alice@example.com", [address], message("detail"))
     agent.wait(f"{address.replace('+', '[+]')}.*(status=sent|T=fumi)")
-    (got,) = subjects(a)
+    (got,) = mta.received(a)
     assert f"Delivered-To: {address}\r\n".encode() in got
 
 
@@ -67,7 +49,7 @@ def test_empty_sender(agent, place):
     a = place.server.account()
     agent.send("<>" if agent.name == "exim" else "", [a.name], message("bounce"))
     agent.wait(f"{a.name}.*(status=sent|T=fumi)")
-    (got,) = subjects(a)
+    (got,) = mta.received(a)
     assert got.startswith(b"Return-Path: <>\r\n")
 
 
@@ -79,7 +61,7 @@ def test_permanent_failure(agent, place):
     else:
         agent.wait(r"to=<nobody-here@example.org>.*dsn=5\.1\.1, status=bounced \(user unknown")
     agent.wait(f"{a.name}.*(status=sent|T=fumi)")
-    assert len(subjects(a)) == 1
+    assert len(mta.received(a)) == 1
 
 
 def test_temporary_failure(agent, place):
@@ -89,12 +71,12 @@ def test_temporary_failure(agent, place):
     try:
         agent.send("alice@example.com", [a.name], message("later"))
         agent.wait(f"== {a.name}.*T=fumi defer" if agent.name == "exim" else f"to=<{a.name}>.*dsn=4.*status=deferred")
-        assert subjects(a) == []
+        assert mta.received(a) == []
     finally:
         os.rename(path + ".away", path)
     agent.again()
     agent.wait(f"=> .*{a.name}" if agent.name == "exim" else f"to=<{a.name}>.*status=sent")
-    assert len(subjects(a)) == 1
+    assert len(mta.received(a)) == 1
 
 
 def test_mailbox_command(place):
@@ -138,6 +120,6 @@ def test_sendmail(place):
         server.fumi("account", "add", a.name, input=a.password.encode() + b"\n")
     status, text = agent.send("alice@example.com", ["hanako@mx.example.org", "taro", "jiro"], message("sendmail"))
     for a in accounts:
-        (got,) = subjects(a)
+        (got,) = mta.received(a)
         assert got.startswith(b"Return-Path: <alice@example.com>\r\n") and b"Subject: sendmail" in got, (status, text)
     assert status == 67, text  # that of jiro

@@ -1,15 +1,12 @@
 """What an enemy does: to the files of an account, to the commands, to the server as a whole. He gets an answer that
 says so, the log names the file, and nobody else notices."""
-import contextlib
 import glob
 import os
 import socket
-import ssl
-import threading
 import time
 
 import pytest
-from serving import Closed, message, process_status, wait_for
+from serving import message, wait_for
 
 
 def filled(server, account, n=20, large=False):
@@ -155,12 +152,13 @@ def test_stop_with_a_client_that_does_not_read(own_server, client):
     """Its session waits a second for it, not the whole stop-timeout."""
     s = own_server("--set", "server/stop-timeout=60s")
     filled(s, s.demo, 0, large=True)
-    c = client(s)
+    stuck = client(s)
     wait_for(lambda: s.processes("fumi-session"))
     time.sleep(0.5)
     start = time.monotonic()
     s.close()
     assert time.monotonic() - start < 20
+    del stuck
 
 
 def alive(pid):

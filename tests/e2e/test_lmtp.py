@@ -476,18 +476,6 @@ def test_connections_are_limited(own_server):
     wait_for(lambda: Lmtp(s, hello=False).greeting[0].startswith("220"))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 12 MiB of its own."""
-    where = tmp_path / "small"
-    where.mkdir()
-    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=755", "none", str(where)], capture_output=True)
-    if r.returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    yield where
-    subprocess.run(["umount", "-l", str(where)], check=True)
-
-
 def test_full_disk(own_server, small_disk):
     """452 for what has no room; what was taken before is whole, and nothing of the rest is there."""
     s = own_server(directory=small_disk / "server")

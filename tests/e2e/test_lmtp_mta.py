@@ -1,14 +1,12 @@
 """Postfix and Exim of Debian deliver by LMTP, configured as docs/mta.md says."""
 import os
 import re
-import shutil
 import signal
-import tempfile
 
 import pytest
 
 import mta
-from serving import Server, message
+from serving import message
 
 
 class Postfix(mta.Postfix):
@@ -31,17 +29,8 @@ class Exim(mta.Exim):
 
 @pytest.fixture(scope="module")
 def place():
-    """Below /tmp, where other users than root may pass."""
-    path = tempfile.mkdtemp(prefix="fumi-mta-")
-    os.chmod(path, 0o755)
-    server = Server(os.path.join(path, "server"), "--set", "delivery/disabled=later")
-    try:
-        p = mta.Place(path, "/nonexistent")
-        p.server = server
+    with mta.place("--set", "delivery/disabled=later") as p:
         yield p
-    finally:
-        server.close()
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="module", params=["postfix", "exim"])
@@ -57,14 +46,6 @@ def agent(request, place):
     a.close()
 
 
-def received(account):
-    c = account.server.imaplib(account)
-    c.select("INBOX")
-    _, data = c.fetch("1:*", "(BODY.PEEK[])") if c.search(None, "ALL")[1][0] else (None, [])
-    c.logout()
-    return [d[1] for d in data if isinstance(d, tuple)]
-
-
 def wait_sent(agent, name):
     agent.wait(f"(to=<{name}>.*status=sent|[=-]> .*{name}.*T=fumi_lmtp)")
 
@@ -74,7 +55,7 @@ def test_several_recipients(agent, place):
     agent.send("alice@example.com", [a.name for a in accounts], message("three"))
     for a in accounts:
         wait_sent(agent, a.name)
-        (got,) = received(a)
+        (got,) = mta.received(a)
         assert b"Subject: three" in got and got.startswith(b"Return-Path: <alice@example.com>\r\n")
         assert f"Delivered-To: {a.name}\r\n".encode() in got and b" with LMTP id " in got
 
@@ -83,7 +64,7 @@ def test_empty_sender(agent, place):
     a = place.server.account()
     agent.send("<>" if agent.name == "exim" else "", [a.name], message("bounce"))
     wait_sent(agent, a.name)
-    (got,) = received(a)
+    (got,) = mta.received(a)
     assert got.startswith(b"Return-Path: <>\r\n")
 
 
@@ -94,7 +75,7 @@ def test_dots_and_eight_bits(agent, place):
         b"Content-Transfer-Encoding: 8bit\n\n" + body.encode()
     agent.send("alice@example.com", [a.name], text)
     wait_sent(agent, a.name)
-    assert body.encode().replace(b"\n", b"\r\n") in received(a)[0]
+    assert body.encode().replace(b"\n", b"\r\n") in mta.received(a)[0]
 
 
 def test_permanent_failure_of_one(agent, place):
@@ -105,7 +86,7 @@ def test_permanent_failure_of_one(agent, place):
     else:
         agent.wait(r"to=<nobody-here@example.org>.*dsn=5\.1\.1, status=bounced")
     wait_sent(agent, a.name)
-    assert len(received(a)) == 1
+    assert len(mta.received(a)) == 1
 
 
 def test_temporary_failure_of_one(agent, place):
@@ -117,7 +98,7 @@ def test_temporary_failure_of_one(agent, place):
     place.server.fumi("account", "enable", a.name)
     agent.again()
     wait_sent(agent, a.name)
-    assert (len(received(a)), len(received(b))) == (1, 1)
+    assert (len(mta.received(a)), len(mta.received(b))) == (1, 1)
 
 
 def test_delivery_that_dies(agent, place):
@@ -129,4 +110,4 @@ def test_delivery_that_dies(agent, place):
             os.kill(pid, signal.SIGKILL)
     agent.again()
     agent.wait(f"(?s)({a.name}.*(status=sent|T=fumi_lmtp).*){{3}}")
-    assert {re.search(rb"Subject: (.*)\r", m)[1] for m in received(a)} == {b"kill 0", b"kill 1", b"kill 2"}
+    assert {re.search(rb"Subject: (.*)\r", m)[1] for m in mta.received(a)} == {b"kill 0", b"kill 1", b"kill 2"}

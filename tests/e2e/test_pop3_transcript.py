@@ -5,7 +5,6 @@ import socket
 import ssl
 
 from serving import VECTORS, message
-from test_failures import root, small_disk  # noqa: F401 (a fixture)
 from test_managesieve import Client
 
 SIZES = [267, 474, 470]  # with CRLF; the column's server counted LF: 259, 462, 459
@@ -43,8 +42,7 @@ def test_figure_6(server, account):
     assert f.readline() == b""
 
 
-@root
-def test_disk_full(own_server, small_disk):  # noqa: F811
+def test_disk_full(own_server, small_disk):
     """Mail is read and removed; a script is refused, and the old one stays."""
     s = own_server(directory=small_disk / "server")
     a = s.account()
