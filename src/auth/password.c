@@ -100,9 +100,11 @@ password_check(const char *stored, const char *password)
 			   view_str(stored + plain), view_str(password))
 		    ? PASSWORD_OK
 		    : PASSWORD_WRONG;
-	if (stored[0] != '$' ||
-	    !hash(password, stored, got, PASSWORD_STORED_MAX))
+	if (stored[0] != '$')
 		return PASSWORD_UNUSABLE;
+	errno = 0;
+	if (!hash(password, stored, got, PASSWORD_STORED_MAX))
+		return errno == ENOMEM ? PASSWORD_FAILED : PASSWORD_UNUSABLE;
 	equal = digest_equal(view_str(stored), view_str(got));
 	explicit_bzero(got, sizeof(got));
 	return equal ? PASSWORD_OK : PASSWORD_WRONG;

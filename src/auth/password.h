@@ -36,6 +36,7 @@ enum password_result {
 	PASSWORD_OK = 0,
 	PASSWORD_WRONG,
 	PASSWORD_UNUSABLE, /* stored is nothing we can check; nothing fits it */
+	PASSWORD_FAILED,   /* it could not be computed now: no memory */
 };
 /* The time depends on stored and on lengths, not on where they differ. */
 enum password_result password_check(const char *stored, const char *password)

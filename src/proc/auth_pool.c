@@ -54,7 +54,7 @@ work(struct view in)
 {
 	char stored[PASSWORD_STORED_MAX + 1], password[512];
 	struct wire w = wire_read(in);
-	enum password_result r = PASSWORD_UNUSABLE;
+	enum password_result r = PASSWORD_FAILED;
 
 	if (take_string(&w, stored, PASSWORD_STORED_MAX) &&
 	    take_string(&w, password, sizeof(password) - 1) && wire_end(&w))
@@ -185,9 +185,16 @@ worker_died(struct auth_worker *w)
 	loop_fd_del(&w->watch);
 	fd_close(&w->fd);
 	w->busy = false;
+	w->job = NULL;
 	p->alive--;
-	if (j != NULL)
-		finish(p, j, PASSWORD_UNUSABLE);
+	if (j != NULL && (j->tried || p->alive == 0)) {
+		finish(p, j, PASSWORD_FAILED);
+	} else if (j != NULL) {
+		j->tried = j->queued = true;
+		j->worker = NULL;
+		TAILQ_INSERT_HEAD(&p->waiting, j, link);
+		serve(p);
+	}
 	if (p->alive == 0)
 		p->dead(p->ctx);
 }
@@ -206,7 +213,7 @@ on_answer(void *ctx, unsigned events)
 	fd_close(&none);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
-	if (n != 1 || !w->busy || r > PASSWORD_UNUSABLE) {
+	if (n != 1 || !w->busy || r > PASSWORD_FAILED) {
 		worker_died(w);
 		return;
 	}
@@ -281,6 +288,7 @@ auth_pool_add(struct auth_pool *p, struct auth_job *j)
 		return false;
 	p->jobs++;
 	j->queued = true;
+	j->tried = false;
 	j->worker = NULL;
 	TAILQ_INSERT_TAIL(&p->waiting, j, link);
 	serve(p);

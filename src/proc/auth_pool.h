@@ -26,13 +26,15 @@ struct auth_job {
 	char stored[PASSWORD_STORED_MAX + 1];
 	char password[512];
 	struct netaddr client; /* group of its address */
-	/* the password's fate; PASSWORD_UNUSABLE also when a worker died */
+	/* the password's fate; PASSWORD_FAILED when two workers died of it, or
+	 * the last one */
 	void (*done)(void *ctx, enum password_result result);
 	void *ctx;
 	/* the pool's */
 	TAILQ_ENTRY(auth_job) link;
 	struct auth_worker *worker;
 	bool queued;
+	bool tried; /* a worker has died with it */
 };
 
 /*
