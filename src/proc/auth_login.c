@@ -188,6 +188,7 @@ still_good(struct auth_exchange *e)
 	    DIRECTORY_OK)
 		return false;
 	same = now.id == e->account.id && !now.disabled &&
+	    (now.services & (1u << e->service)) != 0 &&
 	    strcmp(now.secret.password, e->account.secret.password) == 0;
 	e->account = now;
 	explicit_bzero(&now.secret, sizeof(now.secret));
@@ -313,6 +314,9 @@ on_checked(void *ctx, enum password_result r)
 	if (r == PASSWORD_OK && e->known) {
 		cache_put(e);
 		succeed(e);
+	} else if (r == PASSWORD_FAILED) {
+		refuse(e, MSG_AUTH_UNAVAILABLE,
+		    "the password cannot be checked now; try again later");
 	} else {
 		fail_wrong(e);
 	}

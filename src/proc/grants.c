@@ -120,6 +120,19 @@ grants_take(struct grants *g, const uint8_t id[MSG_GRANT_SIZE], uint64_t now_ms,
 	return good;
 }
 
+void
+grants_drop(struct grants *g, struct view account)
+{
+	struct held *h, *next;
+
+	for (h = TAILQ_FIRST(&g->list); h != NULL; h = next) {
+		next = TAILQ_NEXT(h, link);
+		if (h->grant.m.service != MSG_SERVICE_DELIVERY &&
+		    view_eq(h->grant.m.account, account))
+			drop(g, h);
+	}
+}
+
 size_t
 grants_held(const struct grants *g)
 {

@@ -29,6 +29,8 @@ bool grants_add(struct grants *g, const struct msg_grant *m, uint64_t now_ms)
  * expired. */
 bool grants_take(struct grants *g, const uint8_t id[MSG_GRANT_SIZE],
     uint64_t now_ms, struct grant *out) A_MUST_USE;
+/* Forget those of an account that let somebody log in. */
+void grants_drop(struct grants *g, struct view account);
 size_t grants_held(const struct grants *g);
 
 #endif

@@ -94,6 +94,7 @@ on_disconnect(void *ctx, struct wire *w, int *fd)
 		return false;
 	memcpy(text, m.text.p, m.text.n);
 	text[m.text.n] = '\0';
+	grants_drop(h->grants, m.account);
 	if ((a = hub_account_find(h, m.account)) != NULL)
 		hub_session_shutdown(h, a, text);
 	return true;

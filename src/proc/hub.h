@@ -66,6 +66,7 @@ struct hub_session {
 	struct msg_client client;
 	struct peer peer;  /* its end of the pair, once FORKED has come */
 	struct buf *first; /* START or DELIVER, until it is sent */
+	char *farewell;    /* a SHUTDOWN it could not be told yet; or NULL */
 	uint32_t pid;      /* 0: FORKED has not come */
 	uint8_t state;     /* enum msg_session_state */
 	bool ready, gone;  /* READY has come; its socket has ended */

@@ -187,6 +187,7 @@ free_session(struct hub_session *s)
 	if (s->first != NULL)
 		buf_fini(s->first);
 	free(s->first);
+	free(s->farewell);
 	free(s->deliveries);
 	free(s);
 	account_put(h, a);
@@ -295,10 +296,16 @@ session_lost(void *ctx, const char *why)
 static void
 shutdown_one(struct hub_session *s, const char *text)
 {
+	size_t n = strlen(text) + 1;
 	AUTO_BUF struct buf b = peer_msg();
 
-	if (s->gone || !peer_is_open(&s->peer))
+	if (s->gone)
 		return;
+	if (!peer_is_open(&s->peer)) { /* it hears as soon as it is there */
+		free(s->farewell);
+		s->farewell = memcpy(xmalloc(n), text, n);
+		return;
+	}
 	no_longer_resting(s);
 	msg_session_shutdown_put(&b, text);
 	(void)!peer_send(&s->peer, &b, -1);
@@ -689,6 +696,8 @@ hub_session_forked(struct hub *h, struct hub_session *s, uint32_t pid, int *fd)
 		session_lost(s, "no socket"); /* s may be gone now */
 	else if (h->s->stopping)
 		shutdown_one(s, "Server is going down");
+	else if (s->farewell != NULL)
+		shutdown_one(s, s->farewell);
 }
 
 void

@@ -40,6 +40,26 @@ once(void)
 }
 
 static void
+dropped(void)
+{
+	struct grants *g = grants_new();
+	struct msg_grant login = make(1, 2000), mail = make(2, 2000),
+			 other = make(3, 2000);
+	struct grant out;
+
+	mail.service = MSG_SERVICE_DELIVERY;
+	other.account = VIEW_LIT("other");
+	tap_ok(grants_add(g, &login, 1000) && grants_add(g, &mail, 1000) &&
+		grants_add(g, &other, 1000),
+	    "three are kept");
+	grants_drop(g, login.account);
+	tap_ok(!grants_take(g, login.id, 1000, &out), "a login's is dropped");
+	tap_ok(grants_take(g, mail.id, 1000, &out), "a delivery's is not");
+	tap_ok(grants_take(g, other.id, 1000, &out), "nor that of another");
+	grants_free(&g);
+}
+
+static void
 in_time(void)
 {
 	struct grants *g = grants_new();
@@ -81,6 +101,7 @@ int
 main(void)
 {
 	once();
+	dropped();
 	in_time();
 	bounded();
 	return tap_done();
