@@ -81,13 +81,16 @@ enum command_state {
  *       A pattern or reference of LIST that is no modified UTF-7 stays as is;
  *       another name that is none comes as empty, which no mailbox is called.
  * inbox name is exactly "INBOX"
- * normalised  the client spelt it in another form than NFC
+ * normalised  the client spelt it otherwise than the name is told: in another
+ *       form than NFC, or in UTF-8 where modified UTF-7 was due
+ * given what the client wrote, in UTF-8; only when normalised
  */
 struct command_mailbox {
 	struct view raw;
 	struct view name;
 	bool inbox;
 	bool normalised;
+	struct view given;
 };
 
 /* ID (RFC 2971). */

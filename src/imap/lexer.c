@@ -357,13 +357,14 @@ name_normalise(struct lexer *lx, struct command_mailbox *m)
 	if ((p = lexer_alloc(lx, n)) != NULL)
 		memcpy(p, nfc, n);
 	free(nfc);
+	m->given = m->name;
 	m->name = (struct view){ p, n };
 	m->normalised = true;
 	return p != NULL;
 }
 
-/* raw to name. UTF-8 where modified UTF-7 is due is let in: it cannot be
- * mistaken, and clients do it. */
+/* raw to name. UTF-8 where modified UTF-7 is due is let in, to find mailboxes:
+ * it cannot be mistaken, and clients do it. */
 static bool
 name_decode(struct lexer *lx, bool keep, struct command_mailbox *m)
 {
@@ -375,6 +376,8 @@ name_decode(struct lexer *lx, bool keep, struct command_mailbox *m)
 		if (!utf8_valid(m->raw))
 			return lexer_fail(
 			    lx, COMMAND_BAD, "mailbox name is not UTF-8");
+		m->normalised = !lx->utf8;
+		m->given = m->raw;
 	} else if (!utf7_decode(m->raw, lx->arena, &m->name) && !keep) {
 		m->name = VIEW_LIT(""); /* no mailbox: NO, not BAD */
 	}

@@ -164,18 +164,6 @@ session_commit(struct session *s, struct tx **t, uint64_t *modseq)
 }
 
 void
-session_put_oldname(
-    struct session *s, const struct command_mailbox *given, struct view name)
-{
-	struct response_list l = { .delimiter = STORE_DELIMITER,
-		.name = name,
-		.oldname = given->raw };
-
-	if (session_utf8(s))
-		response_list(&s->out.b, &l, false, true);
-}
-
-void
 session_unselect(struct session *s)
 {
 	state_unselect(&s->st);

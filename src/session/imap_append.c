@@ -253,7 +253,7 @@ append_to(struct session *s, const struct mailbox_row *row,
 		buf_put_byte(&code, ' ');
 		response_numbers(&code, uid, a->n);
 		if (a->mailbox.normalised)
-			session_put_oldname(s, &a->mailbox, a->mailbox.name);
+			session_put_list(s, a->mailbox.name, a->mailbox.raw);
 		session_ok_code(s, buf_view(&code), NULL);
 	}
 }

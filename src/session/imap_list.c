@@ -12,7 +12,7 @@
 #include "imap/pattern.h"
 #include "imap/response.h"
 #include "session/imap_status.h"
-#include "session/session.h"
+#include "session/internal.h"
 
 /* Names, their parents, and room for what is told of each. */
 #define LIST_ARENA ((size_t)512 << 20)
@@ -165,6 +165,14 @@ use_attrs(unsigned uses)
 }
 
 static unsigned
+static unsigned
+mailbox_attrs(const struct mailbox_row *row, bool has_children)
+{
+	return (row->noselect ? LISTATTR_NOSELECT : 0u) |
+	    (has_children ? LISTATTR_HASCHILDREN : LISTATTR_HASNOCHILDREN) |
+	    use_attrs(row->uses);
+}
+
 list_attrs(const struct list *l, const struct name *e)
 {
 	unsigned returns = l->c->returns | l->c->selects;
@@ -177,11 +185,7 @@ list_attrs(const struct list *l, const struct name *e)
 		    ((returns & COMMAND_LIST_CHILDREN) != 0
 			    ? LISTATTR_HASNOCHILDREN
 			    : 0);
-	if (e->entry->row.noselect)
-		attrs |= LISTATTR_NOSELECT;
-	attrs |= e->entry->has_children ? LISTATTR_HASCHILDREN
-					: LISTATTR_HASNOCHILDREN;
-	return attrs | use_attrs(e->entry->row.uses);
+	return attrs | mailbox_attrs(&e->entry->row, e->entry->has_children);
 }
 
 static int
@@ -265,7 +269,30 @@ put_root(struct session *s)
 	response_list(&s->out.b, &root, false, session_utf8(s));
 }
 
-/* Reference and pattern make one text, as RFC 9051 section 6.3.9 has it. */
+void
+session_put_list(struct session *s, struct view name, struct view oldname)
+{
+	struct response_list l = {
+		.delimiter = STORE_DELIMITER, .name = name, .oldname = oldname
+	};
+	struct mailbox_row row;
+	bool has_children = false;
+	int r;
+
+	if (!session_utf8(s))
+		return;
+	r = mailbox_find(s->account, name, &row);
+	if (r == 0)
+		r = mailbox_has_children(s->account, row.id, &has_children);
+	if (r == 0)
+		l.attrs = mailbox_attrs(&row, has_children);
+	else if (r == STORE_NOT_FOUND)
+		l.attrs = LISTATTR_NONEXISTENT;
+	response_list(&s->out.b, &l, false, true);
+}
+
+/* Reference and pattern make one text, as RFC 9051 section 6.3.9 has it; in the
+ * extended form an empty pattern is none. */
 static bool
 join_patterns(struct list *l)
 {

@@ -35,8 +35,21 @@ finish(struct session *s, struct tx **t, int r,
 		return;
 	}
 	if (given != NULL)
-		session_put_oldname(s, given, name);
+		session_put_list(s, name, given->raw);
 	session_ok(s, NULL);
+}
+
+/* Would the name be kept in a spelling that the client cannot be told of (OLDNAME
+ * is IMAP4rev2's)? It would never find what it made. Then it is answered. */
+static bool
+is_kept_otherwise(struct session *s, const struct command_mailbox *m)
+{
+	if (!m->normalised || session_utf8(s))
+		return false;
+	session_no(s,
+	    "[CANNOT] Names must be in Unicode's form NFC and in modified "
+	    "UTF-7");
+	return true;
 }
 
 static unsigned
@@ -78,6 +91,8 @@ imap_create(struct session *s, const struct command *c)
 		session_no(s, "[ALREADYEXISTS] INBOX is always there");
 		return;
 	}
+	if (is_kept_otherwise(s, &c->u.create.mailbox))
+		return;
 	if ((r = tx_begin(s->account, &t)) != 0) {
 		session_store_result(s, r);
 		return;
@@ -111,7 +126,7 @@ imap_delete(struct session *s, const struct command *c)
 	if (row.id == s->st.mailbox)
 		session_unselect(s);
 	if (c->u.mailbox.normalised)
-		session_put_oldname(s, &c->u.mailbox, c->u.mailbox.name);
+		session_put_list(s, c->u.mailbox.name, c->u.mailbox.raw);
 	session_ok(s, NULL);
 }
 
@@ -124,6 +139,8 @@ imap_rename(struct session *s, const struct command *c)
 	struct tx *t = NULL;
 	int r;
 
+	if (is_kept_otherwise(s, &rename->to))
+		return;
 	if ((r = tx_begin(s->account, &t)) != 0) {
 		session_store_result(s, r);
 		return;
@@ -143,6 +160,8 @@ imap_subscribe(struct session *s, const struct command *c)
 	struct tx *t = NULL;
 	int r = 0;
 
+	if (on && is_kept_otherwise(s, &c->u.mailbox))
+		return;
 	if (on)
 		r = mailbox_find(s->account, name, &row);
 	if (r != 0 || (r = tx_begin(s->account, &t)) != 0) {
@@ -206,14 +225,15 @@ imap_status_put(struct session *s, const struct mailbox_row *row,
 void
 imap_status(struct session *s, const struct command *c)
 {
-	struct view name = c->u.status.mailbox.name;
+	const struct command_mailbox *m = &c->u.status.mailbox;
 	struct mailbox_row row;
-	int r = mailbox_find(s->account, name, &row);
+	int r = mailbox_find(s->account, m->name, &row);
 
 	if (r == 0 && row.noselect)
 		r = STORE_NOSELECT;
 	if (r == 0)
-		r = imap_status_put(s, &row, name, c->u.status.items);
+		r = imap_status_put(
+		    s, &row, session_told_name(s, m), c->u.status.items);
 	if (r != 0) {
 		session_store_result(s, r);
 		return;

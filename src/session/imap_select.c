@@ -6,18 +6,6 @@
 /* SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1,
  * 6.4.2). */
 
-static void
-put_list(struct session *s, const struct command_mailbox *m)
-{
-	struct response_list l = { .delimiter = STORE_DELIMITER,
-		.name = m->name };
-
-	if (!view_eq(m->raw, m->name)) /* "inbox", too */
-		session_put_oldname(s, m, m->name);
-	else if (session_utf8(s)) /* RFC 9051 section 6.3.2 wants it */
-		response_list(&s->out.b, &l, false, true);
-}
-
 /* What only IMAP4rev1 has. */
 static void
 put_rev1(struct session *s, const struct mailbox_row *row)
@@ -49,7 +37,8 @@ put_mailbox(struct session *s, const struct mailbox_row *row,
 	    "[UIDVALIDITY %u] UIDs are valid", row->uidvalidity);
 	response_statusf(b, VIEW_LIT(""), RESPONSE_OK,
 	    "[UIDNEXT %u] Predicted next UID", row->uidnext);
-	put_list(s, m);
+	session_put_list(s, m->name,
+	    view_eq(m->raw, m->name) ? VIEW_LIT("") : m->raw); /* "inbox" */
 }
 
 void

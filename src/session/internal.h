@@ -88,10 +88,19 @@ int rows_again(struct session_rows *r) A_MUST_USE;
  * errno. */
 int session_expunge(struct session *s, const struct uid_run *runs, size_t n)
     A_MUST_USE;
-/* Tell a client of IMAP4rev2 that what it gave as a mailbox is called name
- * (RFC 9051 section 6.3.9.7). */
-void session_put_oldname(
-    struct session *s, const struct command_mailbox *given, struct view name);
+/* Tell a client of IMAP4rev2 of the mailbox called name, with the attributes that
+ * LIST has, \NonExistent when there is none (RFC 9051 section 6.3.2). oldname:
+ * what the client calls it (section 6.3.9.7); n 0: the same. */
+void session_put_list(struct session *s, struct view name, struct view oldname);
+/* The name in responses for what the client has named: IMAP4rev2 is told how it
+ * is kept, IMAP4rev1 would take that for another mailbox. UTF-8. */
+static inline struct view
+session_told_name(const struct session *s, const struct command_mailbox *m)
+{
+	return m->normalised && !session_utf8(s) ? m->given : m->name;
+}
+/* The answer for a target that CREATE would make, a \Noselect one too. */
+#define SESSION_TRYCREATE "[TRYCREATE] No such mailbox"
 /* What session_store_result() says (and logs) for r: code and text. */
 const char *session_store_text(struct session *s, int r);
 

@@ -124,6 +124,20 @@ mailbox_get(struct account *a, uint32_t id, struct mailbox_row *out)
 	return r;
 }
 
+int
+mailbox_has_children(struct account *a, uint32_t id, bool *out)
+{
+	struct vdb_txn *t;
+	int r;
+
+	*out = false;
+	if ((r = account_read(a, &t)) != 0)
+		return r;
+	r = vdb_has_children(t, id, out);
+	account_read_end(a, t);
+	return r;
+}
+
 /* --- lists --- */
 
 struct listing {

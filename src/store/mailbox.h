@@ -29,6 +29,9 @@ int mailbox_find(struct account *a, struct view name, struct mailbox_row *out)
 /* The present row of mailbox id; STORE_NOT_FOUND once it is deleted. */
 int mailbox_get(struct account *a, uint32_t id, struct mailbox_row *out)
     A_MUST_USE;
+/* Are there mailboxes below mailbox id? No, when it is not there. 0 or negative
+ * errno. */
+int mailbox_has_children(struct account *a, uint32_t id, bool *out) A_MUST_USE;
 /* All mailboxes of one snapshot, sorted bytewise by full name with INBOX first;
  * in the arena (-ENOMEM when its limit is too small). */
 int mailbox_list(struct account *a, struct arena *arena,
