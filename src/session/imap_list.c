@@ -33,7 +33,8 @@ struct name {
 struct list {
 	struct session *s;
 	const struct command_list *c;
-	struct view *pattern; /* with the reference before them */
+	struct view *pattern; /* n of them, with the reference before each */
+	size_t n;
 	bool lsub;
 	struct arena *arena;
 	struct hash *table;
@@ -45,7 +46,7 @@ struct list {
 static bool
 any_pattern(const struct list *l, struct view name)
 {
-	for (size_t i = 0; i < l->c->n; i++)
+	for (size_t i = 0; i < l->n; i++)
 		if (pattern_match(l->pattern[i], name))
 			return true;
 	return false;
@@ -165,7 +166,6 @@ use_attrs(unsigned uses)
 }
 
 static unsigned
-static unsigned
 mailbox_attrs(const struct mailbox_row *row, bool has_children)
 {
 	return (row->noselect ? LISTATTR_NOSELECT : 0u) |
@@ -173,6 +173,7 @@ mailbox_attrs(const struct mailbox_row *row, bool has_children)
 	    use_attrs(row->uses);
 }
 
+static unsigned
 list_attrs(const struct list *l, const struct name *e)
 {
 	unsigned returns = l->c->returns | l->c->selects;
@@ -301,15 +302,17 @@ join_patterns(struct list *l)
 	l->pattern = arena_alloc(l->arena, l->c->n * sizeof(*l->pattern));
 	for (size_t i = 0; l->pattern != NULL && i < l->c->n; i++) {
 		struct view p = l->c->patterns[i].name;
-		uint8_t *out = arena_alloc(l->arena, ref.n + p.n + 1);
+		uint8_t *out;
 
-		if (out == NULL)
+		if (l->c->extended && p.n == 0)
+			continue;
+		if ((out = arena_alloc(l->arena, ref.n + p.n + 1)) == NULL)
 			return false;
 		if (ref.n > 0)
 			memcpy(out, ref.p, ref.n);
 		if (p.n > 0)
 			memcpy(out + ref.n, p.p, p.n);
-		l->pattern[i] = (struct view){ out, ref.n + p.n };
+		l->pattern[l->n++] = (struct view){ out, ref.n + p.n };
 	}
 	return l->pattern != NULL;
 }
