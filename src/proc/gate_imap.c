@@ -78,8 +78,9 @@ bad(struct gate_login *l, struct view tag, const char *text, struct buf *out)
 }
 
 static enum gate_login_result
-ok(const struct command *c, struct buf *out)
+ok(struct gate_login *l, const struct command *c, struct buf *out)
 {
+	l->bads = 0;
 	response_statusf(
 	    out, c->tag, RESPONSE_OK, "%s completed", command_name(c->kind));
 	return GATE_LOGIN_AGAIN;
@@ -93,22 +94,20 @@ on_capability(struct gate_login *l, const struct command *c, struct buf *out)
 	buf_put_str(out, "* ");
 	put_capabilities(l, out);
 	buf_put_str(out, "\r\n");
-	return ok(c, out);
+	return ok(l, c, out);
 }
 
 static enum gate_login_result
 on_noop(struct gate_login *l, const struct command *c, struct buf *out)
 {
-	(void)l;
-	return ok(c, out);
+	return ok(l, c, out);
 }
 
 static enum gate_login_result
 on_logout(struct gate_login *l, const struct command *c, struct buf *out)
 {
-	(void)l;
 	bye(true, GATE_LOGIN_ENDS, "Logging out", out);
-	(void)ok(c, out);
+	(void)ok(l, c, out);
 	return GATE_LOGIN_BYE;
 }
 
@@ -139,7 +138,7 @@ on_id(struct gate_login *l, const struct command *c, struct buf *out)
 	};
 
 	response_id(out, ours, 1);
-	(void)ok(c, out);
+	(void)ok(l, c, out);
 	if (l->noted || c->u.id.n == 0)
 		return GATE_LOGIN_AGAIN;
 	l->noted = true;

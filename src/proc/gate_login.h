@@ -21,7 +21,8 @@
  *     for (;;)
  *         switch (gate_login_feed(&l, &in, &out)) { ... }
  */
-#define GATE_LOGIN_BADS_MAX 10         /* bad commands; one more: BYE */
+/* Bad commands, in IMAP in a row, else in all; one more: BYE. */
+#define GATE_LOGIN_BADS_MAX 50
 #define GATE_LOGIN_ARENA (64 * 1024)   /* bytes of one parsed command */
 #define GATE_LOGIN_NOTE_MAX 300        /* bytes of an ID worth logging */
 #define GATE_LOGIN_ID_VALUE_MAX 100    /* bytes of one value in it */

@@ -62,11 +62,9 @@ static void
 answer_early(struct session *s, struct view tag, enum response_condition c,
     const char *text)
 {
-	if (c == RESPONSE_BAD && ++s->st.bads > SESSION_BADS_MAX) {
-		session_bye(s, SESSION_REFUSED, NULL, "Too many bad commands");
-		return;
-	}
 	response_status(&s->out.b, tag, c, NULL, text);
+	if (c == RESPONSE_BAD && ++s->st.bads > SESSION_BADS_MAX)
+		session_bye(s, SESSION_REFUSED, NULL, "Too many bad commands");
 }
 
 /* A limit of CPU time that begins anew with each command: past it the kernel

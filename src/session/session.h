@@ -16,7 +16,7 @@
 /* Limits of a session; those of the language are in imap/limits.h. */
 #define SESSION_AUTOLOGOUT_MS (30 * 60 * 1000) /* RFC 9051 section 5.4 */
 #define SESSION_WRITE_MS (10 * 60 * 1000)      /* a client that does not read */
-#define SESSION_BADS_MAX 20                    /* BADs in a row before BYE */
+#define SESSION_BADS_MAX 200                   /* BADs in a row before BYE */
 #define SESSION_CPU_S 120                      /* CPU seconds of one command */
 #define SESSION_REFUSED_MAX (64u << 20)        /* bytes swallowed before BYE */
 #define SESSION_UNREAD_MAX 8192 /* bytes that come with a hand-over */
