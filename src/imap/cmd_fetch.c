@@ -133,6 +133,9 @@ take_parts(struct lexer *lx, struct fetchitem *out, bool *more)
 	int c = lexer_peek(lx);
 
 	for (*more = true; c >= '0' && c <= '9'; c = lexer_peek(lx)) {
+		if (c == '0')
+			return lexer_fail(
+			    lx, COMMAND_BAD, "part numbers begin with 1 to 9");
 		p = lexer_grow(lx, p, out->n_parts, &cap, sizeof(*p),
 		    LIMITS_SECTION_PARTS, "section parts");
 		if (p == NULL || !lexer_number(lx, 1, UINT32_MAX, &n))
