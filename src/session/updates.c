@@ -203,6 +203,9 @@ static void
 tell_flags_run(
     struct session *s, const struct uid_run *run, struct uidmap_walk *w)
 {
+	/* RFC 9051 section 7.5.2; RFC 3501 section 6.4.8 during UID commands */
+	const bool with_uid =
+	    session_utf8(s) || (s->cmd != NULL && s->cmd->uid);
 	struct message_row row[64];
 	uint32_t lo = run->lo;
 	size_t n;
@@ -214,9 +217,8 @@ tell_flags_run(
 		for (size_t i = 0; i < n; i++)
 			if (row[i].modseq > s->st.told_flags &&
 			    row[i].modseq != s->own)
-				session_put_flags_fetch(s, w, &row[i],
-				    session_utf8(
-					s)); /* RFC 9051 section 7.5.2 */
+				session_put_flags_fetch(
+				    s, w, &row[i], with_uid);
 		if (n > 0)
 			lo = row[n - 1].uid + 1;
 		output_turn(&s->out);
