@@ -72,7 +72,7 @@ session_done(struct session *s, bool some_gone)
 {
 	if (!some_gone)
 		session_ok(s, NULL);
-	else if (s->cmd->uid)
+	else if (s->by_uid)
 		session_ok(s, "[EXPUNGEISSUED] Some messages are gone");
 	else
 		session_no(s, "[EXPUNGEISSUED] Some messages are gone");
@@ -176,7 +176,8 @@ static bool
 resolve_numbers(const struct uidmap *m, const struct seqset_range *r, size_t n,
     struct uidset *out)
 {
-	if (n > 0 && r[n - 1].hi > uidmap_count(m))
+	/* the last number of an empty mailbox is none, so "*" is an error, too */
+	if (n == 0 || r[n - 1].hi > uidmap_count(m))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		uidmap_between_seq(m, r[i].lo, r[i].hi, out);
@@ -192,6 +193,7 @@ session_set_quiet(
 	size_t n;
 
 	uidset_clear(out);
+	s->by_uid = uid || set->saved;
 	if (set->saved) {
 		uidmap_cut(m, s->st.saved.run, s->st.saved.n, out);
 		return true;

@@ -244,7 +244,7 @@ append_to(struct session *s, const struct mailbox_row *row,
 	}
 	r = add_all(s, row->id, a, spool, uid);
 	if (r == STORE_NOT_FOUND) {
-		session_no(s, "[TRYCREATE] No such mailbox");
+		session_no(s, SESSION_TRYCREATE);
 	} else if (r != 0) {
 		session_store_result(s, r);
 	} else {
@@ -275,10 +275,8 @@ imap_append(struct session *s, const struct command *c)
 		return;
 	}
 	r = mailbox_find(s->account, a->mailbox.name, &row);
-	if (r == STORE_NOT_FOUND)
-		session_no(s, "[TRYCREATE] No such mailbox");
-	else if (r == 0 && row.noselect)
-		session_store_result(s, STORE_NOSELECT);
+	if (r == STORE_NOT_FOUND || (r == 0 && row.noselect))
+		session_no(s, SESSION_TRYCREATE);
 	else if (r != 0)
 		session_store_result(s, r);
 	else

@@ -45,7 +45,7 @@ copy(struct session *s, const struct uidset *set, uint32_t target, bool move,
 		return r;
 	r = tx_copy(t, s->st.mailbox, set->run, set->n, target, move,
 	    &out->from, &out->n, &out->first);
-	if (r == 0 && !s->cmd->uid &&
+	if (r == 0 && !s->by_uid &&
 	    uid_runs_count(out->from, out->n) < uidset_count(set))
 		out->some_gone = true;
 	if (r != 0 || out->some_gone) {
@@ -86,7 +86,7 @@ copy_to(struct session *s, const struct uidset *set,
 	if (c.some_gone)
 		session_no(s, "[EXPUNGEISSUED] Some messages are gone");
 	else if (r == STORE_NOT_FOUND)
-		session_no(s, "[TRYCREATE] No such mailbox");
+		session_no(s, SESSION_TRYCREATE);
 	else if (r != 0)
 		session_store_result(s, r);
 	else
@@ -107,10 +107,8 @@ imap_copy(struct session *s, const struct command *c)
 	r = mailbox_find(s->account, c->u.copy.mailbox.name, &target);
 	if (move && s->st.read_only)
 		session_no(s, "[READ-ONLY] The mailbox is open read-only");
-	else if (r == STORE_NOT_FOUND)
-		session_no(s, "[TRYCREATE] No such mailbox");
-	else if (r == 0 && target.noselect)
-		session_store_result(s, STORE_NOSELECT);
+	else if (r == STORE_NOT_FOUND || (r == 0 && target.noselect))
+		session_no(s, SESSION_TRYCREATE);
 	else if (r != 0)
 		session_store_result(s, r);
 	else if (set.n == 0)

@@ -111,7 +111,7 @@ void session_put_flags_fetch(struct session *s, struct uidmap_walk *w,
 bool session_failed(struct session *s, const char *what, int r);
 /* The tagged answer of a command for which some messages of its set were gone,
  * though the client does not know yet (RFC 2180 sections 4.1, 4.2): NO
- * [EXPUNGEISSUED], or OK with it for UIDs. */
+ * [EXPUNGEISSUED], or OK with it for UIDs and "$". */
 void session_done(struct session *s, bool some_gone);
 /* Free the cached names. */
 void session_forget_keywords(struct session *s);

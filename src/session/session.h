@@ -89,6 +89,7 @@ struct session {
 	const struct command *cmd; /* the present command */
 	enum session_tell tell;    /* of the present command */
 	bool answered;             /* it has its tagged response */
+	bool by_uid;               /* its set is of UIDs, or "$" */
 	bool vanished;             /* it met a message that was expunged but
 	                              * not yet told: [EXPUNGEISSUED] */
 	bool mailbox_gone;         /* the selected mailbox was deleted */
