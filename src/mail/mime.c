@@ -618,3 +618,26 @@ mime_find(const struct mime_part *root, const uint32_t *path, size_t n)
 	}
 	return p;
 }
+
+bool
+mime_header_is_text(struct view header, struct view *charset)
+{
+	struct header_field f;
+	struct encoded_param p;
+	struct view v;
+	const uint8_t *semi;
+
+	*charset = (struct view){ 0 };
+	if (!header_find(header, VIEW_LIT("content-type"), &f))
+		return true;
+	v = header_trim(f.value);
+	if (!view_starts_ci(v, VIEW_LIT("text/")))
+		return false;
+	if ((semi = memchr(v.p, ';', v.n)) == NULL)
+		return true;
+	view_skip(&v, (size_t)(semi - v.p));
+	while (charset->n == 0 && encoded_next_param(&v, &p))
+		if (view_eq_ci(p.name, VIEW_LIT("charset")))
+			*charset = p.value;
+	return true;
+}

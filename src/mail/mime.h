@@ -96,6 +96,11 @@ const struct mime_part *mime_find(
 const struct mime_param *mime_param_find(
     const struct mime_param *list, struct view name) A_MUST_USE;
 
+/* Without a tree: does a header say that its part is text, as one without a
+ * Content-Type does? *charset: the parameter as it is written, borrowed; n 0:
+ * none. */
+bool mime_header_is_text(struct view header, struct view *charset) A_MUST_USE;
+
 /* True when type and subtype are these, ASCII case ignored; a NULL subtype
  * stands for any. */
 bool mime_is(const struct mime_part *p, const char *type, const char *subtype)

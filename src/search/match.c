@@ -654,34 +654,6 @@ tree_has(const struct walk *w, const struct mime_part *p)
 	return false;
 }
 
-/* The Content-Type of a message is that of a text: *charset is a view of its
- * parameter. */
-static bool
-is_text_type(struct view header, struct view *charset)
-{
-	struct header_field f;
-	struct encoded_param p;
-	struct view v;
-	const uint8_t *semi;
-
-	*charset = (struct view){ 0 };
-	if (!header_find(header, VIEW_LIT("content-type"), &f))
-		return true;
-	v = header_trim(f.value);
-	if (!view_starts_ci(v, VIEW_LIT("text/")))
-		return false;
-	if ((semi = memchr(v.p, ';', v.n)) == NULL)
-		return true;
-	view_skip(&v, (size_t)(semi - v.p));
-	while (encoded_next_param(&v, &p)) {
-		if (view_eq_ci(p.name, VIEW_LIT("charset"))) {
-			*charset = p.value;
-			break;
-		}
-	}
-	return true;
-}
-
 /* 1, 0: a message of one text part does, does not; -1: it is another. */
 static int
 simple_has(struct matcher *x, const struct match_message *m,
@@ -693,7 +665,7 @@ simple_has(struct matcher *x, const struct match_message *m,
 
 	if (!m->has_summary || !summary_part(&m->summary, NULL, 0, &p) ||
 	    p.is_multipart || p.is_message ||
-	    !is_text_type(field_source(m, &type), &charset) ||
+	    !mime_header_is_text(field_source(m, &type), &charset) ||
 	    p.body > m->octets.n || p.body_n > m->octets.n - p.body)
 		return -1;
 	return part_has(

@@ -73,9 +73,11 @@ bool match_header(struct matcher *x, const struct match_message *m,
 
 /*
  * BODY needle: is it in a text part (text/... and message/...), also of a
- * message inside the message? Header fields do not count, those of inner
- * messages neither: so do Dovecot and Cyrus. With headers, TEXT: also in the
- * header of the message or of any part; "name: value" of each field is one text.
+ * message inside the message? No header fields count (RFC 9051 section 6.4.4),
+ * those of inner messages neither, nor what stands before and behind the parts of
+ * a multipart, which mail programs write and do not show: so do Dovecot, Cyrus
+ * and James. With headers, TEXT: also in the header of the message or of any
+ * part; "name: value" of each field is one text.
  */
 bool match_text(struct matcher *x, const struct match_message *m, bool headers,
     const struct match_needle *n) A_MUST_USE;

@@ -26,6 +26,7 @@ struct fetch {
 	struct fetch_plan *plan; /* c->n of them */
 	bool needs_body;         /* some item is not in the row */
 	bool sets_seen;   /* some item sets \Seen, and the mailbox allows it */
+	bool has_binary;  /* BINARY or BINARY.SIZE was asked for */
 	bool has_flags;   /* FLAGS was asked for */
 	bool has_uid;     /* UID was asked for */
 	bool unknown_cte; /* a BINARY item could not be decoded */
@@ -39,10 +40,17 @@ struct fetch {
 };
 
 /* The item's value for a SECTION, BINARY or BINARY_SIZE, after the label and a
- * blank. m->body and m->sum are there. */
+ * blank. m->body and m->sum are there. BINARY gives the lines of text/... with
+ * CRLF, and BINARY.SIZE and partials count so (RFC 9051 section 7.5.2); text with
+ * a NUL or a CR alone has no lines, and text in a charset whose line ends are not
+ * ASCII's (UTF-16), or that nobody knows, stays as it is, too. */
 void fetch_section(
     struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m);
 void fetch_binary(
     struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m);
+/* Is it a BINARY or BINARY.SIZE of a part whose encoding nobody knows? Then it
+ * has no value (RFC 9051 section 7.5.2). */
+bool fetch_is_unknown(
+    struct fetch *f, const struct fetchitem *it, const struct fetch_message *m);
 
 #endif

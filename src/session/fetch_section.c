@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "imap/response.h"
+#include "mail/charset.h"
 #include "mail/header.h"
 #include "mail/mime.h"
 #include "mail/transfer.h"
@@ -276,13 +277,145 @@ put_decoded(struct output *o, struct view v)
 	output_lend(o, v);
 }
 
-static void
-decode_whole(struct fetch *f, const struct fetchitem *it, enum transfer kind,
-    struct view v)
+/* A part as BINARY knows it. */
+struct binary {
+	struct view octets; /* as they stand in the message */
+	enum transfer encoding;
+	bool lines; /* text whose lines end with CRLF (section 7.5.2) */
+};
+
+/* Is a line end in that charset the octet of ASCII? In UTF-16 it is not. */
+static bool
+has_ascii_lines(struct view charset)
 {
-	buf_clear(&f->scratch);
+	AUTO_BUF struct buf b = BUF_INIT(64);
+
+	return charset_to_utf8(charset, VIEW_LIT("a\n"), &b) == CHARSET_OK &&
+	    view_eq(buf_view(&b), VIEW_LIT("a\n"));
+}
+
+/* False: there is no such part. */
+static bool
+find_binary(struct fetch *f, const struct fetchitem *it,
+    const struct fetch_message *m, struct binary *out)
+{
+	struct view msg = m->body->octets, charset;
+	struct summary_part part;
+
+	*out = (struct binary){ .octets = msg };
+	if (it->n_parts == 0)
+		return true;
+	if (!find_part(f, it, m, &part))
+		return false;
+	out->octets = view_sub(msg, part.body, part.body_n);
+	out->encoding = part.encoding;
+	out->lines = !part.is_multipart && !part.is_message &&
+	    mime_header_is_text(
+		view_sub(msg, part.header, part.header_n), &charset) &&
+	    has_ascii_lines(charset);
+	return true;
+}
+
+/* What has been seen of the line ends of a text. */
+struct ends {
+	uint64_t alone; /* LF without CR */
+	bool odd;       /* NUL, or CR without LF: these are no lines */
+	bool cr;        /* the last octet is CR */
+};
+
+static void
+look(struct ends *e, struct view v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		uint8_t c = v.p[i];
+
+		e->alone += c == '\n' && !e->cr;
+		e->odd |= c == '\0' || (e->cr && c != '\n');
+		e->cr = c == '\r';
+	}
+}
+
+/* LF alone becomes CRLF. e: what stood before b; in/out */
+static void
+put_crs(struct buf *b, struct ends *e)
+{
+	const bool cr = e->cr;
+	const size_t n = b->n;
+
+	e->alone = 0;
+	look(e, buf_view(b));
+	if (e->alone == 0 || buf_reserve(b, e->alone) == NULL)
+		return;
+	b->n = n + e->alone;
+	for (size_t i = n, to = b->n; to > i;) {
+		b->p[--to] = b->p[--i];
+		if (b->p[i] == '\n' && !(i > 0 ? b->p[i - 1] == '\r' : cr))
+			b->p[--to] = '\r';
+	}
+}
+
+/* A part on its way out, some octets at a time. */
+struct decoding {
+	struct transfer_decoder d;
+	struct view rest;
+};
+
+static struct decoding
+decoding_of(const struct binary *b)
+{
+	struct decoding x = { .rest = b->octets };
+
+	transfer_init(&x.d, b->encoding);
+	return x;
+}
+
+/* The next piece alone in out; false: it is the last. */
+static bool
+next_piece(struct decoding *x, size_t most, struct buf *out)
+{
+	struct view piece = view_sub(x->rest, 0, most);
+
+	buf_clear(out);
+	view_skip(&x->rest, piece.n);
+	transfer_put(&x->d, piece, out);
+	if (x->rest.n == 0)
+		transfer_end(&x->d, out);
+	return x->rest.n > 0;
+}
+
+/* The size of what goes out. What proves to have no lines loses b->lines. */
+static uint64_t
+decoded_size(struct fetch *f, struct binary *b)
+{
+	struct decoding x = decoding_of(b);
+	struct ends e = { 0 };
+	uint64_t size = 0;
+	bool more = true;
+
+	if (!b->lines)
+		return transfer_size(b->encoding, b->octets, NULL);
+	while (more) {
+		more = next_piece(&x, DECODE_PIECE, &f->scratch);
+		size += f->scratch.n;
+		look(&e, buf_view(&f->scratch));
+	}
+	b->lines = !e.odd && !e.cr;
+	return b->lines ? size + e.alone : size;
+}
+
+static void
+decode_whole(
+    struct fetch *f, const struct fetchitem *it, const struct binary *b)
+{
+	struct decoding x = decoding_of(b);
+	struct ends e = { 0 };
+
 	/* broken places are skipped: as far as it can be read it is shown */
-	(void)!transfer_decode(kind, v, &f->scratch);
+	(void)next_piece(&x, SIZE_MAX, &f->scratch);
+	if (b->lines)
+		look(&e, buf_view(&f->scratch));
+	if (e.alone > 0 && !e.odd && !e.cr)
+		put_crs(&f->scratch, &e);
 	put_decoded(&f->s->out, partial(it, buf_view(&f->scratch)));
 	(void)output_flush(&f->s->out); /* scratch may have been lent */
 }
@@ -304,12 +437,12 @@ window(struct view v, uint64_t at, uint64_t from, uint64_t to)
 
 /* Large parts: the size by one pass, the octets by another. */
 static void
-decode_pieces(struct fetch *f, const struct fetchitem *it, enum transfer kind,
-    struct view v)
+decode_pieces(struct fetch *f, const struct fetchitem *it, struct binary *b)
 {
-	uint64_t size = transfer_size(kind, v, NULL), at = 0;
+	uint64_t size = decoded_size(f, b), at = 0;
 	uint64_t from = 0, to = size;
-	struct transfer_decoder d;
+	struct decoding x = decoding_of(b);
+	struct ends e = { 0 };
 	struct output *o = &f->s->out;
 
 	if (it->partial) {
@@ -317,15 +450,10 @@ decode_pieces(struct fetch *f, const struct fetchitem *it, enum transfer kind,
 		to = it->length < size - from ? from + it->length : size;
 	}
 	response_literal8_head(&o->b, to - from);
-	transfer_init(&d, kind);
 	for (bool more = true; more && at < to && o->error == 0;) {
-		struct view piece = view_sub(v, 0, DECODE_PIECE);
-
-		buf_clear(&f->scratch);
-		view_skip(&v, piece.n);
-		transfer_put(&d, piece, &f->scratch);
-		if ((more = v.n > 0) == false)
-			transfer_end(&d, &f->scratch);
+		more = next_piece(&x, DECODE_PIECE, &f->scratch);
+		if (b->lines)
+			put_crs(&f->scratch, &e);
 		buf_put(&o->b, window(buf_view(&f->scratch), at, from, to));
 		at += f->scratch.n;
 		output_turn(o);
@@ -362,30 +490,29 @@ fetch_binary(
     struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
 {
 	const struct fetchitem *it = p->item;
-	struct summary_part part = { 0 };
 	bool size_only = it->kind == FETCHITEM_BINARY_SIZE;
-	struct view v = m->body->octets;
+	struct binary b;
 
-	if (it->text != FETCHITEM_TEXT_NONE) {
+	if (it->text != FETCHITEM_TEXT_NONE)
 		binary_text(f, p, m);
-		return;
-	}
-	if (it->n_parts > 0) {
-		if (!find_part(f, it, m, &part)) {
-			buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");
-			return;
-		}
-		v = view_sub(v, part.body, part.body_n);
-	}
-	if (part.encoding == TRANSFER_UNKNOWN) {
-		f->unknown_cte = true;
-		buf_put_str(&f->s->out.b, size_only ? "0" : "NIL");
-	} else if (size_only) {
-		buf_put_dec(
-		    &f->s->out.b, transfer_size(part.encoding, v, NULL));
-	} else if (v.n > DECODE_WHOLE) {
-		decode_pieces(f, it, part.encoding, v);
-	} else {
-		decode_whole(f, it, part.encoding, v);
-	}
+	else if (!find_binary(f, it, m, &b))
+		buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");
+	else if (size_only)
+		buf_put_dec(&f->s->out.b, decoded_size(f, &b));
+	else if (b.octets.n > DECODE_WHOLE)
+		decode_pieces(f, it, &b);
+	else
+		decode_whole(f, it, &b);
+}
+
+bool
+fetch_is_unknown(
+    struct fetch *f, const struct fetchitem *it, const struct fetch_message *m)
+{
+	struct summary_part part;
+
+	return (it->kind == FETCHITEM_BINARY ||
+		   it->kind == FETCHITEM_BINARY_SIZE) &&
+	    it->text == FETCHITEM_TEXT_NONE && it->n_parts > 0 &&
+	    find_part(f, it, m, &part) && part.encoding == TRANSFER_UNKNOWN;
 }

@@ -33,6 +33,14 @@ is_common(const struct fetchitem *it)
 }
 
 static bool
+sets_seen(const struct fetch *f, const struct fetchitem *it)
+{
+	return (it->kind == FETCHITEM_SECTION ||
+		   it->kind == FETCHITEM_BINARY) &&
+	    !it->peek && !f->s->st.read_only;
+}
+
+static bool
 plan(struct fetch *f)
 {
 	f->plan = arena_alloc(f->s->arena, f->c->n * sizeof(*f->plan));
@@ -55,14 +63,17 @@ plan(struct fetch *f)
 			break;
 		case FETCHITEM_SECTION:
 		case FETCHITEM_BINARY:
-			f->sets_seen |= !it->peek && !f->s->st.read_only;
+			f->sets_seen |= sets_seen(f, it);
+			f->has_binary |= it->kind == FETCHITEM_BINARY;
 			f->needs_body = true;
 			break;
 		case FETCHITEM_ENVELOPE:
 		case FETCHITEM_BODY:
 		case FETCHITEM_BODYSTRUCTURE:
-		case FETCHITEM_BINARY_SIZE:
 			f->needs_body = true;
+			break;
+		case FETCHITEM_BINARY_SIZE:
+			f->has_binary = f->needs_body = true;
 			break;
 		}
 	}
@@ -212,6 +223,7 @@ put_message(struct fetch *f, uint32_t seq, const struct fetch_message *m,
     bool show_flags)
 {
 	struct buf *b = &f->s->out.b;
+	const size_t before = b->n;
 	bool first = true;
 
 	response_fetch_begin(b, seq);
@@ -228,6 +240,10 @@ put_message(struct fetch *f, uint32_t seq, const struct fetch_message *m,
 	for (size_t i = 0; i < f->c->n; i++) {
 		const struct fetch_plan *p = &f->plan[i];
 
+		if (f->has_binary && fetch_is_unknown(f, p->item, m)) {
+			f->unknown_cte = true;
+			continue;
+		}
 		if (!first)
 			buf_put_byte(b, ' ');
 		first = false;
@@ -235,18 +251,43 @@ put_message(struct fetch *f, uint32_t seq, const struct fetch_message *m,
 		buf_put_byte(b, ' ');
 		put_value(f, p, m);
 	}
-	buf_put(b, VIEW_LIT(")\r\n"));
+	if (first)
+		b->n = before; /* nothing was put: "()" is no response */
+	else
+		buf_put(b, VIEW_LIT(")\r\n"));
 	output_turn(&f->s->out);
 }
 
 /* ---- \Seen ---- */
 
-/* The messages among the rows that have no \Seen yet. */
+/* Does an item show something that is worth a \Seen? One that cannot be decoded
+ * does not. */
+static bool
+shows_text(struct fetch *f, const struct message_row *row)
+{
+	struct message_body body = { 0 };
+	struct fetch_message m = { .row = row, .body = &body };
+	bool shows = false;
+
+	if (!f->has_binary)
+		return true;
+	if (message_bodies(f->s->account, &row->body, 1, &body) != 0 ||
+	    body.octets.p == NULL)
+		return false;
+	read_summary(f, &m);
+	for (size_t i = 0; i < f->c->n && !shows; i++)
+		shows = sets_seen(f, f->plan[i].item) &&
+		    !fetch_is_unknown(f, f->plan[i].item, &m);
+	return shows;
+}
+
+/* The messages among the rows that have no \Seen yet and get it. */
 static void
-unseen_of(const struct session_rows *rows, struct uidset *out)
+unseen_of(struct fetch *f, const struct session_rows *rows, struct uidset *out)
 {
 	for (size_t i = 0; i < rows->n; i++)
-		if ((rows->row[i].flags.system & STORE_SEEN) == 0)
+		if ((rows->row[i].flags.system & STORE_SEEN) == 0 &&
+		    shows_text(f, &rows->row[i]))
 			uidset_add(out, rows->row[i].uid, rows->row[i].uid);
 }
 
@@ -279,7 +320,7 @@ add_seen(struct session *s, const struct uidset *set, struct uid_run **changed,
 
 /* Set \Seen on the rows and read them again; which of them changed. */
 static int
-see(struct session_rows *rows, struct uidset *changed)
+see(struct fetch *f, struct session_rows *rows, struct uidset *changed)
 {
 	struct uidset unseen = { 0 };
 	struct uid_run *runs = NULL;
@@ -287,7 +328,9 @@ see(struct session_rows *rows, struct uidset *changed)
 	int r = 0;
 
 	uidset_clear(changed);
-	unseen_of(rows, &unseen);
+	unseen_of(f, rows, &unseen);
+	if (f->has_binary)
+		message_release(f->s->account); /* what was looked at */
 	if (unseen.n > 0 && (r = add_seen(rows->s, &unseen, &runs, &n)) == 0) {
 		uidset_add_runs(changed, runs, n);
 		r = rows_again(rows);
@@ -376,7 +419,7 @@ put_all(struct fetch *f, const struct uidset *set)
 	rows_init(&rows, f->s, set);
 	while (
 	    (r = rows_next(&rows)) == 0 && rows.n > 0 && f->s->out.error == 0) {
-		if (f->sets_seen && (r = see(&rows, &changed)) != 0)
+		if (f->sets_seen && (r = see(f, &rows, &changed)) != 0)
 			break;
 		for (size_t i = 0; r == 0 && i < rows.n; i += LOOKUP)
 			r = put_rows(f, &w, rows.row + i,
