@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "auth/directory.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "cli/account_mail.h"
 #include "proc/auth_conf.h"
 #include "proc/msg_admin.h"
 #include "proc/users.h"
@@ -26,6 +28,8 @@
  * here. What is stored of a password is computed here in both cases, so that
  * neither a password goes over a socket nor auth has to wait for its hash.
  */
+#define PATH_BYTES 8192
+
 enum verb { ADD, PASSWD, REMOVE, DISABLE, ENABLE, SERVICES, LIST, VERBS };
 
 static const char *const verbs[VERBS] = { "add", "passwd", "remove", "disable",
@@ -584,6 +588,47 @@ apply(struct account *a)
 	return status != EX_OK ? status : status_of(a, &o);
 }
 
+/* ---- their mail ---- */
+
+/* Nobody gets what another had. */
+static int
+refuse_old_mail(const struct account *a)
+{
+	char path[PATH_BYTES];
+
+	for (size_t i = 0; i < a->n_names; i++)
+		if (account_mail_is_there(
+			a->conf, view_str(a->names[i]), path, sizeof(path)))
+			return complain(EX_CANTCREAT,
+			    "%s: mail of an earlier account of that name is in "
+			    "%s; move it away first",
+			    a->names[i], path);
+	return EX_OK;
+}
+
+/* The accounts are gone, whatever happens here. */
+static int
+set_mail_aside(const struct account *a)
+{
+	char path[PATH_BYTES];
+	struct why w = { "" };
+	int status = EX_OK;
+
+	for (size_t i = 0; i < a->n_names; i++) {
+		int r = account_mail_set_aside(
+		    a->conf, view_str(a->names[i]), path, sizeof(path), &w);
+
+		if (r != 0)
+			status = complain(r == -EACCES ? EX_NOPERM : EX_IOERR,
+			    "%s is removed, but its mail stays: %s: %s",
+			    a->names[i], w.text, strerror(-r));
+		else if (path[0] != '\0')
+			printf("The mail of %s is in %s now.\n", a->names[i],
+			    path);
+	}
+	return status;
+}
+
 /* ---- the list ---- */
 
 static void
@@ -739,18 +784,48 @@ list(const struct account *a)
 }
 
 static int
+change(struct account *a)
+{
+	int status = open_target(a);
+
+	if (status == EX_OK)
+		status = a->verb == LIST ? list(a) : apply(a);
+	directory_close(&a->dir);
+	fd_close(&a->sock);
+	return status;
+}
+
+/* By a child, since it may become auth's user, and the mail is not his. */
+static int
+remove_accounts(struct account *a)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == -1)
+		return complain(EX_OSERR, "fork: %s", strerror(errno));
+	if (pid == 0)
+		_exit(change(a));
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return complain(EX_OSERR, "wait: %s", strerror(errno));
+	if (!WIFEXITED(status))
+		return EX_SOFTWARE;
+	return WEXITSTATUS(status) != EX_OK ? WEXITSTATUS(status)
+					    : set_mail_aside(a);
+}
+
+static int
 run(struct account *a)
 {
 	int status = check_names(a);
 
 	if (status == EX_OK && needs_password(a))
 		status = get_password(a);
+	if (status == EX_OK && a->verb == ADD)
+		status = refuse_old_mail(a);
 	if (status == EX_OK)
-		status = open_target(a);
-	if (status == EX_OK)
-		status = a->verb == LIST ? list(a) : apply(a);
-	directory_close(&a->dir);
-	fd_close(&a->sock);
+		status = a->verb == REMOVE ? remove_accounts(a) : change(a);
 	explicit_bzero(a->password, sizeof(a->password));
 	return status;
 }

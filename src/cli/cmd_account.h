@@ -9,6 +9,9 @@
  * fumi account remove|disable|enable NAME...
  * fumi account list [--json]
  *
+ * What an account has goes with it: remove moves its mail aside
+ * (cli/account_mail.h), and add refuses a name whose mail is still there.
+ *
  * argv[0] is "account". A password is asked for twice on the terminal, or is
  * the one line of standard input; several names share it. All names are done,
  * or none.
@@ -20,7 +23,7 @@
  * conf  by proc/settings.h
  * Returns the exit status, of sysexits(3): 0, EX_USAGE, EX_DATAERR (a name or
  * password that is none, or is taken), EX_NOUSER, EX_UNAVAILABLE, EX_NOPERM,
- * EX_IOERR, EX_CONFIG, EX_OSERR.
+ * EX_IOERR, EX_CONFIG, EX_OSERR, EX_CANTCREAT (mail of an earlier account).
  */
 int cmd_account(const struct conf *conf, int argc, char **argv);
 

@@ -205,3 +205,33 @@ def test_scram(server, mechanism, hash_name, plus):
     if plus:
         assert "AUTHENTICATIONFAILED" in login(server.demo.password, b"x")
     assert login(server.demo.password) == "OK"
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_remove_and_add_again(own_server, running):
+    """The next one of that name is somebody else: he has no mail, and gets in."""
+    s = own_server()
+    a = s.account()
+    c = s.raw(a)
+    assert c.append(b"INBOX", serving.message("private")).startswith(b"OK")
+    c.close()
+    if not running:
+        s.close()
+    said = s.fumi("account", "remove", a.name).decode()
+    aside = said.split(" is in ")[1].removesuffix(" now.\n")
+    assert "/removed/example.org/" in aside and os.listdir(os.path.join(aside, "log"))
+    assert not os.path.exists(a.dir)
+    s.fumi("account", "add", a.name, input=b"another\n")
+    if running:
+        c = s.raw(serving.Account(s, a.name, "another"))
+        assert b"* 0 EXISTS" in c.ok(b"SELECT INBOX")
+        c.close()
+
+
+def test_add_where_mail_is(own_server):
+    """It may be an earlier account's whose mail could not be moved: nobody gets it by his name."""
+    s = own_server()
+    os.makedirs(os.path.join(s.dir, "state", "accounts", "example.org", "left"))
+    said = s.fumi("account", "add", "left@example.org", input=b"x\n", status=os.EX_CANTCREAT)
+    assert b"accounts/example.org/left; move it away" in said
+    assert b"left@" not in s.fumi("account", "list")
