@@ -57,7 +57,8 @@ def test_twice(demo):
             assert s.recv(100).startswith(b'"IMPLEMENTATION"')
         (deliver,) = re.findall(r"^  (printf .*)$", r.stdout, re.M)
         assert subprocess.run(deliver, shell=True, cwd=clone, timeout=60).returncode == 0
-    assert pids[0] != pids[1] and pids[0] not in process_parents()
+    assert pids[0] != pids[1]
+    wait_for(lambda: pids[0] not in process_parents())
     assert run("--stop").returncode == 0
     wait_for(lambda: pids[1] not in process_parents())
     assert run("--stop").returncode == 0
@@ -65,3 +66,15 @@ def test_twice(demo):
 
 def test_wrong_argument(demo):
     assert demo[2]("--nonsense").returncode == 64
+
+
+def test_stop_leaves_strangers_alone(demo):
+    """A pid file that a power cut left behind may name anybody."""
+    clone, _, run = demo
+    stranger = subprocess.Popen(["sleep", "60"])
+    (clone / "demo" / "run").mkdir(parents=True)
+    (clone / "demo" / "run" / "fumi.pid").write_text(f"{stranger.pid}\n")
+    assert run("--stop").returncode == 0
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
