@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
 
 int
 fd_write(int fd, struct view v)
@@ -125,4 +128,22 @@ fd_recv(int sock, void *p, size_t max, int *passed)
 		return -EMSGSIZE;
 	}
 	return n;
+}
+
+int
+fd_read_whole(int fd, size_t max, struct buf *out)
+{
+	struct stat st;
+	uint8_t *p;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (st.st_size < 0 || (uint64_t)st.st_size > max)
+		return -EFBIG;
+	if (st.st_size == 0)
+		return 0;
+	if ((p = buf_reserve(out, (size_t)st.st_size)) == NULL)
+		return -EFBIG;
+	out->n += (size_t)st.st_size;
+	return fd_pread(fd, p, (size_t)st.st_size, 0);
 }

@@ -34,6 +34,10 @@ fd_take(int *fd)
 int fd_write(int fd, struct view v) A_MUST_USE;
 /* Read exactly n bytes at an offset; -ENODATA when the file ends before. */
 int fd_pread(int fd, void *p, size_t n, uint64_t offset) A_MUST_USE;
+/* The whole of a small file or memfd from its start, at most max bytes, into out
+ * (initialised). 0, -EFBIG, or another negative errno. */
+struct buf;
+int fd_read_whole(int fd, size_t max, struct buf *out) A_MUST_USE;
 int fd_nonblock(int fd, bool on) A_MUST_USE;
 
 /*
