@@ -77,12 +77,13 @@ class Account:
 
 
 class Server:
-    """tests/serve in directory; options are its options."""
+    """tests/serve in directory; options are its options. preexec_fn is that of Popen."""
     numbers = itertools.count(1)
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, preexec_fn=None):
         self.process = subprocess.Popen([sys.executable, SERVE, str(directory), "--build", BUILD, "--with-parent",
-                                         *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                         *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        preexec_fn=preexec_fn)
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(self.process.stderr.read())
