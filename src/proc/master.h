@@ -114,3 +114,9 @@ void master_child_ready(struct master *m);
 void master_child_ended(struct master *m);
 
 #endif
+/* --- master_orphans.c --- */
+
+/* Kill all children of this process, also those that once were somebody else's.
+ * They are not waited for. */
+void master_orphans_kill(void);
+

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/num.h"
 #include "proc/master.h"
 #include "proc/start.h"
 
@@ -630,30 +629,6 @@ master_child_stop(struct master_child *c)
 		(void)kill(c->pid, SIGKILL);
 }
 
-/* Also those that were our children's, once. */
-static void
-kill_orphans(void)
-{
-	char path[64], text[4096];
-	struct view v;
-	AUTO_CLOSE int fd = -1;
-	uint64_t pid;
-	ssize_t n;
-
-	(void)snprintf(
-	    path, sizeof(path), "/proc/self/task/%ld/children", (long)getpid());
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 || (n = read(fd, text, sizeof(text))) <= 0)
-		return;
-	v = (struct view){ (const uint8_t *)text, (size_t)n };
-	while (num_take(&v, INT32_MAX, &pid)) {
-		if (pid > 1)
-			(void)kill((pid_t)pid, SIGKILL);
-		if (v.n > 0)
-			view_skip(&v, 1); /* the blank behind it */
-	}
-}
-
 void
 master_child_kill(struct master *m)
 {
@@ -664,5 +639,5 @@ master_child_kill(struct master *m)
 	for (size_t i = 0; i < m->children; i++)
 		if (m->child[i].pid > 0)
 			(void)waitpid(m->child[i].pid, NULL, 0);
-	kill_orphans();
+	master_orphans_kill();
 }
