@@ -553,8 +553,8 @@ static void
 log_end_of(struct master_child *c, int status)
 {
 	struct log_line l;
-	bool bad =
-	    WIFSIGNALED(status) || WEXITSTATUS(status) != 0 || !c->m->stopping;
+	bool bad = WIFSIGNALED(status) || WEXITSTATUS(status) != 0 ||
+	    (!c->m->stopping && !is_worn(c, status));
 
 	log_begin(&l, &c->m->log,
 	    WIFSIGNALED(status) ? LOG_CRASHES
@@ -570,6 +570,24 @@ log_end_of(struct master_child *c, int status)
 		log_i64(&l, "status", WEXITSTATUS(status));
 	log_end(&l);
 }
+/* It ends in order so that a new one takes its place, as fumi-out does after a
+ * RELOAD: no failure, and nothing to wait for. */
+static bool
+is_worn(const struct master_child *c, int status)
+{
+	return c->ready && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    c->m->running && !c->m->stopping;
+}
+
+static void
+replace(struct master_child *c)
+{
+	uint64_t lived = clock_mono_ms() - c->began_ms;
+
+	loop_timer_set(c->m->loop, &c->timer,
+	    lived < MASTER_BACKOFF_MS ? MASTER_BACKOFF_MS : 0, start_again, c);
+}
+
 
 static void
 ended(struct master_child *c, int status)
@@ -579,7 +597,9 @@ ended(struct master_child *c, int status)
 	c->ready = false;
 	peer_close(&c->peer);
 	loop_timer_del(c->m->loop, &c->timer);
-	if (c->m->running && !c->m->stopping)
+	if (worn)
+		replace(c);
+	else if (c->m->running && !c->m->stopping)
 		schedule(c);
 	master_child_ended(c->m);
 }
@@ -595,6 +615,10 @@ master_child_reap(struct master *m)
 		for (size_t i = 0; i < m->children; i++)
 			if (m->child[i].pid == pid) {
 				ended(&m->child[i], status);
+	bool worn;
+
+	peer_pump(&c->peer); /* its last words */
+	worn = is_worn(c, status);
 				break;
 			}
 }
