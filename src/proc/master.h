@@ -107,6 +107,12 @@ void master_child_kill(struct master *m);
 /* A descriptor with the text of the configuration in force; -1 with errno. */
 int master_conf_memfd(const struct master *m);
 
+/* --- master_orphans.c --- */
+
+/* Kill all children of this process, also those that once were somebody else's.
+ * They are not waited for. */
+void master_orphans_kill(void);
+
 /* --- master.c --- */
 
 /* A child has said READY, or one has ended. */
@@ -114,9 +120,3 @@ void master_child_ready(struct master *m);
 void master_child_ended(struct master *m);
 
 #endif
-/* --- master_orphans.c --- */
-
-/* Kill all children of this process, also those that once were somebody else's.
- * They are not waited for. */
-void master_orphans_kill(void);
-

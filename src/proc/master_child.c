@@ -549,6 +549,24 @@ start_again(void *ctx)
 		schedule(c);
 }
 
+/* It ends in order so that a new one takes its place, as fumi-out does after a
+ * RELOAD: no failure, and nothing to wait for. */
+static bool
+is_worn(const struct master_child *c, int status)
+{
+	return c->ready && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    c->m->running && !c->m->stopping;
+}
+
+static void
+replace(struct master_child *c)
+{
+	uint64_t lived = clock_mono_ms() - c->began_ms;
+
+	loop_timer_set(c->m->loop, &c->timer,
+	    lived < MASTER_BACKOFF_MS ? MASTER_BACKOFF_MS : 0, start_again, c);
+}
+
 static void
 log_end_of(struct master_child *c, int status)
 {
@@ -570,28 +588,14 @@ log_end_of(struct master_child *c, int status)
 		log_i64(&l, "status", WEXITSTATUS(status));
 	log_end(&l);
 }
-/* It ends in order so that a new one takes its place, as fumi-out does after a
- * RELOAD: no failure, and nothing to wait for. */
-static bool
-is_worn(const struct master_child *c, int status)
-{
-	return c->ready && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-	    c->m->running && !c->m->stopping;
-}
-
-static void
-replace(struct master_child *c)
-{
-	uint64_t lived = clock_mono_ms() - c->began_ms;
-
-	loop_timer_set(c->m->loop, &c->timer,
-	    lived < MASTER_BACKOFF_MS ? MASTER_BACKOFF_MS : 0, start_again, c);
-}
-
 
 static void
 ended(struct master_child *c, int status)
 {
+	bool worn;
+
+	peer_pump(&c->peer); /* its last words */
+	worn = is_worn(c, status);
 	log_end_of(c, status);
 	c->pid = 0;
 	c->ready = false;
@@ -615,10 +619,6 @@ master_child_reap(struct master *m)
 		for (size_t i = 0; i < m->children; i++)
 			if (m->child[i].pid == pid) {
 				ended(&m->child[i], status);
-	bool worn;
-
-	peer_pump(&c->peer); /* its last words */
-	worn = is_worn(c, status);
 				break;
 			}
 }

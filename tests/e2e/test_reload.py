@@ -1,0 +1,43 @@
+"""What SIGHUP does, and what it does not: certificates that cannot be used, processes that are just starting, settings
+that need a restart."""
+import os
+import re
+import signal
+
+import pytest
+
+from serving import process_name, process_parents, wait_for
+
+
+def results(server):
+    """How the reloads went, so far."""
+    return re.findall(r"MASTER reload text=(\"[^\"]*\"|\S+)", server.log())
+
+
+def hup(server):
+    """SIGHUP; what the log says of it at its end."""
+    before = len(results(server))
+    os.kill(server.pid, signal.SIGHUP)
+    return wait_for(lambda: [r for r in results(server)[before:] if r == "done" or r.startswith('"failed')])[-1]
+
+
+def children(server, name):
+    return [c for c, parent in process_parents().items() if parent == server.pid and process_name(c) == name]
+
+
+@pytest.fixture
+def one_gate(own_server):
+    server = own_server("--set", "server/gates=1", "--set", "server/log-level=major")
+    wait_for(lambda: "MASTER ready" in server.log())  # it answers a little before
+    return server
+
+
+def test_mail_that_leaves_goes_on_at_once(one_gate):
+    """fumi-out begins anew at a reload: no failure, and each time without waiting."""
+    server = one_gate
+    for _ in range(4):
+        old = wait_for(lambda: children(server, "fumi-out"))
+        assert hup(server) == "done"
+        wait_for(lambda: set(children(server, "fumi-out")) - set(old))
+    assert "process-ended" not in server.log()
+    server.close()
