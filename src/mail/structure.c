@@ -5,6 +5,7 @@
 
 #include "mail/structure.h"
 
+#include "mail/encoded.h"
 #include "mail/envelope.h"
 
 struct writer {
@@ -12,7 +13,11 @@ struct writer {
 	enum structure_form form;
 	struct arena *a;
 	struct buf *out;
+	bool joined; /* parameters are */
 };
+
+/* What the pieces of one parameter may need. */
+#define JOINED_MAX ((size_t)1 << 20)
 
 static void put_body(const struct writer *w, const struct mime_part *p);
 
@@ -20,6 +25,72 @@ static void
 space(const struct writer *w)
 {
 	buf_put_byte(w->out, ' ');
+}
+
+/* "baz" of "baz*0", "baz*0*" and "baz*"; "baz" itself is whole. */
+static struct view
+base_of(struct view name)
+{
+	const uint8_t *star = name.n > 0 ? memchr(name.p, '*', name.n) : NULL;
+
+	return star != NULL ? view_sub(name, 0, (size_t)(star - name.p)) : name;
+}
+
+static bool
+is_piece(const struct mime_param *p, struct view base)
+{
+	return p->name.n > base.n && view_eq_ci(base_of(p->name), base);
+}
+
+/* The value of all pieces called base*, as they stood in the field. */
+static bool
+join(const struct mime_param *list, struct view base, bool *extended,
+    struct buf *out)
+{
+	AUTO_BUF struct buf field = BUF_INIT(JOINED_MAX);
+
+	*extended = false;
+	for (const struct mime_param *p = list; p != NULL; p = p->next) {
+		if (!is_piece(p, base))
+			continue;
+		*extended |= p->name.p[p->name.n - 1] == '*';
+		buf_put_str(&field, ";");
+		buf_put(&field, p->name);
+		buf_put_str(&field, "=\"");
+		for (size_t i = 0; i < p->value.n; i++) {
+			if (p->value.p[i] == '"' || p->value.p[i] == '\\')
+				buf_put_byte(&field, '\\');
+			buf_put_byte(&field, p->value.p[i]);
+		}
+		buf_put_byte(&field, '"');
+	}
+	return !field.failed &&
+	    encoded_param_decode(buf_view(&field), base, out) && !out->failed;
+}
+
+/* False: it was told with an earlier piece. */
+static bool
+put_param(const struct writer *w, const struct mime_param *list,
+    const struct mime_param *p, const char *sep)
+{
+	AUTO_BUF struct buf joined = BUF_INIT(JOINED_MAX);
+	struct view base = base_of(p->name), name = p->name, value = p->value;
+	bool extended;
+
+	if (w->joined && is_piece(p, base) &&
+	    join(list, base, &extended, &joined)) {
+		while (!is_piece(list, base))
+			list = list->next;
+		if (list != p)
+			return false;
+		name = view_sub(p->name, 0, base.n + extended);
+		value = buf_view(&joined);
+	}
+	buf_put_str(w->out, sep);
+	envelope_put_nstring(name, w->out);
+	space(w);
+	envelope_put_nstring(value, w->out);
+	return true;
 }
 
 /* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil
@@ -33,12 +104,9 @@ put_params(const struct writer *w, const struct mime_param *p, const char *more)
 		buf_put(w->out, VIEW_LIT("NIL"));
 		return;
 	}
-	for (; p != NULL; p = p->next, sep = " ") {
-		buf_put_str(w->out, sep);
-		envelope_put_nstring(p->name, w->out);
-		space(w);
-		envelope_put_nstring(p->value, w->out);
-	}
+	for (const struct mime_param *list = p; p != NULL; p = p->next)
+		if (put_param(w, list, p, sep))
+			sep = " ";
 	if (*more != '\0')
 		buf_put_str(w->out, sep);
 	buf_put_str(w->out, more);
@@ -166,7 +234,16 @@ void
 structure_write(struct view msg, const struct mime_part *root,
     enum structure_form form, struct arena *a, struct buf *out)
 {
-	struct writer w = { msg, form, a, out };
+	struct writer w = { msg, form, a, out, false };
+
+	put_body(&w, root);
+}
+
+void
+structure_write_joined(struct view msg, const struct mime_part *root,
+    enum structure_form form, struct arena *a, struct buf *out)
+{
+	struct writer w = { msg, form, a, out, true };
 
 	put_body(&w, root);
 }

@@ -19,5 +19,12 @@ enum structure_form {
  */
 void structure_write(struct view msg, const struct mime_part *root,
     enum structure_form form, struct arena *a, struct buf *out);
+/*
+ * The same for IMAP4rev2: the pieces of one parameter (RFC 2231) are decoded and
+ * joined, "baz*0" and "baz*1" to "baz", "foo*0*" or "foo*" to "foo*" in UTF-8.
+ * Pieces without the first stay as they are.
+ */
+void structure_write_joined(struct view msg, const struct mime_part *root,
+    enum structure_form form, struct arena *a, struct buf *out);
 
 #endif

@@ -126,7 +126,8 @@ put_envelope(struct fetch *f, const struct fetch_message *m)
 	put_made(f, "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
 }
 
-/* BODY and BODYSTRUCTURE, also of a message whose summary has none. */
+/* BODY and BODYSTRUCTURE, also of a message whose summary has none, or has
+ * parameters as they are written ("name*0") for a client of IMAP4rev2. */
 static void
 put_structure(
     struct fetch *f, const struct fetch_message *m, enum structure_form form)
@@ -136,8 +137,9 @@ put_structure(
 	AUTO_ARENA struct arena *tree = NULL;
 	AUTO_ARENA struct arena *texts = NULL;
 	const struct mime_part *root;
+	const bool rev2 = session_utf8(f->s);
 
-	if (v.n > 0) {
+	if (v.n > 0 && (!rev2 || memchr(v.p, '*', v.n) == NULL)) {
 		buf_put(&f->s->out.b, v);
 		return;
 	}
@@ -145,7 +147,8 @@ put_structure(
 	texts = arena_new(MIME_ARENA_MAX);
 	root = mime_parse(m->body->octets, tree);
 	buf_clear(&f->scratch);
-	structure_write(m->body->octets, root, form, texts, &f->scratch);
+	(rev2 ? structure_write_joined : structure_write)(
+	    m->body->octets, root, form, texts, &f->scratch);
 	put_made(
 	    f, "(\"application\" \"octet-stream\" NIL NIL NIL \"8bit\" 0)");
 }

@@ -105,6 +105,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_clear(&b);
 		structure_write(msg, root, (enum structure_form)form, a, &b);
 		check_list(&b);
+		buf_clear(&b);
+		structure_write_joined(
+		    msg, root, (enum structure_form)form, a, &b);
+		check_list(&b);
 	}
 	return 0;
 }
