@@ -11,7 +11,8 @@ io_site_name(enum io_site site)
 		"recover", "recover-dir", "segment", "segment-dir", "body",
 		"body-dir", "unlink", "view", "current", "clean", "clean-dir",
 		"withdraw", "script", "script-dir", "script-home", "uidl",
-		"uidl-dir" };
+		"uidl-dir", "out", "out-dir", "out-at", "out-at-dir",
+		"out-gone" };
 
 	return site < IO_SITES ? names[site] : "?";
 }

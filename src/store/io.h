@@ -40,6 +40,11 @@ enum io_site {
 	IO_SYNC_SCRIPT_HOME, /* and the name of their directory */
 	IO_SYNC_UIDL,        /* POP3's unique ids (session/uidl.h) */
 	IO_SYNC_UIDL_DIR,    /* and their file's name */
+	IO_SYNC_OUT,         /* a message to be sent (proc/out_queue.h) */
+	IO_SYNC_OUT_DIR,     /* and its name */
+	IO_SYNC_OUT_AT,      /* how far it is */
+	IO_SYNC_OUT_AT_DIR,  /* and that file's name */
+	IO_SYNC_OUT_GONE,    /* that it is gone */
 	IO_SITES,
 };
 /* "commit", "cut" …; never NULL. */

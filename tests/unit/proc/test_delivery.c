@@ -1,0 +1,335 @@
+#include "proc/delivery.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "../store/scratch.h"
+#include "base/fd.h"
+#include "proc/msg_deliver.h"
+#include "proc/msg_out.h"
+#include "proc/msg_session.h"
+#include "session/scripts.h"
+#include "store/io.h"
+#include "tap.h"
+
+/*
+ * A delivery process with the test in the place of the hub, of out behind it,
+ * and of a front end: what leaves, in which order, and what is answered when
+ * something goes wrong on the way.
+ */
+#define WAIT_S 30
+#define REDIRECTS                                                              \
+	"require \"copy\"; redirect :copy \"x@example.com\"; "                 \
+	"redirect :copy \"y@example.com\";"
+
+static int dir;
+static bool *full; /* shared: writes of the process find no room */
+
+static struct {
+	pid_t pid;
+	int hub, channel; /* our ends */
+	uint64_t next;
+} world;
+
+static int
+fail_writes(void *ctx, const struct io_event *e, uint64_t *size)
+{
+	(void)ctx;
+	(void)size;
+	return *full && (e->op == IO_WRITE || e->op == IO_ALLOCATE) ? -ENOSPC
+								    : IO_GO;
+}
+
+static void
+pair_of(int *ours, int *theirs)
+{
+	const struct timeval t = { .tv_sec = WAIT_S };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 ||
+	    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) != 0)
+		abort();
+	*ours = pair[0];
+	*theirs = pair[1];
+}
+
+static int
+child(int hub, int channel)
+{
+	static const struct io_hooks hooks = { .before = fail_writes };
+	AUTO_BUF struct buf first = BUF_INIT(64);
+	struct log log;
+	struct delivery_env e = { .hub = hub,
+		.first = channel,
+		.dir = dir,
+		.account = VIEW_LIT("bob@example.org"),
+		.max_message = 1 << 20,
+		.host = VIEW_LIT("mail.example.org"),
+		.log = &log };
+
+	log_init(&log, -1, LOG_STYLE_PLAIN, LOG_CRASHES, "TEST", 0);
+	io_hooks = &hooks;
+	msg_deliver_plain_put(&first, MSG_DELIVER_CHANNEL);
+	return delivery_run(&e, buf_view(&first));
+}
+
+/* One message; *w is what stands behind its type. That something was committed
+ * is no news here. */
+static bool
+hear(int sock, uint32_t type, struct wire *w, int *fd)
+{
+	static uint8_t p[MSG_MAX];
+	uint32_t got;
+	ssize_t n;
+
+	do {
+		fd_close(fd);
+		n = fd_recv(sock, p, sizeof(p), fd);
+		*w = wire_read((struct view){ p, n > 0 ? (size_t)n : 0 });
+		got = wire_u32(w);
+	} while (n > 0 &&
+	    (got == MSG_SESSION_COMMITTED || got == MSG_SESSION_WATCH));
+	return n > 0 && got == type;
+}
+
+static bool
+hear_plain(int sock, uint32_t type)
+{
+	AUTO_CLOSE int fd = -1;
+	struct wire w;
+
+	return hear(sock, type, &w, &fd);
+}
+
+static void
+start(const char *script)
+{
+	struct scripts *s = scripts_new(dir, NULL);
+	int hub, channel;
+
+	if (scripts_put(s, VIEW_LIT("main"), view_str(script)) != SCRIPTS_OK ||
+	    scripts_activate(s, VIEW_LIT("main")) != SCRIPTS_OK)
+		abort();
+	scripts_free(&s);
+	pair_of(&world.hub, &hub);
+	pair_of(&world.channel, &channel);
+	fflush(stdout);
+	if ((world.pid = fork()) == 0) {
+		fd_close(&world.hub);
+		fd_close(&world.channel);
+		_exit(child(hub, channel));
+	}
+	fd_close(&hub);
+	fd_close(&channel);
+	if (!hear_plain(world.hub, MSG_SESSION_READY) ||
+	    !hear_plain(world.channel, MSG_DELIVER_TAKEN))
+		abort();
+}
+
+static bool
+end(void)
+{
+	int status = -1;
+
+	fd_close(&world.hub);
+	fd_close(&world.channel);
+	return waitpid(world.pid, &status, 0) == world.pid &&
+	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void
+give(const char *text)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	struct msg_deliver m = { .delivery = ++world.next,
+		.sender = VIEW_LIT("alice@example.net"),
+		.recipient = VIEW_LIT("bob@example.org"),
+		.lmtp = true,
+		.octets = view_str(text) };
+
+	msg_deliver_put(&b, &m);
+	if (fd_send(world.channel, buf_view(&b), -1) != 0)
+		abort();
+}
+
+struct submitted {
+	uint64_t number, file;
+	uint8_t key[MSG_OUT_KEY_SIZE];
+};
+
+static bool
+submission(struct submitted *s)
+{
+	AUTO_CLOSE int fd = -1;
+	struct msg_out_submit m;
+	struct stat st;
+	struct wire w;
+
+	if (!hear(world.hub, MSG_OUT_SUBMIT, &w, &fd) ||
+	    !msg_out_submit_get(&w, MSG_OUT_SUBMIT, &m) || fd == -1 ||
+	    fstat(fd, &st) != 0)
+		return false;
+	s->number = m.number;
+	s->file = st.st_ino;
+	memcpy(s->key, m.key, sizeof(s->key));
+	return true;
+}
+
+static bool
+answer(const struct submitted *s, enum msg_out_result result)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	struct msg_out_taken m = { s->number, (uint8_t)result,
+		VIEW_LIT("text") };
+
+	msg_out_taken_put(&b, MSG_OUT_SUBMITTED, &m);
+	return fd_send(world.hub, buf_view(&b), -1) == 0;
+}
+
+/* What is said of the message given last but `before`. */
+static int
+result(uint64_t before, char status[16])
+{
+	AUTO_CLOSE int fd = -1;
+	struct msg_delivered m;
+	struct wire w;
+
+	if (!hear(world.channel, MSG_DELIVER_DELIVERED, &w, &fd) ||
+	    !msg_delivered_get(&w, &m) || m.delivery != world.next - before)
+		return -1;
+	snprintf(status, 16, "%.*s", (int)m.status.n,
+	    m.status.n > 0 ? (const char *)m.status.p : "");
+	return m.result;
+}
+
+static void
+shutdown_by_hub(void)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+
+	msg_session_shutdown_put(&b, "now");
+	if (fd_send(world.hub, buf_view(&b), -1) != 0)
+		abort();
+}
+
+/* Told to go while out writes: what waits in the channel is sent on, too. */
+static void
+test_leave(void)
+{
+	struct submitted a, b;
+	char text[16];
+	bool good;
+
+	start("redirect \"x@example.com\";");
+	give("Subject: one\r\n\r\none\r\n");
+	good = submission(&a);
+	give("Subject: two\r\n\r\ntwo\r\n");
+	shutdown_by_hub();
+	good = good && answer(&a, MSG_OUT_QUEUED) &&
+	    result(1, text) == MSG_DELIVER_OK;
+	tap_ok(good, "one that was under way");
+	good = submission(&b) && answer(&b, MSG_OUT_QUEUED);
+	tap_ok(good && result(0, text) == MSG_DELIVER_OK,
+	    "one that waited when it was told to go");
+	good = hear_plain(world.channel, MSG_DELIVER_LEFT);
+	tap_ok(end() && good, "then it leaves");
+}
+
+static bool
+same_keys(const struct submitted *a, const struct submitted *b)
+{
+	return memcmp(a->key, b->key, sizeof(a->key)) == 0;
+}
+
+/* Both are taken and the disk is full: never for good, and the same again. */
+static void
+test_full_after_leaving(void)
+{
+	struct submitted a, b, c, d;
+	char text[16];
+	bool good;
+
+	start(REDIRECTS);
+	*full = true;
+	give("Subject: one\r\n\r\none\r\n");
+	good = submission(&a) && submission(&b) && answer(&a, MSG_OUT_QUEUED) &&
+	    answer(&b, MSG_OUT_QUEUED);
+	tap_ok(good && a.file == b.file, "two, of the same octets");
+	tap_ok(result(0, text) == MSG_DELIVER_TEMPORARY &&
+		strcmp(text, "4.3.1") == 0,
+	    "the disk is full: %s", text);
+	*full = false;
+	give("Subject: one\r\n\r\none\r\n");
+	good = submission(&c) && submission(&d) && answer(&c, MSG_OUT_QUEUED) &&
+	    answer(&d, MSG_OUT_QUEUED);
+	tap_ok(good && same_keys(&a, &c) && same_keys(&b, &d) &&
+		!same_keys(&a, &b),
+	    "brought again: the same keys");
+	good = result(0, text) == MSG_DELIVER_OK;
+	tap_ok(end() && good, "and stored");
+}
+
+/* One is taken, the other not now: all of it again. */
+static void
+test_partly(void)
+{
+	struct submitted a, b, c, d;
+	char text[16];
+	bool good;
+
+	start(REDIRECTS);
+	give("Subject: part\r\n\r\npart\r\n");
+	good = submission(&a) && submission(&b) && answer(&b, MSG_OUT_LATER) &&
+	    answer(&a, MSG_OUT_QUEUED);
+	tap_ok(good && result(0, text) == MSG_DELIVER_TEMPORARY,
+	    "one of two is not taken: later");
+	give("Subject: part\r\n\r\npart\r\n");
+	good = submission(&c) && submission(&d) && same_keys(&a, &c) &&
+	    same_keys(&b, &d) && answer(&c, MSG_OUT_QUEUED) &&
+	    answer(&d, MSG_OUT_REFUSED) && result(0, text) == MSG_DELIVER_OK;
+	tap_ok(end() && good, "refused for good: kept here");
+}
+
+/* Nobody answers any more: told as not done, at once. */
+static void
+test_hub_is_gone(void)
+{
+	struct submitted a;
+	char text[16];
+	bool good;
+
+	start("redirect \"x@example.com\";");
+	give("Subject: gone\r\n\r\ngone\r\n");
+	good = submission(&a);
+	give("Subject: two\r\n\r\ntwo\r\n");
+	fd_close(&world.hub);
+	tap_ok(good && result(1, text) == MSG_DELIVER_TEMPORARY,
+	    "what out was asked for: later");
+	tap_ok(result(0, text) == MSG_DELIVER_TEMPORARY,
+	    "what it could not be asked for: later");
+	good = hear_plain(world.channel, MSG_DELIVER_LEFT);
+	tap_ok(end() && good, "then it leaves");
+}
+
+int
+main(void)
+{
+	char *path;
+
+	signal(SIGPIPE, SIG_IGN);
+	dir = scratch_make(&path);
+	full = mmap(NULL, sizeof(*full), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (full == MAP_FAILED)
+		abort();
+	test_leave();
+	test_full_after_leaving();
+	test_partly();
+	test_hub_is_gone();
+	scratch_end(&dir, &path);
+	return tap_done();
+}
