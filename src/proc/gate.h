@@ -32,13 +32,14 @@
 #define GATE_RELAY_TURN 4              /* chunks before others get a turn */
 #define GATE_HANDSHAKE_MS 30000        /* for TLS to come up */
 #define GATE_HANDSHAKE_MAX (64 * 1024) /* bytes it may take */
-#define GATE_START_MS 60000            /* hub must have answered by then */
+#define GATE_START_MS 150000           /* hub must have answered by then */
 #define GATE_LINGER_MS 2000          /* for the client to read our last word */
 #define GATE_LINGER_MAX (256 * 1024) /* bytes thrown away meanwhile */
 #define GATE_DRAIN_MS 60000  /* for a client to take what a session left */
 #define GATE_KEEPALIVE_S 300 /* silence before the kernel asks */
 
 _Static_assert(GATE_UNREAD_MAX <= MSG_UNREAD_MAX, "unread fits a hand-over");
+_Static_assert(GATE_START_MS > MSG_HAND_START_MS, "the hub gives up first");
 _Static_assert(GATE_CHUNK <= TLS_WRITE_MAX, "a chunk is one write of TLS");
 
 struct gate;

@@ -19,7 +19,7 @@
  * process, hub_session.c the table of sessions and notification, hub_deliver.c
  * deliveries and the control socket. Nobody outside includes this.
  */
-#define HUB_START_MS 120000     /* from FORK to READY: a view may be rebuilt */
+#define HUB_START_MS MSG_HAND_START_MS /* from FORK to READY */
 #define HUB_EXIT_MS 10000       /* from the end of its socket to its exit */
 #define HUB_REST_MS 3000        /* a session waits so long for another login */
 #define HUB_RESTING_MAX 128     /* of all accounts, at once */

@@ -39,6 +39,10 @@ enum msg_hand_type {
 	MSG_HAND_ENDED = 0x0383,
 };
 
+/* So long a hub waits for a session that is starting: a view may have to be
+ * rebuilt. A gate waits longer, so that it hears what has become of it. */
+#define MSG_HAND_START_MS 120000
+
 /* Needs the descriptor. */
 struct msg_hand_over {
 	uint64_t conn;
