@@ -237,6 +237,8 @@ gate_stop(void *ctx)
 		    c->step != gate_step_bye)
 			gate_conn_bye(
 			    c, GATE_LOGIN_ENDS, "Server is going down");
+		else
+			gate_relay_stop(c);
 	}
 	gate_settled(g);
 }

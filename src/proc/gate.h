@@ -35,8 +35,9 @@
 #define GATE_START_MS 150000           /* hub must have answered by then */
 #define GATE_LINGER_MS 2000          /* for the client to read our last word */
 #define GATE_LINGER_MAX (256 * 1024) /* bytes thrown away meanwhile */
-#define GATE_DRAIN_MS 60000  /* for a client to take what a session left */
-#define GATE_KEEPALIVE_S 300 /* silence before the kernel asks */
+#define GATE_DRAIN_MS 60000     /* for a client to take what a session left */
+#define GATE_STOP_DRAIN_MS 3000 /* the same when the server is stopping */
+#define GATE_KEEPALIVE_S 300    /* silence before the kernel asks */
 
 _Static_assert(GATE_UNREAD_MAX <= MSG_UNREAD_MAX, "unread fits a hand-over");
 _Static_assert(GATE_START_MS > MSG_HAND_START_MS, "the hub gives up first");
@@ -93,7 +94,8 @@ struct gate_conn {
 	int pair; /* our end of the session's socket; -1 */
 	struct loop_fd pair_watch;
 	struct buf up;    /* from the client, not yet taken by the session */
-	bool pair_eof;    /* the session has said all */
+	bool over;        /* its session has ended; the rest has c->timer */
+	bool pair_eof;    /* the session has said all, and it was read */
 	bool pair_closed; /* it has been told that no more will come */
 	uint64_t up_bytes, down_bytes;
 };
@@ -211,5 +213,11 @@ void gate_hand_late(struct gate_conn *c);
 void gate_relay_start(struct gate_conn *c);
 /* Move what can be moved; it may be freed. */
 void gate_relay_run(struct gate_conn *c);
+/* Its session has ended; what it has left may be more than the client takes. The
+ * rest of a relay has GATE_DRAIN_MS from then, GATE_STOP_DRAIN_MS when the
+ * server is stopping. */
+void gate_relay_over(struct gate_conn *c);
+/* The server is stopping. */
+void gate_relay_stop(struct gate_conn *c);
 
 #endif

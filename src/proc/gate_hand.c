@@ -230,7 +230,8 @@ on_refused(void *ctx, struct wire *w, int *fd)
 	return true;
 }
 
-/* A relay goes on until all that the session wrote has been delivered. */
+/* A relay goes on until all that the session wrote has been delivered, or its
+ * time is over. */
 static bool
 on_ended(void *ctx, struct wire *w, int *fd)
 {
@@ -244,6 +245,8 @@ on_ended(void *ctx, struct wire *w, int *fd)
 		return false;
 	if (c != NULL && c->tls == NULL)
 		gate_conn_free(c);
+	else if (c != NULL)
+		gate_relay_over(c);
 	return true;
 }
 
@@ -267,6 +270,8 @@ gate_hand_lost(struct gate *g, const char *why)
 			give_up(c);
 		else if (c->conn.state == CONN_LIVE && c->tls == NULL)
 			gate_conn_free(c);
+		else if (g->s->stopping) /* the hub outlives its sessions */
+			gate_relay_over(c);
 	}
 }
 

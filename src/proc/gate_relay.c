@@ -198,6 +198,17 @@ on_drained_late(void *ctx)
 	gate_conn_free(ctx);
 }
 
+/* What waits is all that will ever come. */
+static void
+limit_draining(struct gate_conn *c)
+{
+	const struct start *s = c->gate->s;
+
+	loop_timer_set(s->loop, &c->timer,
+	    s->stopping ? GATE_STOP_DRAIN_MS : GATE_DRAIN_MS, on_drained_late,
+	    c);
+}
+
 static void
 log_end_of(struct gate_conn *c)
 {
@@ -253,7 +264,6 @@ watch(struct gate_conn *c, enum moved up, enum moved down)
 void
 gate_relay_run(struct gate_conn *c)
 {
-	bool was_over = c->pair_eof;
 	enum moved up = move_for_a_turn(c, move_up), down;
 
 	if (up == MOVED_LOST) { /* the session sees its end, and so do we */
@@ -271,10 +281,27 @@ gate_relay_run(struct gate_conn *c)
 		finish(c);
 		return;
 	}
-	if (c->pair_eof && !was_over)
-		loop_timer_set(c->gate->s->loop, &c->timer, GATE_DRAIN_MS,
-		    on_drained_late, c);
+	if (c->pair_eof)
+		gate_relay_over(c);
 	watch(c, up, down);
+}
+
+/* The end may stand behind what the client does not take, so that it is not
+ * seen here: the hub tells it too. */
+void
+gate_relay_over(struct gate_conn *c)
+{
+	if (!c->relaying || c->over)
+		return;
+	c->over = true;
+	limit_draining(c);
+}
+
+void
+gate_relay_stop(struct gate_conn *c)
+{
+	if (c->relaying && c->over)
+		limit_draining(c);
 }
 
 void

@@ -3,6 +3,7 @@ that need a restart."""
 import os
 import re
 import signal
+import socket
 
 import pytest
 
@@ -41,3 +42,17 @@ def test_mail_that_leaves_goes_on_at_once(one_gate):
         wait_for(lambda: set(children(server, "fumi-out")) - set(old))
     assert "process-ended" not in server.log()
     server.close()
+
+
+def test_a_client_that_does_not_read_holds_nothing_up(own_server):
+    server = own_server()
+    c = server.raw(server.demo, tls=True)
+    assert c.append(b"INBOX", b"Subject: large\r\n\r\n" + b"x" * 30_000_000 + b"\r\n").startswith(b"OK")
+    c.ok(b"SELECT INBOX")
+    c.begin(b"FETCH 1 BODY.PEEK[]")
+    c.socket.recv(1000)  # it has begun
+    with open(server.info["log"]) as f:
+        f.seek(0, os.SEEK_END)
+        server.close()
+        assert "killed" not in f.read()
+    c.close()
