@@ -169,12 +169,13 @@ cmd_out(const struct conf *conf, int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 	const bool is_list = strcmp(what, "list") == 0;
 	const bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
+	int r;
 
 	if (!(is_list && (argc == 2 || json)) && strcmp(what, "retry") != 0 &&
 	    !(strcmp(what, "remove") == 0 && argc > 2))
 		return cli_usage(USAGE);
-	if ((sock = control_connect(conf)) == -1)
-		return cli_fail(EX_UNAVAILABLE, "out", "no server is running");
+	if ((r = control_connect_for(conf, "out", &sock)) != EX_OK)
+		return r;
 	if (is_list)
 		return list(sock, json);
 	return change(sock,

@@ -88,8 +88,8 @@ cmd_top(const struct conf *conf, int argc, char **argv)
 
 	if (argc != 1 && !json)
 		return cli_usage("top [--json]");
-	if ((sock = control_connect(conf)) == -1)
-		return cli_fail(EX_UNAVAILABLE, "top", "no server is running");
+	if ((r = control_connect_for(conf, "top", &sock)) != EX_OK)
+		return r;
 	msg_control_plain_put(&b, MSG_CONTROL_LIST);
 	if ((r = fd_send(sock, buf_view(&b), -1)) != 0)
 		return cli_fail(EX_UNAVAILABLE, "top", "%s", strerror(-r));

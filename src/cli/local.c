@@ -326,8 +326,13 @@ to_account(const struct conf *conf, const struct local_envelope *e,
 {
 	AUTO_CLOSE int sock = control_connect(conf);
 
-	if (sock == -1)
+	if (control_is_absent(sock))
 		return by_hand(conf, e, m->octets, w);
+	if (sock < 0) {
+		(void)why(w, sock, "%s/fumi.sock",
+		    conf_str(conf, "server", NULL, "run-dir"));
+		return EX_TEMPFAIL;
+	}
 	if (!view_eq_ci(view_str(e->mailbox), VIEW_LIT("INBOX"))) {
 		(void)why(w, 0,
 		    "%s: the server puts mail into INBOX, or where the user's "

@@ -1,5 +1,6 @@
 """What SIGHUP does, and what it does not: certificates that cannot be used, processes that are just starting, settings
 that need a restart."""
+import contextlib
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import socket
 
 import pytest
 
+import serving
 from serving import process_name, process_parents, wait_for
 
 
@@ -42,6 +44,33 @@ def test_mail_that_leaves_goes_on_at_once(one_gate):
         wait_for(lambda: set(children(server, "fumi-out")) - set(old))
     assert "process-ended" not in server.log()
     server.close()
+
+
+def test_a_long_run_dir(own_server, tmp_path):
+    run = tmp_path / ("r" * 120)
+    server = own_server("--set", f"server/run-dir={run}")
+    c = server.raw(server.demo)
+    assert b"demo@example.org" in server.fumi("top")
+    server.fumi("out", "list")
+    server.fumi("deliver", "demo@example.org", input=serving.message("by the server"))
+    c.close()
+    server.close()
+    assert b"no server is running" in server.fumi("top", status=69)
+
+
+def test_only_a_server_that_is_not_there_is_done_without(own_server, tmp_path):
+    """What listens there and says nothing is not taken for an absent server."""
+    server = own_server()
+    server.close()
+    path = os.path.join(server.dir, "run", "fumi.sock")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    other = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # of another type: EPROTOTYPE
+    other.bind(path)
+    other.listen()
+    r = server.fumi("deliver", "demo@example.org", input=serving.message("not alone"), status=75)
+    assert b"fumi.sock" in r
+    other.close()
 
 
 def test_a_client_that_does_not_read_holds_nothing_up(own_server):
