@@ -254,10 +254,21 @@ message(uint8_t *p, int ms, int *fd)
 
 /* One client after the other, all of this account and service. */
 struct runs {
+	struct account_options options;
 	struct account *account; /* open from the first one on */
 	uint64_t session;        /* 0: any */
 	int client;
 };
+
+static struct account_options
+options_of(const struct conf *conf)
+{
+	uint64_t s = conf_num(conf, "store", NULL, "keep-expunged") / 1000;
+
+	return (struct account_options){
+		.keep_expunged = s == 0 ? ACCOUNT_KEEP_NOTHING : (uint32_t)s,
+	};
+}
 
 static int
 run_imap(const struct child *c, struct log *log,
@@ -268,6 +279,7 @@ run_imap(const struct child *c, struct log *log,
 		.hub = CHILD_FD_HUB,
 		.dir = CHILD_FD_DIR,
 		.create = true,
+		.options = &runs->options,
 		.kept = &runs->account,
 		.first = SESSION_LOGGED_IN,
 		.tag = m->login.tag,
@@ -292,6 +304,7 @@ env_of(const struct child *c, struct log *log,
 		.hub = CHILD_FD_HUB,
 		.dir = CHILD_FD_DIR,
 		.create = true,
+		.options = &runs->options,
 		.kept = &runs->account,
 		.first = CLIENT_LOGGED_IN,
 		.unread = m->unread,
@@ -408,10 +421,12 @@ static int
 run_delivery(const struct child *c, struct log *log, struct wire *in)
 {
 	char host[256] = "";
+	struct account_options options = options_of(c->conf);
 	struct delivery_env env = { .hub = CHILD_FD_HUB,
 		.first = CHILD_FD_CLIENT,
 		.dir = CHILD_FD_DIR,
 		.account = c->grant->m.account,
+		.options = &options,
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
 		.detail_mailbox =
 		    conf_bool(c->conf, "delivery", NULL, "detail-mailbox"),
@@ -428,7 +443,9 @@ static int
 serve_client(
     const struct child *c, struct log *log, uint8_t *p, struct wire *in)
 {
-	struct runs runs = { .session = c->session, .client = CHILD_FD_CLIENT };
+	struct runs runs = { .session = c->session,
+		.client = CHILD_FD_CLIENT,
+		.options = options_of(c->conf) };
 	int r;
 
 	do

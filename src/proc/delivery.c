@@ -320,7 +320,8 @@ open_and_serve(struct delivery *d, struct view first)
 {
 	AUTO_BUF struct buf b = BUF_INIT(MSG_TYPE_SIZE);
 	struct why w = { "" };
-	int r = account_open(d->env->dir, true, NULL, &d->account, &w);
+	int r =
+	    account_open(d->env->dir, true, d->env->options, &d->account, &w);
 
 	if (r == 0)
 		r = fd_nonblock(d->env->hub, true);

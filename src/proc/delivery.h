@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/view.h"
+#include "store/account.h"
 
 /*
  * The process that stores messages into one account: as the account's uid,
@@ -13,8 +14,9 @@ struct delivery_env {
 	int hub;   /* SOCK_SEQPACKET to the hub, proc/msg_session.h */
 	int first; /* the first message's octets, or the first channel */
 	int dir;   /* the account's directory */
-	struct view account;  /* its name */
-	uint64_t max_message; /* bytes of one message */
+	struct view account;                   /* its name */
+	const struct account_options *options; /* of opening it */
+	uint64_t max_message;                  /* bytes of one message */
 	/* user+detail@… goes to the mailbox named detail, if there is one */
 	bool detail_mailbox;
 	/* for the rules, see session/filter.h */

@@ -105,7 +105,8 @@ client_account(struct client *c)
 		c->account = *kept;
 		return 0;
 	}
-	r = account_open(c->env->dir, c->env->create, NULL, &c->account, &w);
+	r = account_open(
+	    c->env->dir, c->env->create, c->env->options, &c->account, &w);
 	if (r == 0) {
 		if (kept != NULL)
 			*kept = c->account;

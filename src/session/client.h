@@ -29,6 +29,8 @@ struct client_env {
 	int hub;     /* SOCK_SEQPACKET to the hub (session/hub.h), or -1 */
 	int dir;     /* the account's directory */
 	bool create; /* make the account if there is none */
+	/* of the account; NULL: the defaults. Borrowed */
+	const struct account_options *options;
 	/* as in session/session.h: the account, open already or left open */
 	struct account **kept;
 	enum client_first first;

@@ -255,7 +255,8 @@ open_account(struct session *s)
 		s->account = *kept;
 		return 0;
 	}
-	r = account_open(s->env->dir, s->env->create, NULL, &s->account, &w);
+	r = account_open(
+	    s->env->dir, s->env->create, s->env->options, &s->account, &w);
 	if (r == 0) {
 		if (kept != NULL)
 			*kept = s->account;

@@ -35,6 +35,8 @@ struct session_env {
 	int hub;     /* SOCK_SEQPACKET to the hub (session/hub.h), or -1 */
 	int dir;     /* the account's directory */
 	bool create; /* make the account if there is none */
+	/* of the account; NULL: the defaults. Borrowed */
+	const struct account_options *options;
 	/* NULL: opened and closed here. Else *kept, when not NULL, is the
 	 * account, open already; it is left open there for the next session */
 	struct account **kept;

@@ -421,6 +421,8 @@ account_open(int dirfd, bool create, const struct account_options *o,
 		a->options = *o;
 	if (a->options.keep_expunged == 0)
 		a->options.keep_expunged = ACCOUNT_KEEP_EXPUNGED;
+	else if (a->options.keep_expunged == ACCOUNT_KEEP_NOTHING)
+		a->options.keep_expunged = 0;
 	if ((r = open_all(a, create)) != 0) {
 		if (w != NULL)
 			*w = a->why;

@@ -15,9 +15,12 @@
  */
 struct account;
 
+#define ACCOUNT_KEEP_NOTHING UINT32_MAX
+
 struct account_options {
 	bool read_only; /* verify and export of a damaged account */
-	/* seconds that expunged messages are kept; 0 stands for 14 days */
+	/* seconds that expunged messages are kept; 0 stands for 14 days,
+	 * ACCOUNT_KEEP_NOTHING for none */
 	uint32_t keep_expunged;
 	/* this boot (clock_boot_id(), which reads /proc: ask before a sandbox
 	 * closes); NULL: ask now. Borrowed during account_open(). */

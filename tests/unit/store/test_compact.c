@@ -69,6 +69,28 @@ all_readable(struct account *a, size_t want)
 	return ok;
 }
 
+/* Who keeps nothing gets the room of the expunged at once. */
+static void
+test_keep_nothing(void)
+{
+	struct account_options o = { .keep_expunged = ACCOUNT_KEEP_NOTHING };
+	struct compact_done d;
+	char path[64];
+	int dirfd = account_dir_make(path);
+	struct account *a = account_must(dirfd, true, &o);
+
+	log_set_bound(a->log, 4 << 20);
+	for (uint32_t i = 1; i <= 40; i++)
+		append_big(a, BODY, (char)('a' + i % 26));
+	expunge(a, 1, 39);
+	clock_fake_advance(COMPACT_PAUSE_MS * 1000ull + 1);
+	MUST(compact_run(a, 1000, false, &d));
+	tap_ok(
+	    d.segments > 0, "what was expunged is not kept when none is to be");
+	account_close(&a);
+	account_dir_remove(path);
+}
+
 int
 main(void)
 {
@@ -120,5 +142,6 @@ main(void)
 	mailbox_changes_fini(&c);
 	account_close(&a);
 	account_dir_remove(path);
+	test_keep_nothing();
 	return tap_done();
 }
