@@ -247,7 +247,7 @@ def test_bad_input(server):
     c = Line(server)
     assert c.say(b"US\0ER x\r\n").startswith(b"-ERR")
     assert c.say(b"X" * 20000 + b"\r\n").startswith(b"-ERR")
-    for _ in range(8):
+    for _ in range(48):
         assert c.say("XYZZY\r\n").startswith(b"-ERR")
     assert c.say("XYZZY\r\n").startswith(b"-ERR Too many")
     with pytest.raises(EOFError):
