@@ -43,6 +43,7 @@ enum conf_flags {
 	CONF_REQUIRED = 1, /* must be in the file (in each section of the kind
 	                    * that is there; a plain section always is) */
 	CONF_SECRET = 2,   /* conf_show() hides the value */
+	CONF_RESTART = 4,  /* takes effect when the program is started anew */
 };
 
 struct conf_setting {
@@ -137,6 +138,15 @@ bool conf_given(const struct conf *c, const char *section, const char *name,
     const char *key);
 /* Name of the i-th section of this kind in the order read; NULL: no more. */
 const char *conf_name(const struct conf *c, const char *section, size_t i);
+
+/*
+ * Of what has changed, that which a running program cannot take over: settings
+ * with CONF_RESTART whose values differ, as "[section NAME] key, …", and those
+ * named sections with such settings that are only in one of the two, without a
+ * key. Nothing when there is none. Both are of one schema (asserted).
+ */
+void conf_restart_put(
+    const struct conf *running, const struct conf *now, struct buf *out);
 
 /* Every setting in force with meaning and default, as a file that reads back to
  * the same values (hidden ones are comments), unless quoting made a line longer

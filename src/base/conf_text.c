@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "base/conf_impl.h"
 
 /* Printing: the file that says what is in force, and the manual page. */
@@ -201,7 +203,8 @@ put_facts(struct buf *out, const struct conf *c, const struct conf_value *v)
 		if (v->line > 0)
 			buf_printf(&line, ":%u", v->line);
 	}
-	buf_put_byte(&line, '.');
+	buf_put_str(
+	    &line, (s->flags & CONF_RESTART) != 0 ? ". Needs a restart." : ".");
 	/* a file's name may hold anything */
 	for (size_t i = 0; i < line.n; i++) {
 		if (line.p[i] < ' ')
@@ -316,6 +319,8 @@ man_setting(const struct conf_setting *s, struct buf *out)
 	} else {
 		buf_put_str(out, ".\n");
 	}
+	if ((s->flags & CONF_RESTART) != 0)
+		buf_put_str(out, "Needs a restart.\n");
 }
 
 void
@@ -334,5 +339,114 @@ conf_man(const struct conf_schema *schema, struct buf *out)
 				man_setting(&schema->settings[k], out);
 		}
 		buf_put_str(out, ".El\n");
+	}
+}
+
+/* ---- what has changed ---- */
+
+static bool
+same_value(const struct conf_value *a, const struct conf_value *b)
+{
+	switch (a->setting->type) {
+	case CONF_INT:
+		/* without a default it may mean another when it is not given */
+		return a->num == b->num &&
+		    (a->setting->def != NULL ||
+			(a->reading > 0) == (b->reading > 0));
+	case CONF_BOOL:
+	case CONF_SIZE:
+	case CONF_DURATION:
+	case CONF_ENUM:
+		return a->num == b->num;
+	case CONF_STRING:
+	case CONF_PATH:
+	case CONF_LIST:
+		break;
+	}
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+static void
+put_changed(
+    struct buf *out, const char *section, const char *name, const char *key)
+{
+	buf_printf(out, "%s[%s%s%s]%s%s", out->n > 0 ? ", " : "", section,
+	    name != NULL ? " " : "", name != NULL ? name : "",
+	    key != NULL ? " " : "", key != NULL ? key : "");
+}
+
+static void
+restart_section(const struct conf *running, const struct conf *now,
+    const char *section, const char *name, struct buf *out)
+{
+	const struct conf_schema *schema = running->schema;
+
+	for (size_t i = 0; i < schema->setting_count; i++) {
+		const struct conf_setting *s = &schema->settings[i];
+
+		if ((s->flags & CONF_RESTART) != 0 &&
+		    strcmp(s->section, section) == 0 &&
+		    !same_value(conf_impl_get(running, s, name),
+			conf_impl_get(now, s, name)))
+			put_changed(out, section, name, s->key);
+	}
+}
+
+static bool
+has_name(const struct conf *c, const char *section, const char *name)
+{
+	const char *other;
+
+	for (size_t i = 0; (other = conf_name(c, section, i)) != NULL; i++)
+		if (strcmp(other, name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+needs_restart(const struct conf_schema *schema, const char *section)
+{
+	for (size_t i = 0; i < schema->setting_count; i++)
+		if ((schema->settings[i].flags & CONF_RESTART) != 0 &&
+		    strcmp(schema->settings[i].section, section) == 0)
+			return true;
+	return false;
+}
+
+static void
+restart_named(const struct conf *running, const struct conf *now,
+    const char *section, struct buf *out)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = conf_name(running, section, i)) != NULL; i++)
+		if (has_name(now, section, name))
+			restart_section(running, now, section, name, out);
+		else
+			put_changed(out, section, name, NULL);
+	for (size_t i = 0; (name = conf_name(now, section, i)) != NULL; i++)
+		if (!has_name(running, section, name))
+			put_changed(out, section, name, NULL);
+}
+
+void
+conf_restart_put(
+    const struct conf *running, const struct conf *now, struct buf *out)
+{
+	const struct conf_schema *schema = running->schema;
+
+	assert(now->schema == schema);
+	for (size_t i = 0; i < schema->section_count; i++) {
+		const struct conf_section *s = &schema->sections[i];
+
+		if (!needs_restart(schema, s->section))
+			continue;
+		if (s->named)
+			restart_named(running, now, s->section, out);
+		else
+			restart_section(running, now, s->section, NULL, out);
 	}
 }

@@ -427,6 +427,64 @@ test_file(void)
 	    "no such file");
 }
 
+/* Which changes a program cannot take over while it runs. */
+static void
+test_restart(void)
+{
+	static const struct conf_setting some[] = {
+		{ "server", "path", CONF_PATH, "/x", 0, 0, NULL, CONF_RESTART,
+		    "A path." },
+		{ "server", "list", CONF_LIST, "a, b", 0, 0, NULL, CONF_RESTART,
+		    "A list." },
+		{ "server", "time", CONF_DURATION, "60s", 0, 0, NULL,
+		    CONF_RESTART, "A time." },
+		{ "server", "live", CONF_INT, "1", 0, 0, NULL, 0, "Live." },
+		{ "listener", "port", CONF_INT, NULL, 0, 0, NULL, CONF_RESTART,
+		    "A port." },
+		{ "agent", "off", CONF_BOOL, NULL, 0, 0, NULL, 0, "Off." },
+	};
+	static const struct conf_schema small = { sections, 3, some, 6 };
+	static const struct {
+		const char *first, *now, *want;
+	} cases[] = {
+		{ "", "", "" },
+		{ "", "[server]\nlive = 2\n[agent a]\noff = yes\n", "" },
+		{ "", "[server]\npath = /y\ntime = 61s\n",
+		    "[server] path, [server] time" },
+		{ "", "[server]\npath = /x\ntime = 1m\nlist = a,b\n", "" },
+		{ "", "[server]\nlist = a\n", "[server] list" },
+		{ "[server]\nlist = b, a\n", "", "[server] list" },
+		{ "[listener a]\nport = 1\n[listener b]\nport = 2\n",
+		    "[listener b]\nport = 2\n[listener c]\n",
+		    "[listener a], [listener c]" },
+		{ "[listener a]\nport = 1\n", "[listener a]\nport = 2\n",
+		    "[listener a] port" },
+		{ "[listener a]\nport = 0\n", "[listener a]\n",
+		    "[listener a] port" },
+	};
+	AUTO_BUF struct buf man = BUF_INIT(65536);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO_CONF struct conf *first = conf_new(&small);
+		AUTO_CONF struct conf *now = conf_new(&small);
+		AUTO_BUF struct buf b = BUF_INIT(4096);
+
+		if (!conf_read(first, view_str(cases[i].first), "f") ||
+		    !conf_read(now, view_str(cases[i].now), "f"))
+			abort();
+		conf_restart_put(first, now, &b);
+		tap_ok(view_eq(buf_view(&b), view_str(cases[i].want)),
+		    "restart %zu: got %.*s, want %s", i, (int)b.n,
+		    (const char *)b.p, cases[i].want);
+	}
+	conf_man(&small, &man);
+	buf_put_byte(&man, '\0');
+	tap_ok(strstr((const char *)man.p,
+		   "A path.\nPath; default\n.Ql \\&/x .\nNeeds a restart.\n") !=
+		NULL,
+	    "the manual says which");
+}
+
 int
 main(void)
 {
@@ -439,5 +497,6 @@ main(void)
 	test_prefixes();
 	test_man();
 	test_file();
+	test_restart();
 	return tap_done();
 }
