@@ -105,6 +105,16 @@ protocol_of(uint8_t kind)
 	}
 }
 
+static bool
+has_tls(const struct gate *g, struct view listener)
+{
+	char name[MSG_LISTENER_NAME_MAX + 1] = "";
+
+	memcpy(name, listener.p, listener.n);
+	return conf_enum(g->s->conf, "listener", name, "tls") !=
+	    SETTINGS_TLS_NONE;
+}
+
 static int
 gate_listener(void *ctx, const struct msg_master_listener *m, int *fd)
 {
@@ -116,10 +126,10 @@ gate_listener(void *ctx, const struct msg_master_listener *m, int *fd)
 		return -EINVAL;
 	if (g->listeners == GATE_LISTENERS_MAX)
 		return -E2BIG;
-	*l = (struct gate_listener){
-		.gate = g, .implicit = m->implicit, .protocol = protocol
-	};
-	memcpy(l->name, m->name.p, m->name.n);
+	*l = (struct gate_listener){ .gate = g,
+		.implicit = m->implicit,
+		.may_starttls = !m->implicit && has_tls(g, m->name),
+		.protocol = protocol };
 	l->fd = fd_take(fd);
 	g->listeners++;
 	return 0;

@@ -58,8 +58,7 @@ typedef enum gate_step gate_step_fn(struct gate_conn *c);
 struct gate_listener {
 	struct gate *gate;
 	int fd; /* -1: closed */
-	bool implicit;
-	char name[MSG_LISTENER_NAME_MAX + 1];
+	bool implicit, may_starttls;
 	const struct gate_protocol *protocol;
 	struct loop_fd watch;
 };

@@ -6,7 +6,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "proc/gate.h"
-#include "proc/settings.h"
 
 /*
  * The listening sockets are shared by all gates: whoever is first has the
@@ -187,14 +186,6 @@ describe(int fd, const struct sockaddr_storage *remote, socklen_t n,
 		&out->remote, &out->remote_port);
 }
 
-static bool
-may_starttls(const struct gate_listener *l)
-{
-	return !l->implicit &&
-	    conf_enum(l->gate->s->conf, "listener", l->name, "tls") !=
-	    SETTINGS_TLS_NONE;
-}
-
 /* One more: false when there is none. */
 static bool
 accept_next(struct gate_listener *l)
@@ -215,7 +206,7 @@ accept_next(struct gate_listener *l)
 	if (describe(fd, &sa, n, &client))
 		(void)gate_accept_one(l->gate, fd, &client,
 		    &(struct gate_door){
-			l->protocol, l->implicit, may_starttls(l) });
+			l->protocol, l->implicit, l->may_starttls });
 	else
 		close(fd);
 	return true;

@@ -226,17 +226,20 @@ on_look(void *ctx)
 	loop_timer_set(h->s->loop, &h->look, HUB_LOOK_MS, on_look, h);
 }
 
+/* The most that [session] total can be set to, the same again that end or rest,
+ * and deliveries. */
+#define ENTRIES_MAX (2 * 1000000 + MSG_CONTROL_CALLERS_MAX)
+
 static int
 hub_init(void *ctx, struct start *s)
 {
 	struct hub *h = ctx;
-	size_t most = conf_num(s->conf, "session", NULL, "total");
 
 	h->s = s;
 	h->control = -1;
 	h->grants = grants_new();
-	h->sessions = hash_new(2 * most + MSG_CONTROL_CALLERS_MAX);
-	h->accounts = hash_new(2 * most + MSG_CONTROL_CALLERS_MAX);
+	h->sessions = hash_new(ENTRIES_MAX);
+	h->accounts = hash_new(ENTRIES_MAX);
 	/* a later life counts on, so that numbers in the log stay unique */
 	h->next_session = (uint64_t)s->number * HUB_NUMBERS + 1;
 	h->next_delivery = 1;

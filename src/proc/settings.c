@@ -51,59 +51,59 @@ static const struct conf_section sections[] = {
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
+/* The meaning comes last: " RESTART" behind it says that a reload is not enough.
+ * A process that is started anew by itself may have such a setting before that.
+ */
+#define SETTING(sec, k, t, d, lo, hi, list, ...)                               \
+	{                                                                      \
+		.section = sec, .key = k, .type = t, .def = d, .min = lo,      \
+		.max = hi, .names = list, .meaning = __VA_ARGS__               \
+	}
+#define RESTART , .flags = CONF_RESTART
 #define STRING(sec, key, def, min, max, meaning)                               \
-	{                                                                      \
-		sec, key, CONF_STRING, def, min, max, NULL, 0, meaning         \
-	}
+	SETTING(sec, key, CONF_STRING, def, min, max, NULL, meaning)
 #define PATH(sec, key, def, meaning)                                           \
-	{                                                                      \
-		sec, key, CONF_PATH, def, 0, 0, NULL, 0, meaning               \
-	}
+	SETTING(sec, key, CONF_PATH, def, 0, 0, NULL, meaning)
 #define NUMBER(sec, key, type, def, min, max, meaning)                         \
-	{                                                                      \
-		sec, key, type, def, min, max, NULL, 0, meaning                \
-	}
+	SETTING(sec, key, type, def, min, max, NULL, meaning)
 #define CHOICE(sec, key, def, names, meaning)                                  \
-	{                                                                      \
-		sec, key, CONF_ENUM, def, 0, 0, names, 0, meaning              \
-	}
+	SETTING(sec, key, CONF_ENUM, def, 0, 0, names, meaning)
 #define LIST(sec, key, def, max, meaning)                                      \
-	{                                                                      \
-		sec, key, CONF_LIST, def, 0, max, NULL, 0, meaning             \
-	}
+	SETTING(sec, key, CONF_LIST, def, 0, max, NULL, meaning)
 
 static const struct conf_setting settings[] = {
 	/* server */
 	PATH("server", "state-dir", "/var/lib/fumi",
-	    "Directory of accounts and mail."),
+	    "Directory of accounts and mail." RESTART),
 	PATH("server", "run-dir", "/run/fumi",
-	    "Directory of sockets and the process id."),
+	    "Directory of sockets and the process id." RESTART),
 	STRING("server", "hostname", NULL, 0, 253,
 	    "Name of this server in greetings and logs; empty: the system's."),
 	CHOICE("server", "sandbox", "require", sandbox_names,
 	    "Whether to refuse to start when the kernel lacks a wall of the "
-	    "sandbox, or to go on without it."),
+	    "sandbox, or to go on without it." RESTART),
 	NUMBER("server", "gates", CONF_INT, "0", 0, 64,
 	    "Processes that hold connections; 0: one for each processor, at "
-	    "most 4."),
+	    "most 4." RESTART),
 	STRING("server", "auth-user", "fumi-auth", 1, 64,
 	    "System user, or number, of the process that knows the accounts. "
-	    "The users matter only when the server is started by root."),
+	    "The users matter only when the server is started by "
+	    "root." RESTART),
 	STRING("server", "gate-user", "fumi-gate", 1, 64,
 	    "System user, or number, of the processes that hold "
-	    "connections."),
+	    "connections." RESTART),
 	STRING("server", "hub-user", "fumi-hub", 1, 64,
 	    "System user, or number, of the process that knows the "
-	    "sessions."),
+	    "sessions." RESTART),
 	STRING("server", "forker-user", "fumi-forker", 1, 64,
 	    "System user, or number, of the process that starts the "
-	    "sessions; owner of the directory of accounts."),
+	    "sessions; owner of the directory of accounts." RESTART),
 	STRING("server", "lmtp-user", "fumi-lmtp", 1, 64,
 	    "System user, or number, of the process that takes mail by LMTP; "
-	    "it runs only when there is such a listener."),
+	    "it runs only when there is such a listener." RESTART),
 	STRING("server", "out-user", "fumi-out", 1, 64,
 	    "System user, or number, of the process that sends mail; owner of "
-	    "the queue. Must be able to read [out] login."),
+	    "the queue. Must be able to read [out] login." RESTART),
 	PATH("server", "log", NULL, "File of the log; empty: standard error."),
 	CHOICE("server", "log-style", "plain", style_names,
 	    "Records with time, or for the journal of systemd."),
@@ -114,20 +114,20 @@ static const struct conf_setting settings[] = {
 	    "How long sessions may take to end when the server is stopped."),
 	/* listener */
 	CHOICE("listener", "protocol", "imap", protocol_names,
-	    "What is spoken there."),
+	    "What is spoken there." RESTART),
 	LIST("listener", "address", "*", 16,
 	    "Addresses to listen on; \"*\" for all of IPv4 and IPv6. With LMTP "
-	    "they must be given: whoever can connect may deliver."),
+	    "they must be given: whoever can connect may deliver." RESTART),
 	PATH("listener", "path", NULL,
 	    "With LMTP: the socket file to listen on, instead of addresses. "
-	    "Only root, the server and deliver-users may use it."),
+	    "Only root, the server and deliver-users may use it." RESTART),
 	NUMBER("listener", "port", CONF_INT, NULL, 0, 65535,
 	    "TCP port; 0: any that is free. Unless it is given: IMAP 143, or "
 	    "993 with TLS from the first byte; POP3 110, or 995; ManageSieve "
-	    "4190; LMTP 24."),
+	    "4190; LMTP 24." RESTART),
 	CHOICE("listener", "tls", "starttls", tls_names,
 	    "No TLS at all, TLS when the client asks for it, or TLS from the "
-	    "first byte."),
+	    "first byte." RESTART),
 	/* tls */
 	PATH("tls", "certificate", NULL,
 	    "File with the certificate and its chain, PEM; empty: no TLS."),
@@ -157,23 +157,24 @@ static const struct conf_setting settings[] = {
 	/* auth */
 	PATH("auth", "directory", NULL,
 	    "Directory of the database of accounts; empty: auth in the "
-	    "server's state directory."),
+	    "server's state directory." RESTART),
 	CHOICE("auth", "cleartext", "never", cleartext_names,
 	    "Where passwords may be sent without TLS."),
 	NUMBER("auth", "workers", CONF_INT, "0", 0, 64,
 	    "Processes that check passwords; 0: one for each processor, at "
-	    "most 4."),
+	    "most 4." RESTART),
 	/* store */
 	CHOICE("store", "uid", "local", uid_names,
 	    "Whose uid an account's files and sessions have: that of the "
 	    "local user of the same name where there is one, else one of the "
 	    "range; always one of the range; one for all; the server's own "
-	    "(always so when root has not started it)."),
+	    "(always so when root has not started it)." RESTART),
 	STRING("store", "uid-range", "200000-299999", 3, 21,
 	    "First and last uid, and gid, for accounts without a local "
-	    "user."),
+	    "user." RESTART),
 	STRING("store", "vmail-user", "vmail", 1, 64,
-	    "System user, or number, of all accounts with uid = vmail."),
+	    "System user, or number, of all accounts with uid = "
+	    "vmail." RESTART),
 	NUMBER("store", "keep-expunged", CONF_DURATION, "14d", 0, 3650 * DAY,
 	    "How long expunged messages can be brought back."),
 	NUMBER("store", "max-message", CONF_SIZE, "100M", 64 * KIB, GIB,
@@ -252,7 +253,7 @@ static const struct conf_setting settings[] = {
 	LIST("delivery", "deliver-users", NULL, 32,
 	    "System users, or numbers, that may deliver to any account, "
 	    "besides root and the server itself. Everybody may deliver to "
-	    "the own account."),
+	    "the own account." RESTART),
 	STRING("delivery", "mailbox", "fumi:INBOX", 1, 512,
 	    "Where fumi deliver puts mail: \"fumi:INBOX\", into the account; "
 	    "or "
