@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "proc/certificate.h"
 #include "proc/pop3_conf.h"
 #include "proc/sandbox.h"
 #include "proc/settings.h"
@@ -150,27 +151,43 @@ free_pems(struct gate *g)
 	g->pems = g->pems_due = 0;
 }
 
-/* All have come. One that cannot be used leaves the set of before in force; at
+enum tls_version
+gate_tls_version(const struct conf *conf)
+{
+	return conf_enum(conf, "tls", NULL, "min-version") == 1 ? TLS_1_3
+								: TLS_1_2;
+}
+
+static int
+new_set(struct gate *g, struct tls_set **out, struct why *w)
+{
+	AUTO_FREE struct tls_pem *pem = xcalloc(g->pems, sizeof(*pem));
+	struct certificate_files files;
+
+	for (uint32_t i = 0; i < g->pems; i++) {
+		pem[i].text = buf_view(&g->pem[i]);
+		pem[i].name = certificate_files(g->s->conf, i, &files)
+		    ? files.certificate
+		    : "a certificate";
+	}
+	return tls_set_new(pem, g->pems, gate_tls_version(g->s->conf), out, w);
+}
+
+/* All have come. A set that cannot be used leaves the one of before in force; at
  * the start there is none, and the server would not be what was asked for. */
 static int
-use_pems(struct gate *g)
+use_pems(struct gate *g, uint32_t generation)
 {
-	enum tls_version min =
-	    conf_enum(g->s->conf, "tls", NULL, "min-version") == 1 ? TLS_1_3
-								   : TLS_1_2;
-	AUTO_FREE struct view *pem = xcalloc(g->pems, sizeof(*pem));
+	AUTO_BUF struct buf b = peer_msg();
 	struct tls_set *set = NULL;
 	struct why w = { "" };
-	int r;
+	int r = new_set(g, &set, &w);
 
-	for (uint32_t i = 0; i < g->pems; i++)
-		pem[i] = buf_view(&g->pem[i]);
-	r = tls_set_new(pem, g->pems, min, &set, &w);
 	free_pems(g);
-	if (r != 0) {
-		log_why(&g->s->log, LOG_FAILURES, "certificate", &w);
-		return g->tls == NULL ? r : 0;
-	}
+	msg_master_certified_put(&b, generation, r == 0 ? NULL : w.text);
+	(void)!peer_send(&g->s->master, &b, -1);
+	if (r != 0)
+		return g->going ? 0 : r;
 	tls_set_free(&g->tls);
 	g->tls = set;
 	return 0;
@@ -194,7 +211,7 @@ gate_certificate(void *ctx, const struct msg_master_certificate *m, int *fd)
 	g->pems++;
 	if (r != 0)
 		return r;
-	return g->pems == g->pems_due ? use_pems(g) : 0;
+	return g->pems == g->pems_due ? use_pems(g, m->generation) : 0;
 }
 
 /* ---- life ---- */

@@ -137,6 +137,9 @@ void gate_settings(struct gate *g);
 /* A connection is gone: is it time to end? */
 void gate_settled(struct gate *g);
 
+/* The oldest that the settings allow. */
+enum tls_version gate_tls_version(const struct conf *conf);
+
 /* --- gate_accept.c --- */
 
 /* Watch the listeners, when GO and the first OFFER have come. */

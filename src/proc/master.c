@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -22,14 +24,33 @@
  *
  *   fumi-master [-c FILE] [--daemon]
  *
- * Exit status: 0 stopped in order, 78 the configuration is wrong, 1 otherwise.
+ * Exit status: 0 stopped in order, otherwise one of sysexits(3).
  */
-#define EXIT_CONFIG 78
-
 static void stop(struct master *m);
 static void on_hup(void *ctx, int signo);
 
 /* ---- being ready ---- */
+
+/* --daemon: with what status it ends. */
+static void
+tell_parent(struct master *m, int status)
+{
+	const uint8_t byte = (uint8_t)status;
+
+	if (m->told_fd >= 0)
+		(void)!write(m->told_fd, &byte, 1);
+	fd_close(&m->told_fd);
+}
+
+/* Nothing may hold the terminal, or whatever it is, open any longer. */
+static void
+let_go(struct master *m)
+{
+	(void)dup2(m->null_fd, 0);
+	(void)dup2(m->null_fd, 1);
+	if (*conf_str(m->conf, "server", NULL, "log") != '\0')
+		(void)dup2(m->null_fd, 2);
+}
 
 static void
 tell_ready(struct master *m)
@@ -42,8 +63,8 @@ tell_ready(struct master *m)
 	log_say(
 	    &m->log, LOG_MAJOR, "ready", "%.*s", (int)b.n, (const char *)b.p);
 	if (m->told_fd >= 0) {
-		(void)!write(m->told_fd, "R", 1);
-		fd_close(&m->told_fd);
+		let_go(m);
+		tell_parent(m, 0);
 		return;
 	}
 	(void)fprintf(stderr, "fumi: ready pid=%ld %.*s\n", (long)getpid(),
@@ -64,9 +85,40 @@ master_child_ready(struct master *m)
 		on_hup(m, SIGHUP);
 }
 
+/* On standard error too: whoever starts a server looks there first. */
+static void
+cannot_start(struct master *m, const char *reason)
+{
+	const char *log =
+	    m->log_fd >= 0 ? conf_str(m->conf, "server", NULL, "log") : "";
+
+	if (m->log_fd >= 0)
+		log_say(&m->log, LOG_FAILURES, "start",
+		    "the server cannot start: %s", reason);
+	(void)fprintf(stderr, "fumi: the server cannot start: %s%s%s\n", reason,
+	    *log != '\0' ? "; see " : "", log);
+}
+
 /* A process that ends before all were ready would end again. */
-void
-master_child_ended(struct master *m)
+static void
+child_cannot_start(struct master *m, const struct master_child *c, int status)
+{
+	struct why w = m->unfit;
+
+	m->status = w.text[0] != '\0' ? EX_CONFIG : EX_UNAVAILABLE;
+	if (w.text[0] == '\0')
+		(void)why(&w, 0, "%s has ended with %s %d",
+		    msg_process_name(c->process),
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
+	cannot_start(m, w.text);
+	stop(m);
+}
+
+/* Go on with stopping. */
+static void
+go_on_stopping(struct master *m)
 {
 	size_t alive = 0, others = 0;
 
@@ -75,19 +127,20 @@ master_child_ended(struct master *m)
 		others += m->child[i].pid != 0 &&
 		    m->child[i].process != MSG_PROCESS_FORKER;
 	}
-	if (!m->running && !m->stopping) {
-		log_say(
-		    &m->log, LOG_FAILURES, "start", "the server cannot start");
-		m->status = 1;
-		stop(m);
-	}
-	if (!m->stopping)
-		return;
 	/* the forker buries the sessions, so it goes last */
 	for (size_t i = 0; others == 0 && i < m->children; i++)
 		master_child_stop(&m->child[i]);
 	if (alive == 0)
 		loop_stop(m->loop);
+}
+
+void
+master_child_ended(struct master *m, const struct master_child *c, int status)
+{
+	if (!m->running && !m->stopping)
+		child_cannot_start(m, c, status);
+	if (m->stopping)
+		go_on_stopping(m);
 }
 
 /* ---- signals ---- */
@@ -117,7 +170,7 @@ stop(struct master *m)
 	for (size_t i = 0; i < m->children; i++)
 		if (m->child[i].process != MSG_PROCESS_FORKER)
 			master_child_stop(&m->child[i]);
-	master_child_ended(m);
+	go_on_stopping(m);
 }
 
 static void
@@ -144,33 +197,134 @@ log_errors(struct master *m, const struct buf *errors)
 	}
 }
 
+/* Of [tls] certificate a reload takes over what is in the file, but not that it
+ * is there no more, nor the port that is opened for it without listeners. */
+static bool
+is_tls_other(const struct master *m)
+{
+	bool was = *conf_str(m->first, "tls", NULL, "certificate") != '\0';
+	bool is = *conf_str(m->conf, "tls", NULL, "certificate") != '\0';
+
+	if (m->certificates.n > 0 && m->offered.n == 0)
+		return true;
+	return was != is && conf_name(m->conf, "listener", 0) == NULL;
+}
+
+static void
+say_restart(struct master *m)
+{
+	AUTO_BUF struct buf b = BUF_INIT(65536);
+
+	conf_restart_put(m->first, m->conf, &b);
+	if (is_tls_other(m))
+		buf_printf(&b, "%s[tls] certificate", b.n > 0 ? ", " : "");
+	if (b.n > 0)
+		log_say(&m->log, LOG_FAILURES, "reload",
+		    "changed, but needs a restart: %.*s", (int)b.n,
+		    (const char *)b.p);
+}
+
+/* How a reload went; reason NULL: nothing more was against it. */
+static void
+reload_end(struct master *m, const char *reason)
+{
+	bool good = reason == NULL && m->reloaded;
+
+	loop_timer_del(m->loop, &m->reload_timer);
+	if (good)
+		log_say(&m->log, LOG_MAJOR, "reload", "done");
+	else
+		log_say(&m->log, LOG_FAILURES, "reload", "failed: %s",
+		    reason != NULL ? reason : "not all of it was done");
+	if (m->reloading)
+		(void)sdnotify_send(good
+			? VIEW_LIT("READY=1\nSTATUS=")
+			: VIEW_LIT("READY=1\nSTATUS=The last reload failed, "
+				   "see the log"));
+	m->reloading = false;
+}
+
+static void
+on_reload_late(void *ctx)
+{
+	reload_end(ctx, "no process that holds connections has answered");
+}
+
 /* A broken file changes nothing at all. */
+static bool
+take_conf(struct master *m, struct why *w)
+{
+	AUTO_BUF struct buf errors = BUF_INIT(65536);
+	struct master_certificates read = { .n = 0 };
+	struct conf *c, *old = m->conf;
+
+	if (master_open_conf(m->conf_path, &c, &errors) != 0) {
+		log_errors(m, &errors);
+		(void)why(w, 0, "the configuration of before stays in force");
+		return false;
+	}
+	m->conf = c;
+	if (master_open_certificates(m, &read, w) != 0) {
+		m->conf = old;
+		conf_free(&c);
+		return false;
+	}
+	if (old != m->first)
+		conf_free(&old);
+	master_certificates_free(&m->offered);
+	m->offered = read;
+	m->generation++;
+	return true;
+}
+
+/* Certificates are in force when a gate has said that it can use them. */
 static void
 reload(struct master *m)
 {
-	AUTO_BUF struct buf errors;
-	struct conf *c, *old = m->conf;
 	struct why w = { "" };
 
-	buf_init(&errors, 65536);
-	if (master_open_conf(m->conf_path, &c, &errors) != 0) {
-		log_errors(m, &errors);
+	m->reloading = m->reloaded = true;
+	(void)sdnotify_reloading();
+	if (!take_conf(m, &w)) {
+		reload_end(m, w.text);
 		return;
 	}
-	m->conf = c;
-	if (master_open_certificates(m, &w) != 0) {
+	if (master_open_scripts(m, &w) != 0) {
+		m->reloaded = false;
 		log_why(&m->log, LOG_FAILURES, "reload", &w);
-		m->conf = old;
-		conf_free(&c);
-		return;
 	}
-	conf_free(&old);
-	if (master_open_scripts(m, &w) != 0)
+	if (master_open_log(m, &w) != 0) {
+		m->reloaded = false;
 		log_why(&m->log, LOG_FAILURES, "reload", &w);
-	if (master_open_log(m, &w) != 0)
-		log_why(&m->log, LOG_FAILURES, "reload", &w);
+	}
+	say_restart(m);
 	master_child_reload(m);
-	log_say(&m->log, LOG_MAJOR, "reload", "done");
+	if (m->offered.n == 0)
+		reload_end(m, NULL);
+	else
+		loop_timer_set(m->loop, &m->reload_timer, MASTER_RELOAD_MS,
+		    on_reload_late, m);
+}
+
+void
+master_certified(struct master *m, const struct msg_master_certified *msg)
+{
+	struct why w;
+
+	(void)why(&w, 0, "%.*s", (int)msg->text.n, (const char *)msg->text.p);
+	if (!m->running && !msg->good)
+		m->unfit = w;
+	if (m->offered.n == 0 || msg->generation != m->generation)
+		return; /* of an older set, or another gate has said it */
+	if (msg->good) {
+		master_certificates_free(&m->certificates);
+		m->certificates = m->offered;
+		m->offered.n = 0;
+		reload_end(m, NULL);
+		return;
+	}
+	master_certificates_free(&m->offered);
+	reload_end(m, w.text);
 }
 
 static void
@@ -181,11 +335,8 @@ on_hup(void *ctx, int signo)
 	(void)signo;
 	/* a process that ends to begin anew would end the start */
 	m->reload_due = !m->running;
-	if (m->stopping || m->reload_due)
-		return;
-	(void)sdnotify_reloading();
-	reload(m);
-	(void)sdnotify_ready();
+	if (!m->stopping && !m->reload_due)
+		reload(m);
 }
 
 static void
@@ -238,23 +389,47 @@ own_directory(void)
 }
 
 static int
-open_all(struct master *m, struct why *w)
+open_programs(struct master *m, struct why *w)
 {
-	int r;
-
 	m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (m->null_fd == -1)
 		return why(w, -errno, "open /dev/null");
 	if ((m->libexec = own_directory()) == NULL)
 		return why(w, -errno, "find our programs");
-	if ((r = master_open_log(m, w)) != 0 ||
-	    (r = master_open_users(m, w)) != 0 ||
-	    (r = master_open_dirs(m, w)) != 0 ||
-	    (r = master_open_pid(m, w)) != 0 ||
-	    (r = master_open_certificates(m, w)) != 0 ||
-	    (r = master_open_scripts(m, w)) != 0)
-		return r;
-	return master_open_listeners(m, w);
+	return 0;
+}
+
+static int
+open_certificates(struct master *m, struct why *w)
+{
+	return master_open_certificates(m, &m->certificates, w);
+}
+
+/* What the server stands on, and what it means when something is missing. */
+static int
+open_all(struct master *m, struct why *w)
+{
+	static const struct {
+		int (*open)(struct master *m, struct why *w);
+		int status;
+	} steps[] = {
+		{ open_programs, EX_OSERR },
+		{ master_open_log, EX_CANTCREAT },
+		{ master_open_users, EX_CONFIG },
+		{ master_open_dirs, EX_CANTCREAT },
+		{ master_open_pid, EX_UNAVAILABLE },
+		{ open_certificates, EX_CONFIG },
+		{ master_open_scripts, EX_CONFIG },
+		{ master_open_listeners, EX_UNAVAILABLE },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		if ((r = steps[i].open(m, w)) != 0)
+			m->status = r == -EACCES || r == -EPERM
+			    ? EX_NOPERM
+			    : steps[i].status;
+	return r;
 }
 
 static int
@@ -262,6 +437,7 @@ start_all(struct master *m, struct why *w)
 {
 	int r;
 
+	m->first = m->conf;
 	if ((r = loop_new(&m->loop)) != 0 || (r = watch_signals(m)) != 0)
 		return why(w, r, "event loop");
 	/* sessions that outlive their forker become ours */
@@ -271,6 +447,7 @@ start_all(struct master *m, struct why *w)
 		return r;
 	if (sdnotify_watchdog_ms() > 0)
 		on_watchdog(m);
+	m->status = 0;
 	return 0;
 }
 
@@ -279,7 +456,7 @@ static int
 detach(struct master *m, struct why *w)
 {
 	int fd[2];
-	char byte;
+	uint8_t byte;
 	pid_t pid;
 
 	if (pipe2(fd, O_CLOEXEC) != 0 || (pid = fork()) == -1)
@@ -287,10 +464,10 @@ detach(struct master *m, struct why *w)
 	if (pid > 0) {
 		close(fd[1]);
 		if (read(fd[0], &byte, 1) == 1)
-			_exit(0);
-		(void)fprintf(
-		    stderr, "fumi: the server could not start; see the log\n");
-		_exit(1);
+			_exit(byte);
+		(void)fprintf(stderr,
+		    "fumi: the server has died while it was starting\n");
+		_exit(EX_SOFTWARE);
 	}
 	close(fd[0]);
 	m->told_fd = fd[1];
@@ -298,21 +475,11 @@ detach(struct master *m, struct why *w)
 	return 0;
 }
 
-/* After the start: nothing may hold the terminal, or whatever it is, open. */
-static void
-let_go(struct master *m)
-{
-	(void)dup2(m->null_fd, 0);
-	(void)dup2(m->null_fd, 1);
-	if (*conf_str(m->conf, "server", NULL, "log") != '\0')
-		(void)dup2(m->null_fd, 2);
-}
-
 static int
 usage(void)
 {
 	(void)fprintf(stderr, "usage: fumi-master [-c FILE] [--daemon]\n");
-	return 2;
+	return EX_USAGE;
 }
 
 /* 0, or the status to exit with. */
@@ -342,13 +509,11 @@ options(struct master *m, int argc, char **argv, bool *daemon)
 static int
 fail(struct master *m, const struct why *w, int err)
 {
-	if (m->log_fd >= 0)
-		log_why(&m->log, LOG_FAILURES, "start", w);
-	(void)fprintf(stderr, "fumi: %s\n",
-	    w->text[0] != '\0' ? w->text : strerror(-err));
+	cannot_start(m, w->text[0] != '\0' ? w->text : strerror(-err));
 	if (m->loop != NULL)
 		master_child_kill(m);
-	return 1;
+	tell_parent(m, m->status);
+	return m->status;
 }
 
 static int
@@ -357,6 +522,7 @@ serve(struct master *m, bool daemon)
 	struct why w = { "" };
 	int r = 0;
 
+	m->status = EX_OSERR;
 	if (daemon)
 		r = detach(m, &w);
 	if (r == 0)
@@ -365,12 +531,13 @@ serve(struct master *m, bool daemon)
 		r = start_all(m, &w);
 	if (r != 0)
 		return fail(m, &w, r);
-	if (daemon)
-		let_go(m);
-	if ((r = loop_run(m->loop)) != 0)
+	if ((r = loop_run(m->loop)) != 0) {
+		m->status = EX_OSERR;
 		return fail(m, &w, r);
+	}
 	(void)unlinkat(m->run_dir, "fumi.pid", 0);
 	log_say(&m->log, LOG_MAJOR, "stopped", "status %d", m->status);
+	tell_parent(m, m->status);
 	return m->status;
 }
 
@@ -398,7 +565,7 @@ main(int argc, char **argv)
 	if (master_open_conf(m.conf_path, &m.conf, &errors) != 0) {
 		(void)fprintf(
 		    stderr, "%.*s", (int)errors.n, (const char *)errors.p);
-		return EXIT_CONFIG;
+		return EX_CONFIG;
 	}
 	return serve(&m, daemon);
 }

@@ -40,6 +40,8 @@ static const struct {
 
 /* ---- what children say ---- */
 
+static void reload_late(struct master_child *c);
+
 static bool
 on_ready(void *ctx, struct wire *w, int *fd)
 {
@@ -49,7 +51,22 @@ on_ready(void *ctx, struct wire *w, int *fd)
 	if (!wire_end(w) || c->ready)
 		return false;
 	c->ready = true;
+	if (c->generation != c->m->generation)
+		reload_late(c);
 	master_child_ready(c->m);
+	return true;
+}
+
+static bool
+on_certified(void *ctx, struct wire *w, int *fd)
+{
+	struct master_child *c = ctx;
+	struct msg_master_certified m;
+
+	(void)fd;
+	if (!msg_master_certified_get(w, &m) || c->process != MSG_PROCESS_GATE)
+		return false;
+	master_certified(c->m, &m);
 	return true;
 }
 
@@ -64,6 +81,8 @@ on_settled(void *ctx, struct wire *w, int *fd)
 static const struct peer_rule rules[] = {
 	{ MSG_MASTER_READY, 1, 0, PEER_NO_FD, on_ready },
 	{ MSG_MASTER_SETTLED, 1, 0, PEER_NO_FD, on_settled },
+	{ MSG_MASTER_CERTIFIED, 1, MSG_MASTER_CERTIFIED_MAX, PEER_NO_FD,
+	    on_certified },
 };
 
 static void
@@ -405,20 +424,19 @@ send_listeners(struct master_child *c)
 }
 
 static int
-send_certificates(struct master_child *c)
+send_certificates(struct master_child *c, const struct master_certificates *set,
+    uint32_t generation)
 {
-	struct master *m = c->m;
-
 	if (c->process != MSG_PROCESS_GATE)
 		return 0;
-	for (size_t i = 0; i < m->certificates; i++) {
+	for (size_t i = 0; i < set->n; i++) {
 		struct msg_master_certificate msg = { (uint32_t)i,
-			(uint32_t)m->certificates };
+			(uint32_t)set->n, generation };
 		AUTO_BUF struct buf b = peer_msg();
 		int r;
 
 		msg_master_certificate_put(&b, &msg);
-		if ((r = peer_send(&c->peer, &b, m->certificate[i])) != 0)
+		if ((r = peer_send(&c->peer, &b, set->fd[i])) != 0)
 			return r;
 	}
 	return 0;
@@ -466,7 +484,8 @@ set_going(struct master_child *c)
 	int r;
 
 	if ((r = send_listeners(c)) != 0 || (r = send_directory(c)) != 0 ||
-	    (r = send_certificates(c)) != 0 || (r = send_scripts(c)) != 0)
+	    (r = send_certificates(c, &c->m->certificates, 0)) != 0 ||
+	    (r = send_scripts(c)) != 0)
 		return r;
 	return send_plain(c, MSG_MASTER_GO, -1);
 }
@@ -483,6 +502,8 @@ spawn(struct master_child *c)
 	c->ready = c->stopped = false;
 	c->began_ms = clock_mono_ms();
 	c->lives++;
+	/* it is to hear of certificates that no gate has used yet */
+	c->generation = c->m->generation - (c->m->offered.n > 0);
 	if ((c->pid = fork()) == 0)
 		run(c, fd[1], conf);
 	close(fd[1]);
@@ -605,7 +626,7 @@ ended(struct master_child *c, int status)
 		replace(c);
 	else if (c->m->running && !c->m->stopping)
 		schedule(c);
-	master_child_ended(c->m);
+	master_child_ended(c->m, c, status);
 }
 
 void
@@ -623,24 +644,48 @@ master_child_reap(struct master *m)
 			}
 }
 
+static void
+reload_one(struct master_child *c, int conf)
+{
+	struct master *m = c->m;
+	bool offered = m->offered.n > 0;
+	int r;
+
+	c->generation = m->generation;
+	if ((r = send_plain(c, MSG_MASTER_RELOAD, conf)) != 0 ||
+	    (r = send_plain(c, MSG_MASTER_LOG, m->log_fd)) != 0 ||
+	    (r = send_certificates(c, offered ? &m->offered : &m->certificates,
+		 offered ? m->generation : 0)) != 0 ||
+	    (r = send_scripts(c)) != 0) {
+		m->reloaded = false;
+		log_say(&m->log, LOG_FAILURES, "reload", "%s: %s",
+		    msg_process_name(c->process), strerror(-r));
+	}
+}
+
 void
 master_child_reload(struct master *m)
 {
 	AUTO_CLOSE int conf = master_conf_memfd(m);
 
-	for (size_t i = 0; i < m->children && conf >= 0; i++) {
-		struct master_child *c = &m->child[i];
-		int r;
-
-		if (!c->ready)
-			continue; /* it was started with the new one, or will */
-		if ((r = send_plain(c, MSG_MASTER_RELOAD, conf)) != 0 ||
-		    (r = send_plain(c, MSG_MASTER_LOG, m->log_fd)) != 0 ||
-		    (r = send_certificates(c)) != 0 ||
-		    (r = send_scripts(c)) != 0)
-			log_say(&m->log, LOG_FAILURES, "reload", "%s: %s",
-			    msg_process_name(c->process), strerror(-r));
+	if (conf == -1) {
+		m->reloaded = false;
+		log_say(&m->log, LOG_FAILURES, "reload", "memfd_create: %s",
+		    strerror(errno));
 	}
+	for (size_t i = 0; i < m->children && conf >= 0; i++)
+		if (m->child[i].ready)
+			reload_one(&m->child[i], conf);
+}
+
+/* It was started before the last reload. */
+static void
+reload_late(struct master_child *c)
+{
+	AUTO_CLOSE int conf = master_conf_memfd(c->m);
+
+	if (conf >= 0)
+		reload_one(c, conf);
 }
 
 void

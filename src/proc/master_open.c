@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/netaddr.h"
+#include "proc/certificate.h"
 #include "proc/settings.h"
 #include "proc/start.h"
 #include "proc/users.h"
@@ -552,39 +553,21 @@ master_put_listeners(const struct master *m, struct buf *out)
 
 /* ---- certificates ---- */
 
-static int
-append_file(int to, const char *path, struct why *w)
-{
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	AUTO_BUF struct buf b;
-	int r;
+_Static_assert(CERTIFICATE_TEXT_MAX <= MSG_CERTIFICATE_SIZE_MAX,
+    "a certificate's text fits what gates take");
 
-	buf_init(&b, MSG_CERTIFICATE_SIZE_MAX / 2);
-	if (fd == -1)
-		return why(w, -errno, "open %s", path);
-	if ((r = start_read(fd, MSG_CERTIFICATE_SIZE_MAX / 2 - 1, &b)) != 0)
-		return why(w, r, "read %s", path);
-	buf_put_byte(&b, '\n');
-	r = fd_write(to, buf_view(&b));
-	explicit_bzero(b.p, b.n);
-	return r == 0 ? 0 : why(w, r, "keep %s", path);
-}
-
+/* One text in a sealed file in memory. */
 static int
-read_certificate(
-    const char *certificate, const char *key, int *out, struct why *w)
+keep_certificate(struct view text, int *out, struct why *w)
 {
 	AUTO_CLOSE int fd =
 	    memfd_create("certificate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
 
-	*out = -1;
 	if (fd == -1)
 		return why(w, -errno, "memfd_create");
-	if ((r = append_file(fd, certificate, w)) != 0)
-		return r;
-	if (*key != '\0' && (r = append_file(fd, key, w)) != 0)
-		return r;
+	if ((r = fd_write(fd, text)) != 0)
+		return why(w, r, "keep a certificate");
 	if (fcntl(fd, F_ADD_SEALS,
 		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0)
 		return why(w, -errno, "seal a certificate");
@@ -593,41 +576,38 @@ read_certificate(
 }
 
 static int
-read_named(struct master *m, const char *section, const char *name, int *out,
-    struct why *w)
+read_certificate(const struct certificate_files *f, int *out, struct why *w)
 {
-	return read_certificate(conf_str(m->conf, section, name, "certificate"),
-	    conf_str(m->conf, section, name, "key"), out, w);
+	AUTO_BUF struct buf text = BUF_INIT(CERTIFICATE_TEXT_MAX);
+	int r = certificate_read(f, &text, w);
+
+	if (r == 0)
+		r = keep_certificate(buf_view(&text), out, w);
+	if (text.p != NULL)
+		explicit_bzero(text.p, text.n);
+	return r;
+}
+
+void
+master_certificates_free(struct master_certificates *c)
+{
+	while (c->n > 0)
+		fd_close(&c->fd[--c->n]);
 }
 
 int
-master_open_certificates(struct master *m, struct why *w)
+master_open_certificates(
+    const struct master *m, struct master_certificates *out, struct why *w)
 {
-	int fd[MSG_CERTIFICATES_MAX];
-	const char *name;
-	size_t n = 0;
+	struct certificate_files f;
 	int r = 0;
 
-	if (*conf_str(m->conf, "tls", NULL, "certificate") != '\0' &&
-	    (r = read_named(m, "tls", NULL, &fd[n], w)) == 0)
-		n++;
-	for (size_t i = 0;
-	     r == 0 && (name = conf_name(m->conf, "certificate", i)) != NULL;
-	     i++) {
-		if (n == MSG_CERTIFICATES_MAX)
-			r = why(w, -E2BIG, "too many certificates");
-		else if ((r = read_named(m, "certificate", name, &fd[n], w)) ==
-		    0)
-			n++;
-	}
-	if (r != 0) {
-		while (n > 0)
-			fd_close(&fd[--n]);
-		return r;
-	}
-	for (size_t i = 0; i < m->certificates; i++)
-		fd_close(&m->certificate[i]);
-	memcpy(m->certificate, fd, n * sizeof(fd[0]));
-	m->certificates = n;
-	return 0;
+	master_certificates_free(out);
+	for (; r == 0 && certificate_files(m->conf, out->n, &f); out->n += r == 0)
+		r = out->n == MSG_CERTIFICATES_MAX
+		    ? why(w, -E2BIG, "too many certificates")
+		    : read_certificate(&f, &out->fd[out->n], w);
+	if (r != 0)
+		master_certificates_free(out);
+	return r;
 }

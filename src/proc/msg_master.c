@@ -63,6 +63,7 @@ msg_master_certificate_put(
 	wire_put_u32(b, MSG_MASTER_CERTIFICATE);
 	wire_put_u32(b, m->index);
 	wire_put_u32(b, m->count);
+	wire_put_u32(b, m->generation);
 }
 
 bool
@@ -70,8 +71,27 @@ msg_master_certificate_get(struct wire *w, struct msg_master_certificate *m)
 {
 	m->index = wire_u32(w);
 	m->count = wire_u32(w);
+	m->generation = wire_u32(w);
 	return wire_end(w) && m->index < m->count &&
 	    m->count <= MSG_CERTIFICATES_MAX;
+}
+
+void
+msg_master_certified_put(struct buf *b, uint32_t generation, const char *text)
+{
+	wire_put_u32(b, MSG_MASTER_CERTIFIED);
+	wire_put_u32(b, generation);
+	msg_bool_put(b, text == NULL);
+	msg_text_put(b, text != NULL ? text : "");
+}
+
+bool
+msg_master_certified_get(struct wire *w, struct msg_master_certified *m)
+{
+	m->generation = wire_u32(w);
+	m->good = msg_bool_get(w);
+	m->text = msg_text_get(w);
+	return wire_end(w) && (!m->good || m->text.n == 0);
 }
 
 void

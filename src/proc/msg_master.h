@@ -25,6 +25,7 @@
  *   master -> child  LOG          with a descriptor: log into it from now on
  *   master -> child  STOP         end in order, then exit 0
  *   child -> master  SETTLED      hub only: all sessions have ended
+ *   gate -> master   CERTIFIED    after the last of a set: is it in force now?
  *
  * Before GO and after it the same handlers run; a child takes a PEER at any
  * time. Everything else a child says ends it.
@@ -33,6 +34,7 @@
 enum msg_master_type {
 	MSG_MASTER_READY = 0x0001,
 	MSG_MASTER_SETTLED = 0x0002,
+	MSG_MASTER_CERTIFIED = 0x0003,
 	MSG_MASTER_PEER = 0x0081,
 	MSG_MASTER_LISTENER = 0x0082,
 	MSG_MASTER_CERTIFICATE = 0x0083,
@@ -90,18 +92,33 @@ bool msg_master_listener_get(struct wire *w, struct msg_master_listener *m)
     A_MUST_USE;
 
 /* A whole set is index 0..count-1 in order; it is in force, and the older set
- * gone, when the last has come. The first is the default; the others are chosen
- * by the names in their leaf (SNI, RFC 6066 section 3). */
+ * gone, when the last has come, unless it cannot be used. The first is the
+ * default; the others are chosen by the names in their leaf (SNI, RFC 6066
+ * section 3). */
 #define MSG_CERTIFICATES_MAX 256
 #define MSG_CERTIFICATE_SIZE_MAX (1024 * 1024) /* bytes of the memfd */
 struct msg_master_certificate {
 	uint32_t index, count; /* index < count <= MSG_CERTIFICATES_MAX */
+	uint32_t generation;   /* of the set; 0: gates have used it already */
 };
-#define MSG_MASTER_CERTIFICATE_SIZE 8
+#define MSG_MASTER_CERTIFICATE_SIZE 12
 void msg_master_certificate_put(
     struct buf *b, const struct msg_master_certificate *m);
 bool msg_master_certificate_get(
     struct wire *w, struct msg_master_certificate *m) A_MUST_USE;
+
+struct msg_master_certified {
+	uint32_t generation; /* of the set, as it came */
+	bool good;           /* false: the set of before stays, if there is one */
+	struct view text;    /* which file cannot be used, and why; empty
+	                   * when it is good */
+};
+#define MSG_MASTER_CERTIFIED_MAX (4 + 1 + 4 + MSG_TEXT_MAX)
+/* text: NULL when it is good. */
+void msg_master_certified_put(
+    struct buf *b, uint32_t generation, const char *text);
+bool msg_master_certified_get(struct wire *w, struct msg_master_certified *m)
+    A_MUST_USE;
 
 /* One script in the file of SCRIPTS: u8 where (1 before, 2 after, 3 global;
  * session/filter.h), name and text with their lengths. */

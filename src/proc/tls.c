@@ -219,20 +219,26 @@ with_bio(SSL_CTX *ctx, struct view pem, bool (*use)(SSL_CTX *, BIO *))
 	return ok;
 }
 
+/* The text alone says it: no errno behind it. */
 static int
-load(SSL_CTX *ctx, struct view pem, size_t i, struct why *w)
+refuse(struct why *w, const char *name, const char *how)
 {
-	if (pem.n == 0 || pem.n > INT32_MAX)
-		return why(w, -EINVAL, "certificate %zu: no PEM text", i);
-	if (!with_bio(ctx, pem, use_chain))
-		return why(w, -EINVAL, "certificate %zu: no certificate", i);
-	if (!with_bio(ctx, pem, use_key))
-		return why(w, -EINVAL,
-		    "certificate %zu: no key that fits, or behind a pass "
-		    "phrase",
-		    i);
+	(void)why(w, 0, "%s: %s", name, how);
+	return -EINVAL;
+}
+
+static int
+load(SSL_CTX *ctx, const struct tls_pem *pem, struct why *w)
+{
+	if (pem->text.n == 0 || pem->text.n > INT32_MAX)
+		return refuse(w, pem->name, "no PEM text");
+	if (!with_bio(ctx, pem->text, use_chain))
+		return refuse(w, pem->name, "no certificate");
+	if (!with_bio(ctx, pem->text, use_key))
+		return refuse(w, pem->name,
+		    "no key that fits it, or one behind a pass phrase");
 	if (SSL_CTX_check_private_key(ctx) != 1)
-		return why(w, -EINVAL, "certificate %zu: not its key", i);
+		return refuse(w, pem->name, "the key is not its own");
 	return 0;
 }
 
@@ -325,7 +331,7 @@ unref(struct tls_set *s)
 }
 
 int
-tls_set_new(const struct view *pem, size_t n, enum tls_version min,
+tls_set_new(const struct tls_pem *pem, size_t n, enum tls_version min,
     struct tls_set **out, struct why *w)
 {
 	struct tls_set *s = xcalloc(1, sizeof(*s) + n * sizeof(s->ctx[0]));
@@ -339,7 +345,7 @@ tls_set_new(const struct view *pem, size_t n, enum tls_version min,
 		if (ctx == NULL || set_rules(ctx, s, min) != 0)
 			r = why(w, -EIO, "TLS cannot be set up");
 		else
-			r = load(ctx, pem[s->n], s->n, w);
+			r = load(ctx, &pem[s->n], w);
 	}
 	ERR_clear_error();
 	if (r != 0)

@@ -36,13 +36,16 @@ struct tls_set;
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 
+struct tls_pem {
+	struct view text; /* a chain of certificates, leaf first, and its key */
+	const char *name; /* for messages: where it comes from */
+};
 /*
- * pem  n texts, each a chain of certificates, leaf first, and its key. The
- *      first is the default; the others are chosen by the names in their
- *      leaf (SNI, RFC 6066 section 3).
+ * pem  n of them. The first is the default; the others are chosen by the names
+ *      in their leaf (SNI, RFC 6066 section 3).
  * 0, or a negative errno with *w saying which is wrong (-EINVAL) and how.
  */
-int tls_set_new(const struct view *pem, size_t n, enum tls_version min,
+int tls_set_new(const struct tls_pem *pem, size_t n, enum tls_version min,
     struct tls_set **out, struct why *w) A_MUST_USE;
 /* Connections that began with it keep it alive as long as they need. */
 void tls_set_free(struct tls_set **s);

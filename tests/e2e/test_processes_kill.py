@@ -279,7 +279,7 @@ def test_a_log_that_was_rotated_is_opened_anew(own_server):
 def test_two_servers_do_not_share_a_directory(own_server):
     server = own_server()
     r = subprocess.run([server.info["fumi"], "-c", server.info["conf"], "serve"], capture_output=True, text=True)
-    assert r.returncode == 1 and "another server runs there" in r.stderr
+    assert r.returncode == 69 and "another server runs there" in r.stderr
     server.raw(server.demo).ok(b"NOOP")
 
 

@@ -111,7 +111,7 @@ def test_a_port_that_is_taken(place, daemon):
     port = other.getsockname()[1]
     r = subprocess.run([FUMI, "-c", configure(place, port=port), "serve", *daemon], capture_output=True, text=True,
                        timeout=60)
-    assert r.returncode == 1
+    assert r.returncode == 69
     assert f"port {port}" in r.stderr and "in use" in r.stderr
 
 
@@ -125,19 +125,18 @@ def test_a_configuration_that_is_wrong(place):
 def test_a_certificate_that_is_not_there(place):
     conf = configure(place, f"[tls]\ncertificate = {place}/none.pem\n")
     r = subprocess.run([FUMI, "-c", conf, "serve"], capture_output=True, text=True, timeout=60)
-    assert r.returncode == 1 and "none.pem" in r.stderr
+    assert r.returncode == 78 and "none.pem" in r.stderr
 
 
-def test_a_certificate_that_is_none(place):
-    """The gate says so, and the server does not start half."""
+@pytest.mark.parametrize("daemon", [[], ["--daemon"]])
+def test_a_certificate_that_is_none(place, daemon):
+    """The gate says so, the server does not start half, and whoever starts it need not look for the reason."""
     conf = configure(place, f"[tls]\ncertificate = {place}/bad.pem\n")
     with open(os.path.join(place, "bad.pem"), "w") as f:
         f.write("not a certificate")
-    p = subprocess.Popen([FUMI, "-c", conf, "serve"], stderr=subprocess.PIPE, text=True)
-    try:
-        assert p.wait(30) == 1
-    finally:
-        p.kill()
+    r = subprocess.run([FUMI, "-c", conf, "serve", *daemon], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 78
+    assert r.stderr == (f"fumi: the server cannot start: {place}/bad.pem: no certificate; see {place}/log\n")
     with open(os.path.join(place, "log")) as f:
         assert "the server cannot start" in f.read()
 

@@ -3,6 +3,7 @@ that need a restart."""
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 
@@ -10,6 +11,14 @@ import pytest
 
 import serving
 from serving import process_name, process_parents, wait_for
+from test_gate import make_certificate, peer_name
+
+
+def replace_certificate(server, directory, cert, key=None):
+    """Put these in the place of the server's own; key None: leave the key."""
+    shutil.copy(directory / f"{cert}.pem", f"{server.dir}/tls/cert.pem")
+    if key is not None:
+        shutil.copy(directory / f"{key}.key", f"{server.dir}/tls/key.pem")
 
 
 def results(server):
@@ -28,11 +37,103 @@ def children(server, name):
     return [c for c, parent in process_parents().items() if parent == server.pid and process_name(c) == name]
 
 
+@contextlib.contextmanager
+def caught_while_it_starts(server, name):
+    """A process of that name that was started anew and has not gone on to READY."""
+    old = children(server, name)
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    new = wait_for(lambda: [c for c in children(server, name) if c not in old], every=0)
+    for pid in new:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in new:
+        os.kill(pid, signal.SIGCONT)
+
+
 @pytest.fixture
 def one_gate(own_server):
     server = own_server("--set", "server/gates=1", "--set", "server/log-level=major")
     wait_for(lambda: "MASTER ready" in server.log())  # it answers a little before
     return server
+
+
+def test_a_certificate_that_does_not_fit_is_never_in_force(one_gate, tmp_path):
+    server = one_gate
+    make_certificate(tmp_path, "new.example")
+    replace_certificate(server, tmp_path, "new.example")  # and the old key, as in a renewal half done
+    assert "cert.pem: no key that fits" in hup(server)
+    assert peer_name(server, "any.example") == "localhost"
+    for pid in children(server, "fumi-gate"):
+        os.kill(pid, signal.SIGKILL)
+    assert wait_for(lambda: served(server)) == "localhost"
+    replace_certificate(server, tmp_path, "new.example", "new.example")
+    assert hup(server) == "done"
+    assert peer_name(server, "any.example") == "new.example"
+    for pid in children(server, "fumi-gate"):
+        os.kill(pid, signal.SIGKILL)
+    assert wait_for(lambda: served(server)) == "new.example"
+    server.close()
+
+
+def served(server):
+    """The name in the certificate; None while there is nobody to show it."""
+    with contextlib.suppress(OSError):
+        return peer_name(server, "any.example")
+
+
+def test_a_gate_that_starts_hears_of_a_reload(one_gate, tmp_path):
+    server = one_gate
+    make_certificate(tmp_path, "new.example")
+    with caught_while_it_starts(server, "fumi-gate"):
+        replace_certificate(server, tmp_path, "new.example", "new.example")
+        before = len(results(server))
+        os.kill(server.pid, signal.SIGHUP)
+        wait_for(lambda: os.path.exists(server.info["log"]))
+    wait_for(lambda: "done" in results(server)[before:])
+    assert peer_name(server, "any.example") == "new.example"
+    server.close()
+
+
+def test_a_process_that_starts_hears_of_a_reload(one_gate):
+    """auth, which would take passwords in the clear from anywhere."""
+    server = one_gate
+    with open(server.info["conf"]) as f:
+        text = f.read()
+    with caught_while_it_starts(server, "fumi-auth"):
+        with open(server.info["conf"], "w") as f:
+            f.write(text.replace("cleartext = loopback", "cleartext = never"))
+        assert hup(server) == "done"
+    wait_for(lambda: b"LOGINDISABLED" in greeting(server))
+    server.close()
+
+
+def greeting(server):
+    with contextlib.suppress(serving.Closed, OSError):
+        c = server.raw()
+        c.close()
+        return c.greeting
+    return b""
+
+
+def test_what_needs_a_restart_is_said(one_gate):
+    server = one_gate
+    with open(server.info["conf"]) as f:
+        text = f.read()
+    with open(server.info["conf"], "w") as f:
+        f.write(text.replace("gates = 1", "gates = 2\nstop-timeout = 21s")
+                + "[listener more]\naddress = 127.0.0.1\nport = 0\n[store]\nuid-range = 300000-300010\n")
+    assert hup(server) == "done"
+    said = [r for r in results(server) if "restart" in r]
+    assert len(said) == 1
+    for name in ("[server] gates", "[listener more]", "[store] uid-range"):
+        assert name in said[0]
+    assert "stop-timeout" not in said[0] and "[server] log" not in said[0]
+    with open(server.info["conf"], "w") as f:
+        f.write(text)
+    assert hup(server) == "done"
+    assert len([r for r in results(server) if "restart" in r]) == 1  # as it was: nothing to say
+    server.close()
 
 
 def test_mail_that_leaves_goes_on_at_once(one_gate):

@@ -88,6 +88,7 @@ world_open(struct world *w, const char *conf)
 	must(conf_read(w->start.conf, view_str(conf), "test"), "conf");
 	log_init(&w->start.log, -1, LOG_STYLE_PLAIN, LOG_ALL, "GATE", 1);
 	must(loop_new(&w->start.loop) == 0, "loop");
+	peer_init(&w->start.master, "master", NULL, 0, w, NULL);
 	must(gate_ops.init(&w->gate, &w->start) == 0, "init");
 	w->gate.going = true;
 	world_hub(w);
@@ -164,7 +165,8 @@ bool
 world_certificates(struct world *w, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct msg_master_certificate m = { (uint32_t)i, (uint32_t)n };
+		struct msg_master_certificate m = { .index = (uint32_t)i,
+			.count = (uint32_t)n };
 		AUTO_CLOSE int fd = memfd_create("pem", MFD_CLOEXEC);
 		AUTO_BUF struct buf b = BUF_INIT(65536);
 

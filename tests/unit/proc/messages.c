@@ -1047,7 +1047,7 @@ master_listener_again(struct wire *w, struct buf *out)
 static void
 master_certificate_sample(struct buf *out, bool most)
 {
-	struct msg_master_certificate m = { 1, 2 };
+	struct msg_master_certificate m = { 1, 2, 3 };
 
 	(void)most;
 	msg_master_certificate_put(out, &m);
@@ -1061,6 +1061,31 @@ master_certificate_again(struct wire *w, struct buf *out)
 	if (!msg_master_certificate_get(w, &m))
 		return false;
 	msg_master_certificate_put(out, &m);
+	return true;
+}
+
+static void
+master_certified_sample(struct buf *out, bool most)
+{
+	char text[MSG_TEXT_MAX + 1];
+
+	memset(text, 'x', MSG_TEXT_MAX);
+	text[MSG_TEXT_MAX] = '\0';
+	msg_master_certified_put(out, 7, most ? text : NULL);
+}
+
+static bool
+master_certified_again(struct wire *w, struct buf *out)
+{
+	struct msg_master_certified m;
+	char text[MSG_TEXT_MAX + 1];
+
+	if (!msg_master_certified_get(w, &m))
+		return false;
+	if (m.text.n > 0)
+		memcpy(text, m.text.p, m.text.n);
+	text[m.text.n] = '\0';
+	msg_master_certified_put(out, m.generation, m.good ? NULL : text);
 	return true;
 }
 
@@ -1465,6 +1490,8 @@ const struct message messages[] = {
 	{ "master", "certificate", MSG_MASTER_CERTIFICATE,
 	    MSG_MASTER_CERTIFICATE_SIZE, master_certificate_sample,
 	    master_certificate_again },
+	{ "master", "certified", MSG_MASTER_CERTIFIED, MSG_MASTER_CERTIFIED_MAX,
+	    master_certified_sample, master_certified_again },
 	{ "master", "ready", MSG_MASTER_READY, 0, master_ready_sample,
 	    master_ready_again },
 	{ "master", "settled", MSG_MASTER_SETTLED, 0, master_settled_sample,

@@ -115,8 +115,12 @@ reload(void)
 	world_close(&w);
 
 	world_open(&w, "");
+	tap_ok(world_certificates(&w, broken, 2) && w.gate.tls == NULL,
+	    "nor where there was none");
+	w.gate.going = false;
 	tap_ok(
 	    !world_certificates(&w, broken, 2), "at the start it is an error");
+	w.gate.going = true;
 	client_open(&w, &c, FROM_4, true);
 	tap_ok(c.conn == NULL && client_ends(&c), "no TLS without certificate");
 	client_close(&c);
