@@ -18,6 +18,7 @@ struct block {
 struct arena {
 	struct block *head;
 	size_t left; /* bytes still allowed */
+	bool refused;
 };
 
 struct arena *
@@ -35,8 +36,10 @@ arena_alloc(struct arena *a, size_t size)
 	const size_t al = alignof(max_align_t);
 	struct block *b = a->head;
 
-	if (size > a->left || size > SIZE_MAX - sizeof(*b) - al)
+	if (size > a->left || size > SIZE_MAX - sizeof(*b) - al) {
+		a->refused = true;
 		return NULL;
+	}
 	a->left -= size;
 	size = (size + al - 1) / al * al;
 	if (b == NULL || b->size - b->used < size) {
@@ -61,6 +64,12 @@ arena_strdup(struct arena *a, struct view v)
 	if (v.n > 0)
 		memcpy(s, v.p, v.n);
 	return s;
+}
+
+bool
+arena_refused(const struct arena *a)
+{
+	return a->refused;
 }
 
 void
