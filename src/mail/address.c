@@ -437,3 +437,52 @@ address_parse(struct view value, struct arena *a)
 	end_group(&ps);
 	return ps.first;
 }
+
+/* ---- writing ---- */
+
+static bool
+is_atext(uint8_t c)
+{
+	return c > ' ' && c != 0x7f && memchr("()<>[]:;@\\,.\"", c, 12) == NULL;
+}
+
+/* atom *("." atom) */
+static bool
+is_dot_atom(struct view v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (!is_atext(v.p[i]) &&
+		    (v.p[i] != '.' || i == 0 || i + 1 == v.n ||
+			v.p[i - 1] == '.'))
+			return false;
+	return v.n > 0;
+}
+
+static void
+put_local(struct view v, struct buf *out)
+{
+	if (is_dot_atom(v)) {
+		buf_put(out, v);
+		return;
+	}
+	buf_put_byte(out, '"');
+	for (size_t i = 0; i < v.n; i++) {
+		uint8_t c = v.p[i];
+
+		if (c == '"' || c == '\\')
+			buf_put_byte(out, '\\');
+		buf_put_byte(out, c < ' ' || c == 0x7f ? (uint8_t)' ' : c);
+	}
+	buf_put_byte(out, '"');
+}
+
+void
+address_put_spec(const struct address *d, struct buf *out)
+{
+	put_local(d->mailbox, out);
+	buf_put_byte(out, '@');
+	for (size_t i = 0; i < d->host.n; i++)
+		if (d->host.p[i] > ' ' && d->host.p[i] != 0x7f &&
+		    d->host.p[i] != '<' && d->host.p[i] != '>')
+			buf_put_byte(out, d->host.p[i]);
+}

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/attrs.h"
+#include "base/buf.h"
 #include "base/view.h"
 
 /* Addresses one field may give; more are dropped. */
@@ -35,6 +36,11 @@ struct address {
  * cut short when it becomes full later. O(value.n).
  */
 struct address *address_parse(struct view value, struct arena *a) A_MUST_USE;
+
+/* Add the addr-spec of an address that has both of its parts, as it is written
+ * in fields and in SMTP (RFC 5322 section 3.4.1): the local part stands in quotes
+ * where it must. Control characters become blanks, or in a domain nothing. */
+void address_put_spec(const struct address *d, struct buf *out);
 
 static inline bool
 address_is_group_start(const struct address *d)

@@ -175,10 +175,49 @@ test_hostile(void)
 	}
 }
 
+/* What comes out is read again as the same. */
+static void
+test_specs(void)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "Ann <ann@example.org>", "ann@example.org" },
+		{ "\"ann.lee\"@example.org", "ann.lee@example.org" },
+		{ "\"ann lee\"@example.org", "\"ann lee\"@example.org" },
+		{ "\".ann\"@example.org", "\".ann\"@example.org" },
+		{ "\"a\\\"b\\\\c\"@example.org",
+		    "\"a\\\"b\\\\c\"@example.org" },
+		{ "\"S[r]us\"@[192.0.2.1]", "\"S[r]us\"@[192.0.2.1]" },
+		{ "j\xc3\xbcrgen@example.org", "j\xc3\xbcrgen@example.org" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO_ARENA struct arena *a = arena_new(1 << 16);
+		AUTO_BUF struct buf b = BUF_INIT(1000);
+		const struct address *d =
+		    address_parse(view_str(cases[i].text), a);
+		const struct address *again;
+
+		if (d == NULL) {
+			tap_ok(false, "spec: %s", cases[i].text);
+			continue;
+		}
+		address_put_spec(d, &b);
+		again = address_parse(buf_view(&b), a);
+		tap_ok(view_eq(buf_view(&b), view_str(cases[i].want)) &&
+			again != NULL && again->next == NULL &&
+			view_eq(again->mailbox, d->mailbox) &&
+			view_eq(again->host, d->host),
+		    "spec: %s", cases[i].text);
+	}
+}
+
 int
 main(void)
 {
 	test_cases();
+	test_specs();
 	test_prefixes();
 	test_limits();
 	test_hostile();
