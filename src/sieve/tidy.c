@@ -168,22 +168,16 @@ parse(struct view v, struct arena *a, struct address **out, size_t *n)
 bool
 tidy_is_address(struct view v, struct arena *a, struct view *spec)
 {
+	AUTO_BUF struct buf b = BUF_INIT(2 * v.n + 4);
 	struct address *d;
-	uint8_t *p;
 	size_t n;
 
 	if (!parse(v, a, &d, &n) || n != 1)
 		return false;
 	if (spec == NULL)
 		return true;
-	n = d->mailbox.n + 1 + d->host.n;
-	if ((p = arena_alloc(a, n)) == NULL)
-		return false;
-	memcpy(p, d->mailbox.p, d->mailbox.n);
-	p[d->mailbox.n] = '@';
-	memcpy(p + d->mailbox.n + 1, d->host.p, d->host.n);
-	*spec = (struct view){ p, n };
-	return true;
+	address_put_spec(d, &b);
+	return keep(&b, a, spec);
 }
 
 bool

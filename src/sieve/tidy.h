@@ -17,8 +17,9 @@ bool tidy_line(struct view v, struct arena *a, struct view *out) A_MUST_USE;
 /* Is v a field-name (RFC 5322 section 3.6.8)? */
 bool tidy_is_field_name(struct view v) A_MUST_USE;
 /* Is v exactly one mailbox, "Name <local@domain>" or "local@domain", as Sieve
- * wants an address (RFC 5228 section 2.4.2.3)? spec: out, "local@domain" in a;
- * may be NULL. UTF-8 is allowed in all of it. */
+ * wants an address (RFC 5228 section 2.4.2.3)? spec: out, "local@domain" in a, as
+ * SMTP wants it: the local part in quotes where it must be, and only there; may be
+ * NULL. UTF-8 is allowed in all of it. */
 bool tidy_is_address(struct view v, struct arena *a, struct view *spec)
     A_MUST_USE;
 /* The same for a list of one or more. */

@@ -113,10 +113,13 @@ look(const struct header_field *f)
 static bool
 is_spec(const struct address *d, struct view spec)
 {
-	return d->host.n > 0 && spec.n == d->mailbox.n + 1 + d->host.n &&
-	    spec.p[d->mailbox.n] == '@' &&
-	    view_eq_ci(view_sub(spec, 0, d->mailbox.n), d->mailbox) &&
-	    view_eq_ci(view_sub(spec, d->mailbox.n + 1, d->host.n), d->host);
+	AUTO_BUF struct buf b = BUF_INIT(2 * d->mailbox.n + d->host.n + 4);
+
+	if (d->host.n == 0 || d->mailbox.n == 0 ||
+	    d->mailbox.n + 1 + d->host.n > spec.n)
+		return false;
+	address_put_spec(d, &b);
+	return view_eq_ci(buf_view(&b), spec);
 }
 
 /* Fields in which the user must be named. */

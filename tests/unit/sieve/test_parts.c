@@ -28,6 +28,11 @@ static const struct {
 	{ "a@example..org", NULL },
 	{ "group: a@example.org;", NULL },
 	{ "a#example.org", NULL },
+	{ "\"a b\"@example.org", "\"a b\"@example.org" },
+	{ "Ann <\"a\\\\b\\\"c\"@example.org>", "\"a\\\\b\\\"c\"@example.org" },
+	{ "\"ann.lee\"@example.org", "ann.lee@example.org" },
+	{ "ann..lee@example.org", "\"ann..lee\"@example.org" },
+	{ "\"S[r]us\"@example.org", "\"S[r]us\"@example.org" },
 };
 
 static void
