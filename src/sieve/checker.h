@@ -38,6 +38,11 @@ bool checker_require(struct checker *c, struct view extension);
  */
 bool checker_variable(struct checker *c, const struct script_arg *at,
     struct view name, unsigned *slot) A_MUST_USE;
+/* The same for one that is to stand for a place outside of the script from here
+ * on (RFC 6609 section 3.4.1). False also when the script has set its own of that
+ * name before. */
+bool checker_global(struct checker *c, const struct script_arg *at,
+    struct view name, unsigned *slot) A_MUST_USE;
 /* A variable that is to be set: a name of its own, or one in a name space. */
 bool checker_target(struct checker *c, const struct script_arg *at,
     struct view name, struct script_part *out) A_MUST_USE;

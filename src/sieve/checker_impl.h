@@ -17,6 +17,8 @@ struct checker {
 	unsigned n_parents;
 	size_t n_required; /* names, in all require commands */
 	struct view names[SIEVE_VARIABLES_MAX]; /* of slots */
+	bool was_set[SIEVE_VARIABLES_MAX];      /* as the script's own */
+	bool is_global[SIEVE_VARIABLES_MAX];
 	/* Of the node that is being checked. */
 	const struct script_node *node;
 	uint64_t uses; /* extensions */

@@ -213,6 +213,21 @@ checker_variable(struct checker *c, const struct script_arg *at,
 	return true;
 }
 
+bool
+checker_global(struct checker *c, const struct script_arg *at, struct view name,
+    unsigned *slot)
+{
+	if (!checker_variable(c, at, name, slot))
+		return false;
+	if (c->was_set[*slot] && !c->is_global[*slot])
+		return checker_error_arg(c, at,
+		    "the variable \"%.*s\" has been set before, so it cannot "
+		    "become a global one",
+		    SHOW(name));
+	c->is_global[*slot] = true;
+	return true;
+}
+
 /* A name with a namespace. */
 static bool
 space_part(struct checker *c, const struct script_arg *at, struct view name,
@@ -252,7 +267,10 @@ checker_target(struct checker *c, const struct script_arg *at, struct view name,
 	*out = (struct script_part){ .kind = SCRIPT_PART_VARIABLE };
 	if (take_name(name, &n, &num, &dots) && n == name.n && dots)
 		return space_part(c, at, name, true, out);
-	return checker_variable(c, at, name, &out->index);
+	if (!checker_variable(c, at, name, &out->index))
+		return false;
+	c->was_set[out->index] = true;
+	return true;
 }
 
 /* A match variable. */

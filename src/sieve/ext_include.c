@@ -196,7 +196,7 @@ check_global(struct checker *c, struct script_node *n)
 		    !is_identifier(names->texts[i].v))
 			return checker_error_arg(
 			    c, names, "that is no name for a global variable");
-		if (!checker_variable(c, names, names->texts[i].v, &slots[i]))
+		if (!checker_global(c, names, names->texts[i].v, &slots[i]))
 			return false;
 	}
 	n->data = slots;
