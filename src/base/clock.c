@@ -49,6 +49,16 @@ clock_wall_s(void)
 	return us / US - (us % US < 0);
 }
 
+int
+clock_zone(int64_t s)
+{
+	time_t at = (time_t)s;
+	struct tm tm = { 0 };
+
+	(void)localtime_r(&at, &tm);
+	return (int)(tm.tm_gmtoff / 60);
+}
+
 uint64_t
 clock_mono_us(void)
 {

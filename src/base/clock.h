@@ -11,6 +11,8 @@
 int64_t clock_wall_us(void);
 /* The same in whole seconds, rounded down. */
 int64_t clock_wall_s(void);
+/* Minutes east of UTC of local time at a moment (seconds since 1970). */
+int clock_zone(int64_t s);
 /* A clock that never goes back, from an arbitrary start: for timeouts only. */
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);

@@ -46,6 +46,18 @@ test_text(void)
 	tap_ok(ok, "the calendar of ten thousand years");
 }
 
+static void
+test_zone(void)
+{
+	setenv("TZ", "JST-9", 1);
+	tzset();
+	tap_ok(clock_zone(1700000000) == 540, "east");
+	setenv("TZ", "EST5EDT,M3.2.0,M11.1.0", 1);
+	tzset();
+	tap_ok(clock_zone(1700000000) == -300 && clock_zone(1690000000) == -240,
+	    "west, in winter and in summer");
+}
+
 int
 main(void)
 {
@@ -55,6 +67,7 @@ main(void)
 	uint64_t mono = clock_mono_ms();
 
 	test_text();
+	test_zone();
 	setenv("FUMI_CLOCK", "1000000000", 1);
 	setenv("FUMI_BOOT_ID", id, 1);
 	tap_ok(clock_wall_s() >= real && clock_wall_s() < real + 60,
