@@ -1,13 +1,15 @@
 #include "session/hub.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/wire.h"
 
-#define MESSAGE_MAX (4 + 4 + HUB_TEXT_MAX)
+#define MESSAGE_MAX (4 + 8 + 1 + 4 + HUB_TEXT_MAX)
 
 static void
 send_message(int fd, const struct buf *b)
@@ -50,7 +52,7 @@ stop_text(struct view v, char *text)
 }
 
 static enum hub_news
-understand(struct view msg, char *text)
+understand(struct view msg, char *text, struct hub_answer *answer)
 {
 	struct wire w = wire_read(msg);
 	struct view v;
@@ -65,37 +67,67 @@ understand(struct view msg, char *text)
 			return HUB_NOTHING;
 		stop_text(v, text);
 		return HUB_STOP;
+	case HUB_SUBMITTED:
+		answer->number = wire_u64(&w);
+		answer->result = wire_u8(&w);
+		v = wire_bytes(&w, HUB_TEXT_MAX);
+		answer->said = wire_end(&w);
+		stop_text(v, answer->text);
+		return HUB_NOTHING;
 	}
 	return HUB_NOTHING;
+}
+
+/* One message, if there is one. */
+static bool
+take_one(int fd, char *text, struct hub_answer *answer, enum hub_news *news)
+{
+	uint8_t p[MESSAGE_MAX];
+	ssize_t r;
+
+	do
+		r = recv(fd, p, sizeof(p), MSG_DONTWAIT);
+	while (r == -1 && errno == EINTR);
+	*news = HUB_NOTHING;
+	if (r == -1 && errno == EAGAIN)
+		return false;
+	if (r > 0) {
+		*news = understand((struct view){ p, (size_t)r }, text, answer);
+		return true;
+	}
+	stop_text(VIEW_LIT("Server is going down"), text);
+	*news = HUB_STOP;
+	return true;
 }
 
 enum hub_news
 hub_take(int fd, char *text)
 {
-	enum hub_news news = HUB_NOTHING;
-	uint8_t p[MESSAGE_MAX];
+	enum hub_news news = HUB_NOTHING, one;
+	struct hub_answer late;
 
 	if (fd < 0)
 		return HUB_NOTHING;
-	for (;;) {
-		ssize_t r = recv(fd, p, sizeof(p), MSG_DONTWAIT);
-
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == -1 && errno == EAGAIN)
-			return news;
-		if (r <= 0) {
-			stop_text(VIEW_LIT("Server is going down"), text);
+	while (take_one(fd, text, &late, &one)) {
+		if (one == HUB_STOP)
 			return HUB_STOP;
-		}
-		switch (understand((struct view){ p, (size_t)r }, text)) {
-		case HUB_STOP:
-			return HUB_STOP;
-		case HUB_NEWS:
+		if (one == HUB_NEWS)
 			news = HUB_NEWS;
-			break;
-		case HUB_NOTHING:
-			break;
-		}
 	}
+	return news;
+}
+
+enum hub_news
+hub_wait(int fd, uint64_t until, char *text, struct hub_answer *answer)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now = clock_mono_ms();
+	enum hub_news news = HUB_NOTHING;
+
+	answer->said = false;
+	if (fd < 0)
+		return HUB_NOTHING;
+	if (now < until && poll(&p, 1, (int)(until - now)) == 1)
+		(void)take_one(fd, text, answer, &news);
+	return news;
 }

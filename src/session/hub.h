@@ -14,6 +14,7 @@
 #define HUB_COMMITTED 0x0502u /* u64 modseq */
 #define HUB_CHANGED 0x0582u   /* u64 modseq */
 #define HUB_SHUTDOWN 0x0583u  /* u32 length and text for behind "* BYE " */
+#define HUB_SUBMITTED 0x0a82u /* u64 number, u8 result, u32 length and text */
 #define HUB_TEXT_MAX 200
 
 /* The hub that is gone or full loses the message: it looks for itself every
@@ -22,11 +23,22 @@ void hub_ready(int fd);
 void hub_committed(int fd, uint64_t modseq);
 
 enum hub_news {
-	HUB_NOTHING, /* no message waits */
+	HUB_NOTHING, /* no message waits, or none that says anything */
 	HUB_NEWS,    /* the account may have changed */
 	HUB_STOP,    /* say BYE with text and end; also when the hub is gone */
 };
-/* Take all that waits. text: HUB_TEXT_MAX + 1 bytes, NUL-terminated printable
+/* What became of a message that was to leave (proc/msg_out.h). */
+struct hub_answer {
+	bool said;       /* false: there is none, the rest says nothing */
+	uint64_t number; /* the asker's */
+	uint8_t result;  /* 0: it will be sent */
+	char text[HUB_TEXT_MAX + 1];
+};
+/* One message, waited for until clock_mono_ms() says until: HUB_NOTHING with
+ * *answer, if it is one, or when none has come. text as below. */
+enum hub_news hub_wait(
+    int fd, uint64_t until, char *text, struct hub_answer *answer);
+/* Take all that waits; answers that come too late are dropped. text: HUB_TEXT_MAX + 1 bytes, NUL-terminated printable
  * ASCII, set for HUB_STOP. Does not block. */
 enum hub_news hub_take(int fd, char *text);
 
