@@ -77,12 +77,14 @@ cmd_export(const struct conf *conf, int argc, char **argv)
 	struct account *a = NULL;
 	struct export_state e;
 	const char *path;
+	bool made;
 	int r;
 
 	if (!options(&e, argc, argv))
 		return cli_usage(USAGE);
 	path = argv[optind];
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+	made = mkdir(path, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return cli_fail(
 		    EX_CANTCREAT, "export", "%s: %s", path, strerror(errno));
 	/* opened before root gives up its rights */
@@ -92,8 +94,11 @@ cmd_export(const struct conf *conf, int argc, char **argv)
 		    EX_CANTCREAT, "export", "%s: %s", path, strerror(errno));
 	r = cli_account_open(
 	    conf, "export", e.user, CLI_WRITE_ALL, &o, &dir, &a);
-	if (r != EX_OK)
+	if (r != EX_OK) {
+		if (made)
+			(void)rmdir(path);
 		return r;
+	}
 	r = export_run(a, target, e.format, on_message, &e);
 	cli_progress("export", e.done, 0, true);
 	if (r != 0)

@@ -440,6 +440,7 @@ cmd_import(const struct conf *conf, int argc, char **argv)
 	AUTO_CLOSE int source = -1;
 	const bool mbox = options(&im, argc, argv) && im.kind[1] == 'b';
 	struct importer_counts n;
+	struct stat st;
 	int r;
 
 	if (im.kind == NULL || im.path == NULL || im.user == NULL)
@@ -450,6 +451,10 @@ cmd_import(const struct conf *conf, int argc, char **argv)
 	if (source == -1)
 		return cli_fail(
 		    EX_NOINPUT, "import", "%s: %s", im.path, strerror(errno));
+	if (mbox && (fstat(source, &st) != 0 || !S_ISREG(st.st_mode)))
+		return cli_fail(EX_NOINPUT, "import",
+		    "%s is no file; a maildir is imported by: import maildir",
+		    im.path);
 	r = cli_account_open(conf, "import", im.user, CLI_CREATE | CLI_READ_ALL,
 	    NULL, &dir, &im.account);
 	if (r != EX_OK)

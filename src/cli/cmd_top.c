@@ -52,6 +52,15 @@ show(const struct msg_control_row *m, bool json, bool first)
 }
 
 /* Rows until END. */
+static void
+head(bool json)
+{
+	(void)printf("%s",
+	    json ? "["
+		 : "ID           PID      ACCOUNT                      ADDRESS "
+		   "                 TLS  SINCE\n");
+}
+
 static int
 receive(int sock, bool json)
 {
@@ -65,8 +74,14 @@ receive(int sock, bool json)
 		struct msg_control_row m;
 		uint32_t type = wire_u32(&w);
 
-		if (type == MSG_CONTROL_END)
+		if (first &&
+		    (type == MSG_CONTROL_END || type == MSG_CONTROL_ROW))
+			head(json);
+		if (type == MSG_CONTROL_END) {
+			if (json)
+				(void)printf("]\n");
 			return EX_OK;
+		}
 		if (type == MSG_CONTROL_DENIED)
 			return cli_fail(EX_NOPERM, "top",
 			    "only root and the server's own user may ask");
@@ -93,12 +108,5 @@ cmd_top(const struct conf *conf, int argc, char **argv)
 	msg_control_plain_put(&b, MSG_CONTROL_LIST);
 	if ((r = fd_send(sock, buf_view(&b), -1)) != 0)
 		return cli_fail(EX_UNAVAILABLE, "top", "%s", strerror(-r));
-	(void)printf("%s",
-	    json ? "["
-		 : "ID           PID      ACCOUNT                      ADDRESS "
-		   "                 TLS  SINCE\n");
-	r = receive(sock, json);
-	if (json)
-		(void)printf("]\n");
-	return r;
+	return receive(sock, json);
 }

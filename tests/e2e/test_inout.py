@@ -152,3 +152,9 @@ def test_import_broken_off(own_server, tmp_path):
     assert sorted(subjects) == sorted(b"Subject: m %d" % i for i in range(1500))
     c.logout()
     s.fumi("verify", "-u", a.name)
+
+
+def test_what_cannot_be_leaves_nothing(server, account, tmp_path):
+    server.fumi("export", "-u", "nobody@example.org", "--format", "eml", str(tmp_path / "out"), status=67)
+    assert not (tmp_path / "out").exists()
+    assert b"is no file" in server.fumi("import", "-u", account.name, "mbox", str(tmp_path), status=66)
