@@ -434,8 +434,9 @@ scram_final(struct scram *s, struct view in, struct buf *out)
 		return SCRAM_BAD;
 	if (!binding_fits(s, binding))
 		return SCRAM_MISMATCH;
+	/* well-formed, but of another exchange: as a wrong proof is */
 	if (!view_eq(nonce, buf_view(&s->nonce)))
-		return SCRAM_BAD;
+		return SCRAM_WRONG;
 	buf_put_byte(&s->message, ',');
 	buf_put(&s->message, without);
 	if (s->message.failed || !proof_fits(s, proof))

@@ -116,6 +116,17 @@ test_final_prefixes(const struct example *x)
 	}
 	tap_ok(good == 1, "%s: only the whole message is taken, got %u",
 	    x->name, good);
+	{
+		struct scram s;
+
+		scram_init(&s, x->hash, false);
+		buf_put_str(&s.header, "n,,");
+		buf_put_str(&s.nonce, "of another exchange");
+		s.keys = k;
+		tap_ok(scram_final(&s, v(&final), &out) == SCRAM_WRONG,
+		    "%s: another nonce is wrong", x->name);
+		scram_fini(&s);
+	}
 	for (size_t i = 0; i < 8 * scram_key_size(x->hash); i++) {
 		struct scram_keys wrong = k;
 		struct scram s;
