@@ -194,7 +194,7 @@ interp_act(
 {
 	a->line = n->line;
 	if (a->message.p == NULL) {
-		a->message = letter_octets(in->letter);
+		a->message = letter_octets(interp_message(in));
 		a->edited = !same_bytes(a->message, in->env.message);
 	}
 	default_flags(in, a);
@@ -223,7 +223,7 @@ implicit_keep(struct interp *in)
 	struct sieve_action a = { .kind = SIEVE_KEEP };
 
 	a.u.keep.implicit = true;
-	a.message = letter_octets(in->letter);
+	a.message = letter_octets(interp_message(in));
 	a.edited = !same_bytes(a.message, in->env.message);
 	default_flags(in, &a);
 	for (size_t i = 0; i < in->n_actions; i++)
@@ -260,7 +260,7 @@ interp_finish(struct interp *in)
 
 	if (!in->failed && !in->keep_cancelled)
 		implicit_keep(in);
-	if (in->failed) {
+	if (!interp_check_memory(in)) {
 		only_keep(in);
 		return;
 	}

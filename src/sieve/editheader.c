@@ -2,7 +2,7 @@
 
 #include "mail/header.h"
 
-/* Room for a message of n bytes with spare bytes in front of it. */
+/* Room for a header of n bytes with spare bytes in front of it. */
 static uint8_t *
 make(struct editheader *e, size_t n, struct arena *a)
 {
@@ -11,7 +11,7 @@ make(struct editheader *e, size_t n, struct arena *a)
 	if (p == NULL)
 		return NULL;
 	e->room = EDITHEADER_ROOM;
-	e->message = (struct view){ p + EDITHEADER_ROOM, n };
+	e->header = (struct view){ p + EDITHEADER_ROOM, n };
 	return p + EDITHEADER_ROOM;
 }
 
@@ -23,73 +23,63 @@ append(uint8_t *to, struct view v)
 	return to + v.n;
 }
 
-bool
-editheader_splice(struct editheader *e, struct view message, size_t at,
-    size_t n, struct view text, struct arena *a, struct view *out)
+/* Put a field at an offset, on a line of its own. */
+static bool
+insert(struct editheader *e, struct view header, size_t at, struct view field,
+    struct arena *a, struct view *out)
 {
-	uint8_t *p = make(e, message.n - n + text.n, a);
+	bool open = at > 0 && header.p[at - 1] != '\n';
+	struct view end = open ? VIEW_LIT("\r\n") : VIEW_LIT("");
+	uint8_t *p = make(e, header.n + end.n + field.n, a);
 
 	if (p == NULL)
 		return false;
-	p = append(p, view_sub(message, 0, at));
-	p = append(p, text);
-	(void)append(p, view_sub(message, at + n, message.n));
-	*out = e->message;
+	p = append(p, view_sub(header, 0, at));
+	p = append(p, end);
+	p = append(p, field);
+	(void)append(p, view_sub(header, at, header.n));
+	*out = e->header;
 	return true;
 }
 
 /* Where the fields end: at the empty line or the end. */
 static size_t
-fields_end(struct view message)
+fields_end(struct view header)
 {
-	struct view rest = message;
+	struct view rest = header;
 	struct header_field f;
 
 	while (header_next(&rest, &f))
 		continue;
-	return message.n - rest.n;
-}
-
-static bool
-add_last(struct editheader *e, struct view message, struct view field,
-    struct arena *a, struct view *out)
-{
-	size_t at = fields_end(message);
-	struct view whole;
-
-	if (at == 0 || message.p[at - 1] == '\n')
-		return editheader_splice(e, message, at, 0, field, a, out);
-	return editheader_splice(
-		   e, message, at, 0, VIEW_LIT("\r\n"), a, &whole) &&
-	    editheader_splice(e, whole, at + 2, 0, field, a, out);
+	return header.n - rest.n;
 }
 
 bool
-editheader_add(struct editheader *e, struct view message, struct view field,
+editheader_add(struct editheader *e, struct view header, struct view field,
     bool last, struct arena *a, struct view *out)
 {
 	uint8_t *p;
 
 	if (last)
-		return add_last(e, message, field, a, out);
-	if (e->message.p != message.p || e->message.n != message.n ||
+		return insert(e, header, fields_end(header), field, a, out);
+	if (e->header.p != header.p || e->header.n != header.n ||
 	    e->room < field.n)
-		return editheader_splice(e, message, 0, 0, field, a, out);
+		return insert(e, header, 0, field, a, out);
 	/* nobody has seen the bytes before it */
-	memcpy(&p, &e->message.p, sizeof(p));
+	memcpy(&p, &e->header.p, sizeof(p));
 	p -= field.n;
 	memcpy(p, field.p, field.n);
 	e->room -= field.n;
-	e->message = (struct view){ p, e->message.n + field.n };
-	*out = e->message;
+	e->header = (struct view){ p, e->header.n + field.n };
+	*out = e->header;
 	return true;
 }
 
 bool
-editheader_delete(struct editheader *e, struct view message,
+editheader_delete(struct editheader *e, struct view header,
     const struct view *gone, size_t n, struct arena *a, struct view *out)
 {
-	size_t left = message.n, at = 0;
+	size_t left = header.n, at = 0;
 	uint8_t *p;
 
 	for (size_t i = 0; i < n; i++)
@@ -97,12 +87,12 @@ editheader_delete(struct editheader *e, struct view message,
 	if ((p = make(e, left, a)) == NULL)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		size_t from = (size_t)(gone[i].p - message.p);
+		size_t from = (size_t)(gone[i].p - header.p);
 
-		p = append(p, view_sub(message, at, from - at));
+		p = append(p, view_sub(header, at, from - at));
 		at = from + gone[i].n;
 	}
-	(void)append(p, view_sub(message, at, message.n));
-	*out = e->message;
+	(void)append(p, view_sub(header, at, header.n));
+	*out = e->header;
 	return true;
 }

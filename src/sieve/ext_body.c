@@ -111,21 +111,18 @@ show(struct compare *c, struct letter *l, const void *thing, unsigned number,
 static bool
 show_multipart(struct compare *c, struct letter *l, const struct mime_part *p)
 {
-	struct view octets = letter_octets(l);
+	struct view body = letter_part_body(l, p);
 	const struct mime_part *last = p->child;
-	size_t end;
 
 	if (last == NULL)
-		return show(c, l, p, 0, mime_body(octets, p));
+		return show(c, l, p, 0, body);
 	if (show(c, l, p, 0,
-		without_last_line(
-		    view_sub(octets, p->body, last->header - p->body))))
+		without_last_line(view_sub(body, 0, last->header - p->body))))
 		return true;
 	while (last->next != NULL)
 		last = last->next;
-	end = last->body + last->body_n;
-	return show(c, l, p, 1,
-	    behind_delimiter(view_sub(octets, end, p->body + p->body_n - end)));
+	view_skip(&body, last->body + last->body_n - p->body);
+	return show(c, l, p, 1, behind_delimiter(body));
 }
 
 static bool
@@ -138,7 +135,7 @@ show_part(struct compare *c, struct letter *l, const struct mime_part *p)
 		if (p->child != NULL)
 			return show(c, l, p, 0,
 			    without_empty_line(
-				mime_header(letter_octets(l), p->child)));
+				letter_part_header(l, p->child)));
 		break;
 	case MIME_LEAF:
 		break;
@@ -246,15 +243,14 @@ static bool
 test_body(struct interp *in, const struct script_node *n)
 {
 	const struct script_tag *content = script_tag(n, &tags[TAG_CONTENT]);
-	struct view octets = letter_octets(in->letter);
 	struct compare c;
 
 	if (!has_body(in->letter))
 		return false;
 	compare_begin(&c, in, n);
 	if (script_tag(n, &tags[TAG_RAW]) != NULL)
-		(void)!show(&c, in->letter, in->letter, 0,
-		    view_sub(octets, letter_header(in->letter).n, SIZE_MAX));
+		(void)!show(
+		    &c, in->letter, in->letter, 0, letter_body(in->letter));
 	else if (content != NULL)
 		show_content(in, &c, content->param);
 	else

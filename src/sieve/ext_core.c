@@ -190,7 +190,7 @@ check_size(struct checker *c, struct script_node *n)
 static bool
 test_size(struct interp *in, const struct script_node *n)
 {
-	uint64_t size = letter_octets(in->letter).n;
+	uint64_t size = letter_size(in->letter);
 	uint64_t limit = n->tags[0].param->number;
 
 	return n->tags[0].def == &tags[0] ? size > limit : size < limit;

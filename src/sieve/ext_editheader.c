@@ -1,7 +1,6 @@
 /* RFC 5293: addheader and deleteheader. */
 #include "sieve/checker.h"
 #include "sieve/compare.h"
-#include "sieve/edit.h"
 #include "sieve/editheader.h"
 #include "sieve/ext.h"
 #include "sieve/interp.h"
@@ -106,8 +105,8 @@ check_deleteheader(struct checker *c, struct script_node *n)
 	return check_name(c, n->arg[0]);
 }
 
-struct editheader *
-edit_state(struct interp *in)
+static struct editheader *
+edits_of(struct interp *in)
 {
 	return interp_state(in, &ext_editheader, sizeof(struct editheader));
 }
@@ -125,7 +124,7 @@ good_name(struct interp *in, const struct script_node *n, struct view name)
 static enum ext_flow
 run_addheader(struct interp *in, const struct script_node *n)
 {
-	struct editheader *e = edit_state(in);
+	struct editheader *e = edits_of(in);
 	struct view name = interp_string(in, n->arg[0]);
 	struct view value = interp_string(in, n->arg[1]), field, out;
 
@@ -141,12 +140,12 @@ run_addheader(struct interp *in, const struct script_node *n)
 		return EXT_STOP;
 	}
 	if (!tidy_field(name, value, in->arena, &field) ||
-	    !editheader_add(e, letter_octets(in->letter), field,
+	    !editheader_add(e, letter_header(interp_message(in)), field,
 		script_tag(n, &tags[TAG_ADD_LAST]) != NULL, in->arena, &out)) {
 		interp_fail(in, n, "the run needs too much memory");
 		return EXT_STOP;
 	}
-	interp_edit(in, out);
+	interp_edit_header(in, out);
 	return EXT_NEXT;
 }
 
@@ -172,7 +171,7 @@ value_matches(
 	if (n->arg[1] == NULL)
 		return true;
 	compare_begin(&c, in, n);
-	(void)!compare_field(&c, in->letter, v);
+	(void)!compare_field(&c, interp_message(in), v);
 	return compare_end(&c);
 }
 
@@ -181,7 +180,7 @@ static size_t
 find_fields(struct interp *in, const struct script_node *n, struct view name,
     struct letter_values l, struct view *gone)
 {
-	struct view rest = letter_header(in->letter);
+	struct view rest = letter_header(interp_message(in));
 	struct header_field f;
 	size_t n_gone = 0, i = 0;
 
@@ -198,7 +197,7 @@ find_fields(struct interp *in, const struct script_node *n, struct view name,
 static enum ext_flow
 run_deleteheader(struct interp *in, const struct script_node *n)
 {
-	struct editheader *e = edit_state(in);
+	struct editheader *e = edits_of(in);
 	struct view name = interp_string(in, n->arg[0]), out, *gone;
 	struct letter_values l;
 	size_t n_gone;
@@ -208,18 +207,18 @@ run_deleteheader(struct interp *in, const struct script_node *n)
 	if (is_protected(name) ||
 	    is_forbidden(in, "sieve_editheader_forbid_delete", name))
 		return EXT_NEXT;
-	l = letter_fields(in->letter, name);
+	l = letter_fields(interp_message(in), name);
 	if (l.n == 0 || (gone = interp_alloc(in, l.n * sizeof(*gone))) == NULL)
 		return EXT_NEXT;
 	n_gone = find_fields(in, n, name, l, gone);
 	if (n_gone == 0 || in->failed)
 		return EXT_NEXT;
-	if (!editheader_delete(
-		e, letter_octets(in->letter), gone, n_gone, in->arena, &out)) {
+	if (!editheader_delete(e, letter_header(interp_message(in)), gone,
+		n_gone, in->arena, &out)) {
 		interp_fail(in, n, "the run needs too much memory");
 		return EXT_STOP;
 	}
-	interp_edit(in, out);
+	interp_edit_header(in, out);
 	return EXT_NEXT;
 }
 

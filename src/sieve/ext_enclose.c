@@ -3,7 +3,6 @@
 #include "base/digest.h"
 #include "mail/date.h"
 #include "sieve/checker.h"
-#include "sieve/edit.h"
 #include "sieve/ext.h"
 #include "sieve/interp.h"
 #include "sieve/replace.h"
@@ -37,8 +36,8 @@ static const struct ext_tag tags[] = {
  * forwarded via a redirect action." */
 struct enclosed {
 	bool is;
-	struct view before; /* the message that was enclosed first */
-	size_t from_action; /* redirects from this one on get it */
+	struct letter *before; /* the message that was enclosed first */
+	size_t from_action;    /* redirects from this one on get it */
 };
 
 extern const struct ext ext_enclose;
@@ -62,12 +61,11 @@ put_raw(const struct header_field *f, struct buf *out)
 
 /* Subject is given, copied or taken over; Date and From copied or made. */
 static void
-put_fields(struct interp *in, const struct script_node *n, struct view octets,
-    struct buf *out)
+put_fields(struct interp *in, const struct script_node *n, struct buf *out)
 {
 	const struct script_tag *subject = script_tag(n, &tags[TAG_SUBJECT]);
 	const struct script_tag *headers = script_tag(n, &tags[TAG_HEADERS]);
-	struct view rest = view_sub(octets, 0, header_size(octets));
+	struct view rest = letter_header(interp_message(in));
 	struct view value, field, user = in->env.to;
 	bool date = false, from = false;
 	struct header_field f;
@@ -107,25 +105,29 @@ put_fields(struct interp *in, const struct script_node *n, struct view octets,
 
 /* A boundary that the message does not have in it. */
 static void
-put_boundary(struct view octets, struct buf *out)
+put_boundary(const struct letter *l, struct buf *out)
 {
 	uint8_t sum[DIGEST_SHA256_SIZE];
 	char hex[2 * DIGEST_SHA256_SIZE + 1];
+	struct digest_sha256 d;
 
-	digest_sha256(octets, sum);
+	digest_sha256_init(&d);
+	digest_sha256_add(&d, letter_header(l));
+	digest_sha256_add(&d, letter_body(l));
+	digest_sha256_end(&d, sum);
 	digest_hex((struct view){ sum, 16 }, hex);
 	buf_put_str(out, "=_");
 	buf_put_str(out, hex);
 }
 
 static void
-put_message(struct interp *in, const struct script_node *n, struct view octets,
-    struct view text, struct buf *out)
+put_message(struct interp *in, const struct script_node *n, struct view text,
+    struct buf *out)
 {
 	AUTO_BUF struct buf boundary = BUF_INIT(80);
 
-	put_boundary(octets, &boundary);
-	put_fields(in, n, octets, out);
+	put_boundary(interp_message(in), &boundary);
+	put_fields(in, n, out);
 	buf_put_str(out,
 	    "MIME-Version: 1.0\r\n"
 	    "Content-Type: multipart/mixed;\r\n boundary=\"");
@@ -137,7 +139,8 @@ put_message(struct interp *in, const struct script_node *n, struct view octets,
 	buf_put_str(out, "\r\n--");
 	buf_put(out, buf_view(&boundary));
 	buf_put_str(out, "\r\nContent-Type: message/rfc822\r\n\r\n");
-	buf_put(out, octets);
+	buf_put(out, letter_header(interp_message(in)));
+	buf_put(out, letter_body(interp_message(in)));
 	buf_put_str(out, "\r\n--");
 	buf_put(out, buf_view(&boundary));
 	buf_put_str(out, "--\r\n");
@@ -148,25 +151,24 @@ run_enclose(struct interp *in, const struct script_node *n)
 {
 	AUTO_BUF struct buf b = BUF_INIT(REPLACE_MAX);
 	struct enclosed *s = interp_state(in, &ext_enclose, sizeof(*s));
-	struct editheader *e = edit_state(in);
-	struct view octets = letter_octets(in->letter), text, out;
+	struct view text;
 
-	if (s == NULL || e == NULL || !interp_cost(in, octets.n / 64 + 1))
+	if (s == NULL ||
+	    !interp_cost(in, letter_size(interp_message(in)) / 64 + 1))
 		return EXT_STOP;
 	if (!tidy_lines(interp_string(in, n->arg[0]), in->arena, &text)) {
 		interp_fail(in, n, "the run needs too much memory");
 		return EXT_STOP;
 	}
-	put_message(in, n, octets, text, &b);
-	if (b.failed ||
-	    !editheader_splice(
-		e, octets, 0, octets.n, buf_view(&b), in->arena, &out)) {
+	put_message(in, n, text, &b);
+	if (b.failed) {
 		interp_fail(in, n, "the run needs too much memory");
 		return EXT_STOP;
 	}
 	if (!s->is)
-		*s = (struct enclosed){ true, octets, in->n_actions };
-	interp_edit(in, out);
+		*s = (struct enclosed){ true, interp_message(in),
+			in->n_actions };
+	interp_edit(in, interp_copy(in, buf_view(&b)));
 	return EXT_NEXT;
 }
 
@@ -182,9 +184,9 @@ finish(struct interp *in)
 
 		if (a->kind != SIEVE_REDIRECT)
 			continue;
-		a->message = s->before;
-		a->edited = s->before.p != in->env.message.p ||
-		    s->before.n != in->env.message.n;
+		a->message = letter_octets(s->before);
+		a->edited = a->message.p != in->env.message.p ||
+		    a->message.n != in->env.message.n;
 	}
 }
 

@@ -13,8 +13,8 @@
 
 struct loop {
 	uint32_t path[MIME_DEPTH_MAX + 2]; /* from 0 */
-	size_t n, top;      /* of path; of the part it began at */
-	struct view octets; /* part's message */
+	size_t n, top;                /* of path; of the part it began at */
+	const struct mime_part *root; /* of part's tree */
 	const struct mime_part *part;
 	bool skip; /* does not go into this part */
 };
@@ -22,6 +22,7 @@ struct loop {
 struct loops {
 	struct loop stack[MIME_LOOPS_MAX];
 	size_t n;
+	size_t base; /* of them not of the script that runs */
 	const struct script_node *leaving; /* the loop a break is for */
 };
 
@@ -43,16 +44,14 @@ loops_of(struct interp *in)
 static bool
 is_fresh(const struct interp *in, const struct loop *l)
 {
-	struct view now = letter_octets(in->letter);
-
-	return l->part != NULL && l->octets.p == now.p && l->octets.n == now.n;
+	return l->part != NULL && l->root == letter_mime(interp_message(in));
 }
 
 /* Find the part again in the message as it is now. */
 static void
 locate(struct interp *in, struct loop *l)
 {
-	const struct mime_part *p = letter_mime(in->letter);
+	const struct mime_part *p = letter_mime(interp_message(in));
 
 	for (size_t i = 0; i < l->n && p != NULL; i++) {
 		p = p->child;
@@ -60,18 +59,17 @@ locate(struct interp *in, struct loop *l)
 			p = p->next;
 	}
 	l->part = p;
-	l->octets = letter_octets(in->letter);
+	l->root = letter_mime(interp_message(in));
 }
 
 const struct mime_part *
-mime_loop_part(struct interp *in, struct view *octets)
+mime_loop_part(struct interp *in)
 {
 	struct loops *s = loops_of(in);
 	struct loop *l;
 
-	*octets = letter_octets(in->letter);
 	if (s == NULL || s->n == 0)
-		return letter_mime(in->letter);
+		return letter_mime(interp_message(in));
 	l = &s->stack[s->n - 1];
 	if (!is_fresh(in, l))
 		locate(in, l);
@@ -125,7 +123,8 @@ advance(struct loop *l)
 }
 
 /* The outermost loop begins at the message, one inside at the parts of the
- * part the other is at. */
+ * part the other is at; but the first one of an included script at that part
+ * itself, which is its message. */
 static bool
 begin(struct interp *in, struct loops *s)
 {
@@ -133,15 +132,12 @@ begin(struct interp *in, struct loops *s)
 
 	*l = (struct loop){ .n = 0 };
 	if (s->n > 0) {
-		struct view octets;
-
-		if (mime_loop_part(in, &octets) == NULL)
+		if (mime_loop_part(in) == NULL)
 			return false;
 		*l = s->stack[s->n - 1];
 		l->top = l->n;
 		l->skip = false;
-		s->n++;
-		return advance(l);
+		return s->n++ == s->base || advance(l);
 	}
 	s->n++;
 	locate(in, l);
@@ -179,6 +175,60 @@ run_foreverypart(struct interp *in, const struct script_node *n)
 		flow = EXT_NEXT;
 	}
 	return flow;
+}
+
+/* The part the innermost loop is at as a message. */
+static struct letter *
+narrow(struct interp *in)
+{
+	const struct mime_part *p = mime_loop_part(in);
+	struct letter *l = p != NULL
+	    ? letter_new(letter_part_octets(interp_message(in), p), in->arena)
+	    : NULL;
+
+	if (l == NULL) {
+		interp_fail(in, NULL, "the run needs too much memory");
+		return interp_message(in);
+	}
+	return l;
+}
+
+struct mime_loop_outside
+mime_loop_enter(struct interp *in)
+{
+	struct loops *s = loops_of(in);
+	struct mime_loop_outside o = { .base = s != NULL ? s->base : 0 };
+	const struct mime_part *p;
+
+	if (s == NULL || s->n == s->base)
+		return o;
+	p = mime_loop_part(in);
+	s->base = s->n;
+	if (p == NULL || p->parent == NULL)
+		return o;
+	o.narrowed = true;
+	o.outermost = in->whole == NULL;
+	in->whole = interp_message(in);
+	in->narrow = narrow;
+	in->letter = narrow(in);
+	return o;
+}
+
+void
+mime_loop_leave(struct interp *in, struct mime_loop_outside o)
+{
+	struct loops *s = loops_of(in);
+
+	if (s != NULL)
+		s->base = o.base;
+	if (!o.narrowed)
+		return;
+	if (o.outermost) {
+		in->letter = in->whole;
+		in->whole = NULL;
+	} else {
+		in->letter = narrow(in);
+	}
 }
 
 static bool
@@ -312,13 +362,13 @@ run_extracttext(struct interp *in, const struct script_node *n)
 {
 	const struct script_tag *first = script_tag(n, &text_tags[0]);
 	const struct mime_part *p;
-	struct view octets, text = { NULL, 0 };
+	struct view text = { NULL, 0 };
 
-	p = mime_loop_part(in, &octets);
+	p = mime_loop_part(in);
 	if (p != NULL && p->kind == MIME_LEAF && mime_is(p, "text", NULL)) {
 		if (!interp_cost(in, p->body_n / 64 + 1))
 			return EXT_STOP;
-		text = letter_part_text(in->letter, p);
+		text = letter_part_text(interp_message(in), p);
 		if (mime_is(p, "text", "html"))
 			text = html_text(text, in->arena);
 	}

@@ -5,6 +5,7 @@
 #include "sieve/checker.h"
 #include "sieve/ext.h"
 #include "sieve/interp.h"
+#include "sieve/mime_loop.h"
 
 enum { TAG_PERSONAL, TAG_GLOBAL, TAG_ONCE, TAG_OPTIONAL };
 
@@ -145,13 +146,16 @@ run_include(struct interp *in, const struct script_node *n)
 {
 	struct includes *s = includes_of(in);
 	const struct sieve_program *p;
+	struct mime_loop_outside outside;
 	enum ext_flow flow;
 
 	if (s == NULL || (p = find(in, n)) == NULL || !may_enter(in, n, s, p))
 		return EXT_NEXT;
 	s->all[s->n++] = p;
 	s->stack[s->depth++] = p;
+	outside = mime_loop_enter(in);
 	flow = interp_call(in, n, p);
+	mime_loop_leave(in, outside);
 	s->depth--;
 	return flow;
 }

@@ -56,10 +56,10 @@ add(struct interp *in, struct gathered *g, struct letter_value *v)
 }
 
 static void
-collect(struct interp *in, struct view octets, const struct mime_part *p,
-    struct view name, struct gathered *g)
+collect(struct interp *in, const struct mime_part *p, struct view name,
+    struct gathered *g)
 {
-	struct view rest = mime_header(octets, p);
+	struct view rest = letter_part_header(interp_message(in), p);
 	struct header_field f;
 
 	if (!interp_cost(in, rest.n / 64 + 1))
@@ -97,15 +97,14 @@ part_fields(struct interp *in, const struct script_node *n,
 	bool all = script_tag(n, &tags[TAG_ANYCHILD]) != NULL;
 	struct gathered g = { .n = 0 };
 	const struct mime_part *top;
-	struct view octets;
 
 	(void)t;
 	if (!all && mime_loop_depth(in) == 0)
 		return false;
-	top = mime_loop_part(in, &octets);
+	top = mime_loop_part(in);
 	for (const struct mime_part *p = top; p != NULL && !in->failed;
 	     p = all ? next_part(p, top) : NULL)
-		collect(in, octets, p, name, &g);
+		collect(in, p, name, &g);
 	*out = (struct letter_values){ .v = g.v, .n = g.n };
 	return true;
 }

@@ -3,7 +3,6 @@
 #include "base/utf8.h"
 #include "mail/transfer.h"
 #include "sieve/checker.h"
-#include "sieve/edit.h"
 #include "sieve/ext.h"
 #include "sieve/mime_loop.h"
 #include "sieve/replace.h"
@@ -112,8 +111,8 @@ put_new_field(struct interp *in, const char *name, const struct script_tag *t,
 
 /* entity: fields and body. */
 static void
-put_message(struct interp *in, const struct script_node *n, struct view octets,
-    struct view entity, struct buf *out)
+put_message(struct interp *in, const struct script_node *n, struct view entity,
+    struct buf *out)
 {
 	const struct script_tag *subject = script_tag(n, &tags[TAG_SUBJECT]);
 	const struct script_tag *from = script_tag(n, &tags[TAG_FROM]);
@@ -123,8 +122,8 @@ put_message(struct interp *in, const struct script_node *n, struct view octets,
 	if (from != NULL &&
 	    !tidy_is_address_list(interp_string(in, from->param), in->arena))
 		from = NULL;
-	put_old_fields(view_sub(octets, 0, header_size(octets)),
-	    subject != NULL, from != NULL, out);
+	put_old_fields(letter_header(interp_message(in)), subject != NULL,
+	    from != NULL, out);
 	put_new_field(in, "Subject", subject, out);
 	put_new_field(in, "From", from, out);
 	buf_put_str(out, "MIME-Version: 1.0\r\n");
@@ -138,17 +137,39 @@ put_message(struct interp *in, const struct script_node *n, struct view octets,
 	buf_put(out, view_sub(entity, header_size(entity), entity.n));
 }
 
+/* Put text in the place of a part. */
 static bool
-splice(struct interp *in, size_t at, size_t size, struct view text)
+splice(struct interp *in, const struct mime_part *p, struct view text)
 {
-	struct editheader *e = edit_state(in);
-	struct view out;
+	struct view header = letter_header(interp_message(in));
+	struct view body = letter_body(interp_message(in));
+	size_t start = letter_mime(interp_message(in))->body;
+	size_t from = p->header - start, to = p->body + p->body_n - start;
+	uint8_t *out;
 
-	if (e == NULL ||
-	    !editheader_splice(
-		e, letter_octets(in->letter), at, size, text, in->arena, &out))
+	out = arena_alloc(in->arena, header.n + body.n - (to - from) + text.n);
+	if (out == NULL)
 		return false;
-	interp_edit(in, out);
+	memcpy(out, header.p, header.n);
+	memcpy(out + header.n, body.p, from);
+	if (text.n > 0)
+		memcpy(out + header.n + from, text.p, text.n);
+	memcpy(out + header.n + from + text.n, body.p + to, body.n - to);
+	interp_edit(
+	    in, (struct view){ out, header.n + body.n - (to - from) + text.n });
+	return true;
+}
+
+/* Put a message with that entity in the place of the message. */
+static bool
+replace_all(struct interp *in, const struct script_node *n, struct view entity)
+{
+	AUTO_BUF struct buf whole = BUF_INIT(REPLACE_MAX);
+
+	put_message(in, n, entity, &whole);
+	if (whole.failed || in->failed)
+		return false;
+	interp_edit(in, interp_copy(in, buf_view(&whole)));
 	return true;
 }
 
@@ -156,14 +177,12 @@ static enum ext_flow
 run_replace(struct interp *in, const struct script_node *n)
 {
 	AUTO_BUF struct buf entity = BUF_INIT(REPLACE_MAX);
-	AUTO_BUF struct buf whole = BUF_INIT(REPLACE_MAX);
-	const struct mime_part *p;
-	struct view octets, text;
-	bool done;
+	const struct mime_part *p = mime_loop_part(in);
+	struct view text;
 
-	p = mime_loop_part(in, &octets);
 	if (!tidy_lines(interp_string(in, n->arg[0]), in->arena, &text) ||
-	    p == NULL || !interp_cost(in, octets.n / 64 + 1)) {
+	    p == NULL ||
+	    !interp_cost(in, letter_size(interp_message(in)) / 64 + 1)) {
 		interp_fail(in, n, "the run needs too much memory");
 		return EXT_STOP;
 	}
@@ -171,16 +190,9 @@ run_replace(struct interp *in, const struct script_node *n)
 		buf_put(&entity, text);
 	else
 		replace_put_text(text, &entity);
-	if (p->parent == NULL) {
-		put_message(in, n, octets, buf_view(&entity), &whole);
-		done = !whole.failed && !entity.failed &&
-		    splice(in, 0, octets.n, buf_view(&whole));
-	} else {
-		done = !entity.failed &&
-		    splice(in, p->header, p->body + p->body_n - p->header,
-			buf_view(&entity));
-	}
-	if (!done)
+	if (entity.failed ||
+	    !(p->parent == NULL ? replace_all(in, n, buf_view(&entity))
+				: splice(in, p, buf_view(&entity))))
 		interp_fail(in, n, "the run needs too much memory");
 	mime_loop_skip(in);
 	return EXT_NEXT;

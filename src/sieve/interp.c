@@ -13,13 +13,15 @@
 #include "base/num.h"
 #include "base/utf8.h"
 
+#define NO_MEMORY "the run needs too much memory"
+
 void *
 interp_alloc(struct interp *in, size_t size)
 {
 	void *p = in->failed ? NULL : arena_alloc(in->arena, size);
 
 	if (p == NULL)
-		interp_fail(in, NULL, "the run needs too much memory");
+		interp_fail(in, NULL, NO_MEMORY);
 	return p;
 }
 
@@ -191,6 +193,14 @@ interp_setting(struct interp *in, const char *name)
 
 /* ---- commands and tests ---- */
 
+bool
+interp_check_memory(struct interp *in)
+{
+	if (arena_refused(in->arena))
+		interp_fail(in, NULL, NO_MEMORY);
+	return !in->failed;
+}
+
 /* May this node be run at all? */
 static bool
 may_run(struct interp *in, const struct script_node *n)
@@ -219,7 +229,7 @@ interp_block(struct interp *in, const struct script_node *first)
 		if (n->def->run == NULL)
 			continue;
 		flow = n->def->run(in, n);
-		if (in->failed)
+		if (!interp_check_memory(in))
 			return EXT_STOP;
 		if (flow != EXT_NEXT)
 			return flow;
@@ -230,7 +240,12 @@ interp_block(struct interp *in, const struct script_node *first)
 bool
 interp_test(struct interp *in, const struct script_node *test)
 {
-	return may_run(in, test) && test->def->test(in, test) && !in->failed;
+	bool yes;
+
+	if (!may_run(in, test))
+		return false;
+	yes = test->def->test(in, test);
+	return interp_check_memory(in) && yes;
 }
 
 bool
@@ -279,7 +294,7 @@ interp_call(struct interp *in, const struct script_node *n,
 	struct interp_frame f, *up = in->frame;
 	enum ext_flow flow;
 
-	if (up->depth + 1 >= SIEVE_INCLUDE_MAX) {
+	if (up->depth == SIEVE_INCLUDE_MAX) {
 		interp_fail(in, n, "scripts are included too deep");
 		return EXT_STOP;
 	}
@@ -297,17 +312,34 @@ interp_call(struct interp *in, const struct script_node *n,
 
 /* ---- the message ---- */
 
+/* cost: bytes that were copied for it. */
+static void
+set_letter(struct interp *in, struct letter *l, size_t cost)
+{
+	if (!interp_cost(in, cost / 64))
+		return;
+	if (l == NULL) {
+		interp_fail(in, NULL, NO_MEMORY);
+	} else if (in->whole == NULL) {
+		in->letter = l;
+	} else {
+		in->whole = l;
+		in->letter = in->narrow(in);
+	}
+}
+
 void
 interp_edit(struct interp *in, struct view octets)
 {
-	struct letter *l = letter_new(octets, in->arena);
+	set_letter(in, letter_new(octets, in->arena), octets.n);
+}
 
-	if (!interp_cost(in, octets.n / 64))
-		return;
-	if (l == NULL)
-		interp_fail(in, NULL, "the run needs too much memory");
-	else
-		in->letter = l;
+void
+interp_edit_header(struct interp *in, struct view header)
+{
+	struct letter *l = interp_message(in);
+
+	set_letter(in, letter_with_header(l, header, in->arena), header.n);
 }
 
 struct letter_values
@@ -373,7 +405,7 @@ interp_values(struct interp *in, const struct script_node *n,
 static void
 finish(struct interp *in)
 {
-	for (size_t i = 0; ext_all[i] != NULL && !in->failed; i++)
+	for (size_t i = 0; ext_all[i] != NULL && interp_check_memory(in); i++)
 		if (ext_all[i]->finish != NULL)
 			ext_all[i]->finish(in);
 	interp_finish(in);

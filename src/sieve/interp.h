@@ -14,8 +14,12 @@ struct interp {
 	struct sieve_env env; /* a copy: the test dialect changes it */
 	const struct sieve_calls *calls; /* never NULL */
 	struct arena *arena;             /* of the run and its result */
-	struct letter *letter;      /* the message as it is now (editheader) */
-	struct interp_frame *frame; /* the script that runs */
+	/* What tests see: the message as it is now (editheader), or, in a script
+	 * that was included in a loop, the part that one is at. */
+	struct letter *letter;
+	struct letter *whole; /* then the message, else NULL */
+	struct letter *(*narrow)(struct interp *in); /* makes the part of it */
+	struct interp_frame *frame;                  /* the script that runs */
 	struct sieve_result *result;
 	const struct script_node *node; /* what runs: errors stand there */
 	bool failed; /* sticky: the run ends as soon as it is seen */
@@ -37,6 +41,13 @@ struct interp {
 	size_t n_seen;
 	void *states[EXT_MAX];
 };
+
+/* The message as it is now: what actions are about, and what is edited. */
+static inline struct letter *
+interp_message(const struct interp *in)
+{
+	return in->whole != NULL ? in->whole : in->letter;
+}
 
 /* Zeroed memory that lives as long as the result; NULL, and the run has failed,
  * when there is no more. */
@@ -115,8 +126,11 @@ struct letter_values interp_fields(struct interp *in,
 void interp_values(struct interp *in, const struct script_node *n,
     const struct script_arg *names, struct letter_values *out);
 
-/* The message is now this one, made by the script (editheader, replace): later
+/* The message is now this one, made by the script (replace, enclose): later
  * tests and actions see it. octets: in the run's memory. */
 void interp_edit(struct interp *in, struct view octets);
+/* The same with another header (editheader), as letter_with_header() wants it;
+ * the body is not touched. */
+void interp_edit_header(struct interp *in, struct view header);
 
 #endif

@@ -14,6 +14,10 @@ struct interp_frame {
 	bool taken; /* a block of the if, elsif, else that was met last */
 };
 
+/* What could not be made for want of memory was taken for empty; a run must not
+ * go on with that. False: it has failed. */
+bool interp_check_memory(struct interp *in);
+
 /* In action.c: the implicit keep, when it is in force; and after a failure
  * nothing but it. */
 void interp_finish(struct interp *in);

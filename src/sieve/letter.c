@@ -1,4 +1,8 @@
 /*
+ * A letter is a header and a body, in one piece or in two: what is known of the
+ * body (the MIME tree, decoded texts) belongs to all letters that share it, and
+ * only what needs the message in one piece has it copied.
+ *
  * Fields are sorted by a hash of their name, then by name, then by place: one
  * binary search finds all of a name side by side, and whoever chooses the names
  * can make that no slower than a sort.
@@ -27,42 +31,166 @@ struct kept {
 	bool has_text;
 };
 
+/* Of all letters with one body whose Content- fields are the same. */
+struct shared {
+	struct view body;
+	bool parsed;
+	struct view octets; /* that the tree's offsets count in; p NULL: not
+	                       known yet */
+	const struct mime_part *root;
+	struct kept *kept; /* open addressing by the thing's address */
+	size_t kept_mask, kept_left;
+	struct letter_value *value; /* of the body */
+	/* the last copy made: whole, the header it is a copy of, and the bytes
+	 * in front of it that are ours */
+	struct view copy, copied;
+	size_t room;
+};
+
 struct letter {
-	struct view octets, header;
+	struct view header;
+	struct view octets; /* of a whole one */
+	bool whole;         /* it is in one piece */
+	struct shared *shared;
 	struct arena *a;
 	struct field_key *keys;       /* sorted */
 	struct letter_value **sorted; /* the same values, for slices */
 	size_t n;
-	bool indexed, parsed;
-	const struct mime_part *root;
-	struct kept *kept; /* open addressing by the thing's address */
-	size_t kept_mask, kept_left;
-	struct letter_value *body;
+	bool indexed;
 };
 
 struct letter *
 letter_new(struct view octets, struct arena *a)
 {
 	struct letter *l = arena_alloc(a, sizeof(*l));
+	struct shared *s = arena_alloc(a, sizeof(*s));
 
-	if (l == NULL)
+	if (l == NULL || s == NULL)
 		return NULL;
 	l->octets = octets;
+	l->whole = true;
 	l->header = view_sub(octets, 0, header_size(octets));
+	l->shared = s;
 	l->a = a;
+	s->octets = octets;
+	s->body = view_sub(octets, l->header.n, octets.n);
 	return l;
 }
 
-struct view
-letter_octets(const struct letter *l)
+/* The next field of a header that MIME reads; false: there is none. */
+static bool
+next_content(struct view *header, struct header_field *f)
 {
+	while (header_next(header, f))
+		if (view_starts_ci(f->name, VIEW_LIT("Content-")))
+			return true;
+	return false;
+}
+
+static bool
+same_content(struct view a, struct view b)
+{
+	struct header_field x, y;
+
+	while (next_content(&a, &x))
+		if (!next_content(&b, &y) || !view_eq(x.raw, y.raw))
+			return false;
+	return !next_content(&b, &y);
+}
+
+struct letter *
+letter_with_header(struct letter *l, struct view header, struct arena *a)
+{
+	struct letter *out = arena_alloc(a, sizeof(*out));
+	struct shared *s = l->shared;
+
+	if (out == NULL)
+		return NULL;
+	if (!same_content(l->header, header)) {
+		if ((s = arena_alloc(a, sizeof(*s))) == NULL)
+			return NULL;
+		s->body = l->shared->body;
+		s->copy = l->shared->copy;
+		s->copied = l->shared->copied;
+		s->room = l->shared->room;
+	}
+	out->header = header;
+	out->shared = s;
+	out->a = a;
+	return out;
+}
+
+/* Is b a with more in front, in the same place? */
+static bool
+grew(struct view a, struct view b)
+{
+	return a.p != NULL && b.n >= a.n && a.p + a.n == b.p + b.n;
+}
+
+/* Room for a header and the body, and spare bytes in front. */
+static uint8_t *
+make_copy(struct letter *l)
+{
+	struct shared *s = l->shared;
+	size_t n = letter_size(l);
+	uint8_t *p = arena_alloc(l->a, LETTER_ROOM + n);
+
+	if (p == NULL)
+		return NULL;
+	p += LETTER_ROOM;
+	if (s->body.n > 0)
+		memcpy(p + l->header.n, s->body.p, s->body.n);
+	s->room = LETTER_ROOM;
+	s->copy = (struct view){ p + l->header.n, s->body.n };
+	s->copied = view_sub(l->header, l->header.n, 0);
+	return p;
+}
+
+struct view
+letter_octets(struct letter *l)
+{
+	struct shared *s = l->shared;
+	size_t more;
+	uint8_t *p;
+
+	if (l->whole)
+		return l->octets;
+	if (!grew(s->copied, l->header) ||
+	    l->header.n - s->copied.n > s->room) {
+		if ((p = make_copy(l)) == NULL)
+			return (struct view){ NULL, 0 };
+		s->room += l->header.n;
+	}
+	/* nobody has seen the bytes in front of the copy */
+	more = l->header.n - s->copied.n;
+	memcpy(&p, &s->copy.p, sizeof(p));
+	p -= more;
+	if (more > 0)
+		memcpy(p, l->header.p, more);
+	s->room -= more;
+	s->copy = (struct view){ p, s->copy.n + more };
+	s->copied = l->header;
+	l->octets = s->copy;
+	l->whole = true;
 	return l->octets;
+}
+
+size_t
+letter_size(const struct letter *l)
+{
+	return l->header.n + l->shared->body.n;
 }
 
 struct view
 letter_header(const struct letter *l)
 {
 	return l->header;
+}
+
+struct view
+letter_body(const struct letter *l)
+{
+	return l->shared->body;
 }
 
 static uint8_t
@@ -313,11 +441,36 @@ letter_addresses(struct letter *l, struct letter_value *v)
 const struct mime_part *
 letter_mime(struct letter *l)
 {
-	if (!l->parsed) {
-		l->parsed = true;
-		l->root = mime_parse(l->octets, l->a);
+	struct shared *s = l->shared;
+
+	if (!s->parsed) {
+		s->parsed = true;
+		if (s->octets.p == NULL)
+			s->octets = letter_octets(l);
+		if (s->octets.p != NULL || l->whole)
+			s->root = mime_parse(s->octets, l->a);
 	}
-	return l->root;
+	return s->root;
+}
+
+struct view
+letter_part_header(const struct letter *l, const struct mime_part *p)
+{
+	return p->parent == NULL ? l->header
+				 : mime_header(l->shared->octets, p);
+}
+
+struct view
+letter_part_body(const struct letter *l, const struct mime_part *p)
+{
+	return mime_body(l->shared->octets, p);
+}
+
+struct view
+letter_part_octets(const struct letter *l, const struct mime_part *p)
+{
+	return view_sub(
+	    l->shared->octets, p->header, p->body + p->body_n - p->header);
 }
 
 static size_t
@@ -334,36 +487,37 @@ count_parts(const struct mime_part *p)
 static struct kept *
 kept_place(struct letter *l, const void *thing)
 {
+	struct shared *s = l->shared;
 	size_t i;
 
-	if (l->kept == NULL) {
+	if (s->kept == NULL) {
 		size_t n = count_parts(letter_mime(l)), size = 4;
 
 		while (size < n * 2)
 			size *= 2;
-		l->kept = arena_alloc(l->a, size * sizeof(*l->kept));
-		if (l->kept == NULL)
+		s->kept = arena_alloc(l->a, size * sizeof(*s->kept));
+		if (s->kept == NULL)
 			return NULL;
-		l->kept_mask = size - 1;
-		l->kept_left = size / 2;
+		s->kept_mask = size - 1;
+		s->kept_left = size / 2;
 	}
-	i = ((uintptr_t)thing / sizeof(struct mime_part)) & l->kept_mask;
-	while (l->kept[i].thing != NULL && l->kept[i].thing != thing)
-		i = (i + 1) & l->kept_mask;
-	if (l->kept[i].thing == NULL) {
-		if (l->kept_left == 0)
+	i = ((uintptr_t)thing / sizeof(struct mime_part)) & s->kept_mask;
+	while (s->kept[i].thing != NULL && s->kept[i].thing != thing)
+		i = (i + 1) & s->kept_mask;
+	if (s->kept[i].thing == NULL) {
+		if (s->kept_left == 0)
 			return NULL;
-		l->kept_left--;
-		l->kept[i].thing = thing;
+		s->kept_left--;
+		s->kept[i].thing = thing;
 	}
-	return &l->kept[i];
+	return &s->kept[i];
 }
 
 struct letter_value *
 letter_kept(
     struct letter *l, const void *thing, unsigned number, struct view text)
 {
-	struct letter_value **place = &l->body;
+	struct letter_value **place = &l->shared->value;
 
 	if (thing != l) {
 		struct kept *k = kept_place(l, thing);
@@ -392,7 +546,7 @@ put_charset(const struct mime_part *p, struct view raw, struct buf *out)
 static struct view
 decode_part(struct letter *l, const struct mime_part *p)
 {
-	struct view body = mime_body(l->octets, p);
+	struct view body = letter_part_body(l, p);
 	AUTO_BUF struct buf raw = BUF_INIT(body.n + 256);
 	AUTO_BUF struct buf text = BUF_INIT(body.n * 4 + 256);
 

@@ -11,7 +11,10 @@
  * A message as tests see it: its fields in a hashed table made at the first
  * question, each decoded at the first question for it, its MIME tree likewise.
  * All in the arena of the run; where that is full, what would need more is
- * empty.
+ * empty, and arena_refused() tells the run.
+ *
+ * Letters made from one another by changing the header share the body, and what
+ * is known of it.
  */
 struct letter;
 
@@ -43,10 +46,23 @@ struct letter_values {
 /* Fields of a message that are looked at; later ones are not there. */
 #define LETTER_FIELDS_MAX 65536
 
+/* Spare bytes kept in front of a copy that letter_octets() makes. */
+#define LETTER_ROOM 8192
+
 /* octets: borrowed as long as the letter. NULL: the arena is full. */
 struct letter *letter_new(struct view octets, struct arena *a) A_MUST_USE;
-struct view letter_octets(const struct letter *l) A_MUST_USE;
+/* The same letter with another header, which has the empty line that ends it as
+ * far as there is one; borrowed like octets. O(header.n); NULL: the arena is
+ * full. */
+struct letter *letter_with_header(
+    struct letter *l, struct view header, struct arena *a) A_MUST_USE;
+/* The whole message in one piece. Of a letter with another header it is made at
+ * the first question: O(size), but where nothing more than fields in front were
+ * added to what was copied last, O(these). p == NULL: the arena is full. */
+struct view letter_octets(struct letter *l) A_MUST_USE;
+size_t letter_size(const struct letter *l) A_MUST_USE;
 struct view letter_header(const struct letter *l) A_MUST_USE;
+struct view letter_body(const struct letter *l) A_MUST_USE;
 /* The fields called name (ASCII case ignored). */
 struct letter_values letter_fields(struct letter *l, struct view name)
     A_MUST_USE;
@@ -71,8 +87,18 @@ struct view letter_folded(struct letter *l, struct letter_value *v) A_MUST_USE;
 /* The addresses in it; groups' names left out (RFC 5228 section 5.1). */
 const struct letter_address *letter_addresses(
     struct letter *l, struct letter_value *v) A_MUST_USE;
-/* The MIME tree; NULL: the arena is full. */
+/* The MIME tree; NULL: the arena is full. It stays the same one, root and all,
+ * while no Content- field of the header changes, so its offsets and the texts in
+ * its root are of no use: see the next two. */
 const struct mime_part *letter_mime(struct letter *l) A_MUST_USE;
+/* What stands in a part of letter_mime(). */
+struct view letter_part_header(
+    const struct letter *l, const struct mime_part *p) A_MUST_USE;
+struct view letter_part_body(const struct letter *l, const struct mime_part *p)
+    A_MUST_USE;
+/* The two as they follow each other; not of the root. */
+struct view letter_part_octets(
+    const struct letter *l, const struct mime_part *p) A_MUST_USE;
 /* The decoded text of a text/ part in UTF-8, or the octets of any other after
  * its transfer encoding. */
 struct view letter_part_text(struct letter *l, const struct mime_part *p)

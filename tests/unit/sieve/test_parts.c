@@ -238,17 +238,17 @@ test_html(struct arena *a)
 static void
 test_edit(struct arena *a)
 {
-	const struct view mail = VIEW_LIT("A: 1\r\nB: 2\r\n\r\nbody\r\n");
+	const struct view mail = VIEW_LIT("A: 1\r\nB: 2\r\n\r\n");
 	struct editheader e = { .room = 0 };
 	struct view one, two, three, out;
 
 	tap_ok(editheader_add(&e, mail, VIEW_LIT("C: 3\r\n"), false, a, &one) &&
-		view_eq(one, VIEW_LIT("C: 3\r\nA: 1\r\nB: 2\r\n\r\nbody\r\n")),
+		view_eq(one, VIEW_LIT("C: 3\r\nA: 1\r\nB: 2\r\n\r\n")),
 	    "added in front");
 	tap_ok(editheader_add(&e, one, VIEW_LIT("D: 4\r\n"), false, a, &two) &&
 		two.p + 6 == one.p && two.n == one.n + 6,
 	    "added in front again, in place");
-	tap_ok(view_eq(one, VIEW_LIT("C: 3\r\nA: 1\r\nB: 2\r\n\r\nbody\r\n")),
+	tap_ok(view_eq(one, VIEW_LIT("C: 3\r\nA: 1\r\nB: 2\r\n\r\n")),
 	    "the state before is as it was");
 	tap_ok(
 	    editheader_add(&e, one, VIEW_LIT("E: 5\r\n"), false, a, &three) &&
@@ -257,7 +257,7 @@ test_edit(struct arena *a)
 		view_eq(view_sub(two, 0, 6), VIEW_LIT("D: 4\r\n")),
 	    "an older state gets a copy of its own");
 	tap_ok(editheader_add(&e, mail, VIEW_LIT("C: 3\r\n"), true, a, &out) &&
-		view_eq(out, VIEW_LIT("A: 1\r\nB: 2\r\nC: 3\r\n\r\nbody\r\n")),
+		view_eq(out, VIEW_LIT("A: 1\r\nB: 2\r\nC: 3\r\n\r\n")),
 	    "added behind");
 	tap_ok(editheader_add(
 		   &e, VIEW_LIT("A: 1"), VIEW_LIT("C: 3\r\n"), true, a, &out) &&
@@ -265,11 +265,8 @@ test_edit(struct arena *a)
 	    "added behind a line without an end");
 	one = view_sub(mail, 6, 6);
 	tap_ok(editheader_delete(&e, mail, &one, 1, a, &out) &&
-		view_eq(out, VIEW_LIT("A: 1\r\n\r\nbody\r\n")),
+		view_eq(out, VIEW_LIT("A: 1\r\n\r\n")),
 	    "deleted");
-	tap_ok(editheader_splice(&e, mail, 14, 4, VIEW_LIT("x"), a, &out) &&
-		view_eq(out, VIEW_LIT("A: 1\r\nB: 2\r\n\r\nx\r\n")),
-	    "spliced");
 }
 
 int
