@@ -157,6 +157,7 @@ subject(struct interp *in, const struct script_node *n)
 {
 	const struct script_tag *t = script_tag(n, &tags[TAG_SUBJECT]);
 	struct view v = VIEW_LIT("Automated reply"), old, pattern;
+	struct letter *message = interp_message(in);
 	struct letter_values l;
 
 	if (t != NULL) {
@@ -164,7 +165,7 @@ subject(struct interp *in, const struct script_node *n)
 			interp_fail(in, n, "the run needs too much memory");
 		return shorten(in, decoded(in, v));
 	}
-	l = letter_fields(in->letter, VIEW_LIT("Subject"));
+	l = letter_fields(message, VIEW_LIT("Subject"));
 	if (l.n == 0) {
 		old = interp_setting(in, "sieve_vacation_default_subject");
 		return old.n > 0 ? shorten(in, old) : v;
@@ -172,11 +173,19 @@ subject(struct interp *in, const struct script_node *n)
 	pattern = interp_setting(in, "sieve_vacation_default_subject_template");
 	if (pattern.n == 0)
 		pattern = VIEW_LIT("Auto: %$");
-	return shorten(in, fill(in, pattern, letter_text(in->letter, l.v[0])));
+	return shorten(in, fill(in, pattern, letter_text(message, l.v[0])));
+}
+
+/* The text of an argument as it stands in the script. */
+static struct view
+as_written(const struct script_arg *arg)
+{
+	return arg != NULL ? arg->texts[0].v : (struct view){ NULL, 0 };
 }
 
 /* Replies are the same when their handle is, or, without one, all that the
- * script says in them (RFC 5230 section 4.2). */
+ * script says in them, before variables have been filled in (RFC 5230 section
+ * 4.2). */
 static struct view
 handle(struct interp *in, const struct script_node *n,
     const struct sieve_vacation *v)
@@ -184,9 +193,10 @@ handle(struct interp *in, const struct script_node *n,
 	const struct script_tag *t = script_tag(n, &tags[TAG_HANDLE]);
 	const struct script_tag *s = script_tag(n, &tags[TAG_SUBJECT]);
 	const struct script_tag *f = script_tag(n, &tags[TAG_FROM]);
-	struct view part[4] = { interp_string(in, s ? s->param : NULL),
-		interp_string(in, f ? f->param : NULL),
-		v->mime ? VIEW_LIT("mime") : VIEW_LIT("text"), v->reason };
+	struct view part[4] = { as_written(s != NULL ? s->param : NULL),
+		as_written(f != NULL ? f->param : NULL),
+		v->mime ? VIEW_LIT("mime") : VIEW_LIT("text"),
+		as_written(n->arg[0]) };
 	uint8_t sum[DIGEST_SHA256_SIZE];
 	struct digest_sha256 d;
 	struct view given;

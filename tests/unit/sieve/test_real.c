@@ -240,9 +240,111 @@ test_program_is_constant(void)
 	sieve_free(&p);
 }
 
+/* The handle of the reply that a script wants sent. */
+static void
+put_handle(const struct sieve_program *p, const char *message, struct buf *out)
+{
+	struct sieve_env env = show_env(view_str(message));
+	struct sieve_result r;
+
+	sieve_run(p, &env, &r);
+	for (size_t i = 0; i < r.n_actions; i++)
+		if (r.actions[i].kind == SIEVE_VACATION)
+			buf_put(out, r.actions[i].u.vacation.handle);
+	sieve_result_fini(&r);
+}
+
+/* RFC 5230 section 4.2: replies are told apart by what the script says, not by
+ * what its variables stand for. */
+static void
+test_handles(void)
+{
+	static const char *const script =
+	    "require [\"vacation\", \"variables\"];\n"
+	    "if header :matches \"subject\" \"B*\" { vacation \"Gone.\"; }\n"
+	    "elsif header :matches \"subject\" \"*\" {\n"
+	    "vacation :subject \"Re: ${1}\" \"Gone: ${1}\"; }\n";
+	static const char *const messages[] = {
+		"To: ken+mta-filters@example.com\r\nSubject: A1\r\n\r\n",
+		"To: ken+mta-filters@example.com\r\nSubject: A2\r\n\r\n",
+		"To: ken+mta-filters@example.com\r\nSubject: B\r\n\r\n",
+	};
+	AUTO_BUF struct buf one = BUF_INIT(SHOW_MAX);
+	AUTO_BUF struct buf two = BUF_INIT(SHOW_MAX);
+	AUTO_BUF struct buf other = BUF_INIT(SHOW_MAX);
+	static struct sieve_errors errors;
+	struct sieve_program *p;
+
+	if (!sieve_compile(view_str(script), NULL, &p, &errors)) {
+		tap_ok(false, "vacation compiles");
+		return;
+	}
+	put_handle(p, messages[0], &one);
+	put_handle(p, messages[1], &two);
+	put_handle(p, messages[2], &other);
+	tap_ok(one.n > 0 && view_eq(buf_view(&one), buf_view(&two)),
+	    "variables make no other reply");
+	tap_ok(other.n > 0 && !view_eq(buf_view(&one), buf_view(&other)),
+	    "other words do");
+	sieve_free(&p);
+}
+
+/* ---- include ---- */
+
+static enum sieve_script_result
+numbered(
+    void *ctx, struct view name, bool global, const struct sieve_program **out)
+{
+	struct sieve_program **all = ctx;
+
+	(void)global;
+	*out = all[name.n];
+	return SIEVE_SCRIPT_OK;
+}
+
+/* Each script includes the one whose name is longer by one. */
+static void
+test_depth(void)
+{
+	struct sieve_program *all[SIEVE_INCLUDE_MAX + 2] = { NULL };
+	struct sieve_calls calls = { .script = numbered };
+	static struct sieve_errors errors;
+	struct sieve_env env = show_env(view_str(HAM));
+	struct sieve_result r;
+
+	env.calls = &calls;
+	env.ctx = all;
+	for (size_t i = 1; i < SIEVE_INCLUDE_MAX + 2; i++) {
+		char text[100] = "keep;";
+
+		if (i <= SIEVE_INCLUDE_MAX)
+			snprintf(text, sizeof(text),
+			    "require \"include\"; include \"%.*s\";",
+			    (int)i + 1, "xxxxxxxxxxxxxxxxxxxx");
+		if (!sieve_compile(view_str(text), NULL, &all[i], &errors))
+			tap_ok(false, "script %zu", i);
+	}
+	sieve_run(all[1], &env, &r);
+	tap_ok(r.end == SIEVE_DONE && r.n_actions == 1 &&
+		!r.actions[0].u.keep.implicit,
+	    "%d scripts within one another", SIEVE_INCLUDE_MAX);
+	sieve_result_fini(&r);
+	if (sieve_compile(VIEW_LIT("require \"include\"; include \"x\";"), NULL,
+		&all[0], &errors)) {
+		sieve_run(all[0], &env, &r);
+		tap_ok(r.end == SIEVE_FAILED, "and not one more");
+		sieve_result_fini(&r);
+	}
+	for (size_t i = 0; i < SIEVE_INCLUDE_MAX + 2; i++)
+		sieve_free(&all[i]);
+}
+
 int
 main(void)
 {
+	test_handles();
+	test_depth();
+
 	SHOW_ALL(scripts);
 	SHOW_ALL(conflicts);
 	test_calls();
