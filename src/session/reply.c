@@ -20,7 +20,8 @@
 #define LINE_OCTETS 900 /* a line of more is encoded (RFC 5322: 998) */
 #define SUBJECT_BYTES 4096
 #define ARENA_BYTES ((size_t)1 << 20)
-#define IDS_MAX 20 /* of References; the first and the last are kept */
+#define IDS_MAX 20   /* of References; the first and the last are kept */
+#define TOLD_MAX 256 /* addresses of a run's notifications that are known */
 
 static bool
 is_plain(struct view v)
@@ -131,17 +132,14 @@ is_atom(uint8_t c)
 	return c > ' ' && c < 0x7f && strchr("()<>[]:;@\\,.\"", c) == NULL;
 }
 
-/* A phrase or a local part: as it is when it is made of atoms, else quoted. */
+/* A phrase: as it is when it is an atom, else quoted. */
 static void
-put_quoted(struct buf *out, struct view v, bool dots)
+put_quoted(struct buf *out, struct view v)
 {
 	bool atoms = v.n > 0;
 
 	for (size_t i = 0; i < v.n; i++)
-		atoms = atoms &&
-		    (is_atom(v.p[i]) || v.p[i] >= 0x80 ||
-			(dots && v.p[i] == '.' && i > 0 && i + 1 < v.n &&
-			    v.p[i - 1] != '.'));
+		atoms = atoms && (is_atom(v.p[i]) || v.p[i] >= 0x80);
 	if (atoms) {
 		buf_put(out, v);
 		return;
@@ -154,17 +152,6 @@ put_quoted(struct buf *out, struct view v, bool dots)
 		    v.p[i] < ' ' || v.p[i] == 0x7f ? (uint8_t)' ' : v.p[i]);
 	}
 	buf_put_byte(out, '"');
-}
-
-static void
-put_addr_spec(struct buf *out, const struct address *d)
-{
-	put_quoted(out, d->mailbox, true);
-	buf_put_byte(out, '@');
-	for (size_t i = 0; i < d->host.n; i++)
-		if (d->host.p[i] > ' ' && d->host.p[i] != 0x7f &&
-		    d->host.p[i] != '<' && d->host.p[i] != '>')
-			buf_put_byte(out, d->host.p[i]);
 }
 
 static bool
@@ -180,22 +167,40 @@ put_name(struct buf *out, struct view name)
 
 	encoded_decode(cut_characters(name, SUBJECT_BYTES / 4), &b);
 	if (is_plain(buf_view(&b)) && !looks_encoded(buf_view(&b)))
-		put_quoted(out, buf_view(&b), false);
+		put_quoted(out, buf_view(&b));
 	else
 		put_words(out, buf_view(&b));
 	buf_put_byte(out, ' ');
 }
 
 /* Those of value that are addresses; no field when there is none. */
+/* Is d the first of those that are left? Then it is taken. */
 static bool
-put_addresses(struct buf *out, const char *name, struct view value)
+take_next(const struct address *d, const struct view **only, size_t *n)
+{
+	AUTO_BUF struct buf b = BUF_INIT(1024);
+
+	address_put_spec(d, &b);
+	if (*n == 0 || b.failed || !view_eq(buf_view(&b), **only))
+		return false;
+	++*only;
+	--*n;
+	return true;
+}
+
+/* Of a list, the addresses in only, n of them in its order; NULL: all. False:
+ * there are none, and no field. */
+static bool
+put_some(struct buf *out, const char *name, struct view value,
+    const struct view *only, size_t n)
 {
 	AUTO_ARENA struct arena *a = arena_new(ARENA_BYTES);
 	const struct address *d = address_parse(value, a);
 	bool any = false;
 
 	for (; d != NULL; d = d->next) {
-		if (!is_mailbox(d))
+		if (!is_mailbox(d) ||
+		    (only != NULL && !take_next(d, &only, &n)))
 			continue;
 		buf_put_str(out, any ? ",\r\n " : name);
 		if (!any)
@@ -204,12 +209,18 @@ put_addresses(struct buf *out, const char *name, struct view value)
 		if (d->name.n > 0)
 			put_name(out, d->name);
 		buf_put_byte(out, '<');
-		put_addr_spec(out, d);
+		address_put_spec(d, out);
 		buf_put_byte(out, '>');
 	}
 	if (any)
 		buf_put_str(out, "\r\n");
 	return any;
+}
+
+static bool
+put_addresses(struct buf *out, const char *name, struct view value)
+{
+	return put_some(out, name, value, NULL, 0);
 }
 
 /* The next <...> of v without blanks and such; false: there is none. */
@@ -407,7 +418,7 @@ put_to(struct buf *out, struct view original, struct view to)
 		if (d == NULL || d->next != NULL || !is_mailbox(d))
 			continue;
 		buf_clear(&spec);
-		put_addr_spec(&spec, d);
+		address_put_spec(d, &spec);
 		if (view_eq_ci(buf_view(&spec), to)) {
 			(void)put_addresses(out, "To", value);
 			return;
@@ -465,7 +476,7 @@ put_recipient_field(struct buf *out, const char *name, struct view address)
 		return;
 	buf_put_str(out, name);
 	buf_put_str(out, is_ascii(address) ? ": rfc822; " : ": utf-8; ");
-	put_addr_spec(out, d);
+	address_put_spec(d, out);
 	buf_put_str(out, "\r\n");
 }
 
@@ -566,23 +577,60 @@ reply_reject(const struct reply_env *e, const struct sieve_reject *r,
 
 /* ---- notify ---- */
 
-static void
-add_addresses(
-    struct view list, struct arena *a, struct view *to, size_t max, size_t *n)
+static bool
+is_one_of(struct view v, const struct view *list, size_t n)
 {
-	const struct address *d = address_parse(list, a);
+	for (size_t i = 0; i < n; i++)
+		if (view_eq_ci(v, list[i]))
+			return true;
+	return false;
+}
 
-	for (; d != NULL && *n < max; d = d->next) {
+/* Addresses that a notification goes to. */
+struct told {
+	struct arena *a;
+	struct view *v;
+	size_t n, max;
+};
+
+/* Add those of a list that are in neither. */
+static void
+add_addresses(struct told *t, const struct told *others, struct view list)
+{
+	const struct address *d = address_parse(list, t->a);
+
+	for (; d != NULL && t->n < t->max; d = d->next) {
 		AUTO_BUF struct buf b = BUF_INIT(1024);
 		char *copy;
 
 		if (!is_mailbox(d))
 			continue;
-		put_addr_spec(&b, d);
-		if (b.failed || (copy = arena_strdup(a, buf_view(&b))) == NULL)
+		address_put_spec(d, &b);
+		if (b.failed || is_one_of(buf_view(&b), t->v, t->n) ||
+		    is_one_of(buf_view(&b), others->v, others->n) ||
+		    (copy = arena_strdup(t->a, buf_view(&b))) == NULL)
 			continue;
-		to[(*n)++] = view_str(copy);
+		t->v[t->n++] = view_str(copy);
 	}
+}
+
+/* Whom the notifications before this one go to. */
+static struct told
+told_before(const struct sieve_notify *n, struct arena *a)
+{
+	struct told t = { .a = a, .max = TOLD_MAX }, none = { .n = 0 };
+	struct mailto m;
+	const char *why;
+
+	if (n->n_before == 0 ||
+	    (t.v = arena_alloc(a, TOLD_MAX * sizeof(*t.v))) == NULL)
+		return t;
+	for (size_t i = 0; i < n->n_before; i++)
+		if (mailto_parse(n->before[i], a, &m, &why)) {
+			add_addresses(&t, &none, m.to);
+			add_addresses(&t, &none, m.cc);
+		}
+	return t;
 }
 
 /* The fields of the URI that none of ours is. */
@@ -655,15 +703,19 @@ bool
 reply_notify(const struct reply_env *e, const struct sieve_notify *n,
     struct arena *a, struct view *to, size_t max, size_t *n_to, struct buf *out)
 {
+	struct told t = { a, to, 0, max }, before;
 	struct mailto m;
 	const char *why;
+	size_t first;
 
 	*n_to = 0;
 	if (!mailto_parse(n->method, a, &m, &why))
 		return false;
-	add_addresses(m.to, a, to, max, n_to);
-	add_addresses(m.cc, a, to, max, n_to);
-	if (*n_to == 0)
+	before = told_before(n, a);
+	add_addresses(&t, &before, m.to);
+	first = t.n;
+	add_addresses(&t, &before, m.cc);
+	if ((*n_to = t.n) == 0)
 		return false;
 	buf_put_str(out, "Auto-Submitted: auto-notified;\r\n\towner-email=");
 	{
@@ -678,8 +730,8 @@ reply_notify(const struct reply_env *e, const struct sieve_notify *n,
 	}
 	if (n->from.n == 0 || !put_addresses(out, "From", n->from))
 		(void)put_addresses(out, "From", e->user);
-	(void)put_addresses(out, "To", m.to);
-	(void)put_addresses(out, "Cc", m.cc);
+	(void)put_some(out, "To", m.to, to, first);
+	(void)put_some(out, "Cc", m.cc, to + first, t.n - first);
 	put_notify_subject(out, e, n, &m);
 	put_date_and_id(out, e);
 	put_references(out, e->original);

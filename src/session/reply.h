@@ -45,8 +45,9 @@ void reply_reject(const struct reply_env *e, const struct sieve_reject *r,
 
 /*
  * A mailto: notification (RFC 5436 section 2). to gets the addresses of the
- * URI in the arena, at most max; bcc of the URI and header fields that are not
- * allowed are left out. False: the URI is none of ours, or has no address.
+ * URI in the arena, each once and at most max; those that a notification before
+ * it goes to, bcc of the URI, and header fields that are not allowed are left
+ * out. False: the URI is none of ours, or has no address, or none that is left.
  */
 bool reply_notify(const struct reply_env *e, const struct sieve_notify *n,
     struct arena *a, struct view *to, size_t max, size_t *n_to, struct buf *out)

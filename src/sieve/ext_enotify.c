@@ -168,6 +168,22 @@ options(struct interp *in, const struct script_tag *t)
 	return v;
 }
 
+/* The notifications of this run that say the same. */
+static void
+set_before(struct interp *in, struct sieve_notify *y)
+{
+	struct view *v = interp_alloc(in, (in->n_actions + 1) * sizeof(*v));
+
+	for (size_t i = 0; v != NULL && i < in->n_actions; i++) {
+		const struct sieve_action *a = &in->actions[i];
+
+		if (a->kind == SIEVE_NOTIFY &&
+		    view_eq(a->u.notify.message, y->message))
+			v[y->n_before++] = a->u.notify.method;
+	}
+	y->before = v;
+}
+
 static enum ext_flow
 run_notify(struct interp *in, const struct script_node *n)
 {
@@ -204,7 +220,8 @@ run_notify(struct interp *in, const struct script_node *n)
 	if (text != NULL &&
 	    !tidy_lines(interp_string(in, text->param), in->arena, &y->message))
 		interp_fail(in, n, "the run needs too much memory");
-	else
+	set_before(in, y);
+	if (!in->failed)
 		interp_act(in, n, &a);
 	return EXT_NEXT;
 }

@@ -264,6 +264,10 @@ struct sieve_notify {
 	const struct view *options; /* "name=value" */
 	size_t n_options;
 	struct view message; /* UTF-8; p NULL: the executor's default */
+	/* methods of the notifications before it in the same run that say the
+	 * same: nobody is to be told twice (RFC 5436 section 2.7) */
+	const struct view *before;
+	size_t n_before;
 	struct sieve_mailbox fcc;
 };
 

@@ -221,6 +221,8 @@ test_notify(void)
 	};
 	AUTO_ARENA struct arena *a = arena_new(1 << 20);
 	AUTO_BUF struct buf b = BUF_INIT(REPLY_MAX);
+	const struct view told[] = { VIEW_LIT("mailto:c@example.com"),
+		VIEW_LIT("mailto:x@example.com?cc=a@example.com") };
 	struct view to[4];
 	size_t n_to;
 
@@ -242,6 +244,15 @@ test_notify(void)
 	    "what a URI may not say is left out");
 	tap_ok(reply_notify(&e, &n, a, to, 1, &n_to, &b) && n_to == 1,
 	    "at most max addresses");
+	n.before = told;
+	n.n_before = 2;
+	buf_clear(&b);
+	tap_ok(reply_notify(&e, &n, a, to, 4, &n_to, &b) && n_to == 1 &&
+		view_eq(to[0], VIEW_LIT("b@example.com")),
+	    "who was told before is not told again");
+	want(&b, "To: <b@example.com>\r\nSubject:");
+	n.method = VIEW_LIT("mailto:A@EXAMPLE.com");
+	tap_ok(!reply_notify(&e, &n, a, to, 4, &n_to, &b), "nobody is left");
 	n.method = VIEW_LIT("tel:123");
 	tap_ok(!reply_notify(&e, &n, a, to, 4, &n_to, &b), "another method");
 	tap_ok(reply_may_notify(view_str(original)) &&
