@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -172,6 +173,7 @@ test_file(const char *file, struct tests *t)
 		.report = on_report,
 		.note = on_note,
 		.path = folder_of(file),
+		.now = time(NULL),
 	};
 	const char *path = arena_strdup(a, host.path);
 	int r;

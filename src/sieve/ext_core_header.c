@@ -47,6 +47,7 @@ static const char *const address_fields[] = {
 	"resent-bcc",
 	"resent-sender",
 	"resent-reply-to",
+	"content-from", /* of a part: RFC 5703 section 4.3 */
 	"return-path",
 	"delivered-to",
 	"x-delivered-to",

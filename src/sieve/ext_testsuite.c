@@ -203,6 +203,7 @@ reset_actions(struct interp *in)
 	in->flags = (struct sieve_flags){ in->env.flags, in->env.n_flags };
 	in->states[ext_number(&ext_vacation)] = NULL;
 	in->states[ext_number(&ext_enclose)] = NULL;
+	world_remember(w, false);
 	w->executed = 0;
 }
 
@@ -240,6 +241,7 @@ run_script(struct interp *in, struct sieve_env *next)
 		return false;
 	sieve_run(w->script, next, &r->r);
 	r->next = w->results;
+	r->pending = true;
 	w->results = r;
 	w->errors.n = 0;
 	w->more_errors = false;
@@ -272,6 +274,8 @@ implicit_keep(struct interp *in, bool original)
 {
 	struct sieve_action a = { .kind = SIEVE_KEEP };
 
+	if (!original)
+		a.u.keep.flags = in->flags;
 	a.message = original ? in->env.message : letter_octets(in->letter);
 	(void)world_act(world_of(in), &in->env, &a);
 }
@@ -287,6 +291,7 @@ execute(struct interp *in)
 	for (; w->executed < in->n_actions && good; w->executed++)
 		good = world_act(w, &in->env, &in->actions[w->executed]);
 	w->executed = in->n_actions;
+	world_remember(w, good);
 	if (!good)
 		implicit_keep(in, true);
 	else if (!in->keep_cancelled && first)
@@ -381,6 +386,51 @@ test_action(struct interp *in, const struct script_node *n)
 	for (size_t i = 0; i < in->n_actions && count < SIEVE_ACTIONS_MAX; i++)
 		names[count++] = action_name(&in->actions[i]);
 	return compare_texts(in, n, names, count);
+}
+
+/* Where an action puts the message, or whom it tells. */
+static struct view
+target_of(const struct sieve_action *a)
+{
+	switch (a->kind) {
+	case SIEVE_KEEP:
+		return VIEW_LIT("INBOX");
+	case SIEVE_FILEINTO:
+		return a->u.fileinto.mailbox.name;
+	case SIEVE_REDIRECT:
+		return a->u.redirect.address;
+	case SIEVE_REJECT:
+		return a->u.reject.reason;
+	case SIEVE_VACATION:
+		return a->u.vacation.to;
+	case SIEVE_NOTIFY:
+		return a->u.notify.method;
+	case SIEVE_DISCARD:
+		break;
+	}
+	return VIEW_LIT("");
+}
+
+/* test_result_target, which is ours: like test_result_action, of where the
+ * actions go, and then "implicit keep" when that is in force. */
+static bool
+test_target(struct interp *in, const struct script_node *n)
+{
+	const struct script_tag *index = script_tag(n, &tags[TAG_INDEX]);
+	size_t count = in->n_actions + !in->keep_cancelled;
+	struct compare c;
+
+	compare_begin(&c, in, n);
+	for (size_t i = 0; i < count; i++) {
+		struct view v = i < in->n_actions ? target_of(&in->actions[i])
+						  : VIEW_LIT("implicit keep");
+
+		if (index != NULL && index->param->number != i + 1)
+			continue;
+		if (compare_value(&c, v))
+			break;
+	}
+	return compare_end(&c);
 }
 
 static bool
@@ -502,7 +552,7 @@ static const struct ext_tag tags[] = {
 	    .param = EXT_STRING,
 	    .group = "where" },
 	[TAG_INDEX] = { .name = "index",
-	    .commands = "test_error test_result_action",
+	    .commands = "test_error test_result_action test_result_target",
 	    .param = EXT_NUMBER },
 	[TAG_APPEND] = { .name = "append_result",
 	    .commands = "test_script_run" },
@@ -543,6 +593,10 @@ static const struct ext_command tests[] = {
 	    .args = "l",
 	    .flags = EXT_MATCH,
 	    .test = test_action },
+	{ .name = "test_result_target",
+	    .args = "l",
+	    .flags = EXT_MATCH,
+	    .test = test_target },
 	{ .name = "test_error",
 	    .args = "l",
 	    .flags = EXT_MATCH,
@@ -582,6 +636,7 @@ run_program(const struct sieve_program *p, const struct testsuite_host *host)
 		.calls = &world_calls,
 		.ctx = &w,
 		.testsuite = &w,
+		.now = host->now,
 	};
 
 	world_init(&w, host);

@@ -15,6 +15,12 @@
 #define TESTSUITE_SCRIPTS_MAX 1000   /* scripts compiled, or included */
 #define TESTSUITE_SETTINGS_MAX 256   /* settings made */
 
+/* Settings of our own, the name before a blank: the mailbox that has a special
+ * use ("special-use \\Junk", RFC 8579), and the members of an external list, a
+ * blank between ("list :addrbook:default", RFC 6134). */
+#define TESTSUITE_USE "special-use"
+#define TESTSUITE_LIST "list"
+
 /* A message that carrying out an action sends. */
 struct testsuite_mail {
 	struct testsuite_mail *next;
@@ -41,6 +47,7 @@ struct testsuite_host {
 	/* debug_log of a script; may be NULL. */
 	void (*note)(void *ctx, uint32_t line, struct view text);
 	struct view path; /* the test file's folder: ${tst.path} */
+	int64_t now;      /* of currentdate; seconds since 1970 */
 };
 
 /*

@@ -234,6 +234,84 @@ call_environment(void *ctx, struct view name, struct arena *a, struct view *out)
 	return true;
 }
 
+/* The setting PREFIX NAME; p NULL: there is none. */
+static struct view
+setting_of(const struct world *w, const char *prefix, struct view name)
+{
+	AUTO_BUF struct buf key = BUF_INIT(256);
+
+	buf_put_str(&key, prefix);
+	buf_put_byte(&key, ' ');
+	buf_put(&key, name);
+	buf_put_byte(&key, '\0');
+	return key.failed ? (struct view){ NULL, 0 }
+			  : world_setting(w, (const char *)key.p);
+}
+
+static bool
+call_special_use(void *ctx, struct view mailbox, struct view use)
+{
+	struct view v = setting_of(ctx, TESTSUITE_USE, use);
+
+	return v.n > 0 && (mailbox.p == NULL || same_name(v, mailbox));
+}
+
+static bool
+call_has_list(void *ctx, struct view list)
+{
+	return setting_of(ctx, TESTSUITE_LIST, list).p != NULL;
+}
+
+/* The next word of a list. */
+static bool
+take_member(struct view *rest, struct view *out)
+{
+	size_t n = 0;
+
+	while (rest->n > 0 && rest->p[0] == ' ')
+		view_skip(rest, 1);
+	while (n < rest->n && rest->p[n] != ' ')
+		n++;
+	*out = view_sub(*rest, 0, n);
+	view_skip(rest, n);
+	return n > 0;
+}
+
+static bool
+call_in_list(void *ctx, struct view list, struct view value)
+{
+	struct view rest = setting_of(ctx, TESTSUITE_LIST, list), member;
+
+	while (take_member(&rest, &member))
+		if (view_eq_ci(member, value))
+			return true;
+	return false;
+}
+
+static bool
+call_seen(void *ctx, const struct sieve_duplicate *d)
+{
+	const struct world *w = ctx;
+
+	for (const struct world_pair *p = w->seen; p != NULL; p = p->next)
+		if (view_eq(p->mailbox, d->handle) && view_eq(p->key, d->id))
+			return true;
+	return false;
+}
+
+void
+world_remember(struct world *w, bool done)
+{
+	for (struct world_result *r = w->results; r != NULL; r = r->next) {
+		for (size_t i = 0; r->pending && done && i < r->r.n_seen; i++)
+			world_set(w, &w->seen,
+			    r->r.seen[i].handle.n > 0 ? r->r.seen[i].handle
+						      : VIEW_LIT(""),
+			    r->r.seen[i].id, VIEW_LIT(""));
+		r->pending = false;
+	}
+}
+
 static bool
 call_setting(void *ctx, struct view name, struct view *out)
 {
@@ -255,6 +333,10 @@ const struct sieve_calls world_calls = {
 	.script = call_script,
 	.spam = call_spam,
 	.virus = call_virus,
+	.special_use = call_special_use,
+	.seen = call_seen,
+	.has_list = call_has_list,
+	.in_list = call_in_list,
 };
 
 /* ---- carrying out ---- */
@@ -263,7 +345,11 @@ static bool
 store(struct world *w, const struct sieve_mailbox *to, struct sieve_flags flags,
     struct view octets)
 {
-	struct world_mailbox *m = world_mailbox(w, to->name, to->create);
+	struct view used = to->special_use.p != NULL
+	    ? setting_of(w, TESTSUITE_USE, to->special_use)
+	    : (struct view){ NULL, 0 };
+	struct world_mailbox *m =
+	    world_mailbox(w, used.n > 0 ? used : to->name, to->create);
 	struct world_mail *mail;
 
 	if (m == NULL && memmem(to->name.p, to->name.n, "//", 2) != NULL) {
@@ -356,6 +442,19 @@ world_send(
 	}
 }
 
+/* To each member of an external list. */
+static void
+send_to_list(
+    struct world *w, const struct sieve_env *env, const struct sieve_action *a)
+{
+	struct view rest = setting_of(w, TESTSUITE_LIST, a->u.redirect.address);
+	struct sieve_action one = *a;
+
+	one.u.redirect.list = false;
+	while (take_member(&rest, &one.u.redirect.address))
+		world_send(w, env, &one);
+}
+
 bool
 world_act(
     struct world *w, const struct sieve_env *env, const struct sieve_action *a)
@@ -374,6 +473,12 @@ world_act(
 	case SIEVE_DISCARD:
 		return true;
 	case SIEVE_REDIRECT:
+		if (a->u.redirect.list) {
+			send_to_list(w, env, a);
+			return true;
+		}
+		world_send(w, env, a);
+		return true;
 	case SIEVE_REJECT:
 	case SIEVE_VACATION:
 	case SIEVE_NOTIFY:

@@ -34,6 +34,7 @@ struct world_script {
 struct world_result {
 	struct world_result *next;
 	struct sieve_result r;
+	bool pending; /* what it wants remembered is not yet */
 };
 
 struct world {
@@ -44,6 +45,8 @@ struct world {
 	struct world_pair *metadata, *settings;
 	struct world_script *scripts; /* each compiled once, for include */
 	struct world_result *results; /* of scripts: their memory is in use */
+	struct world_pair
+	    *seen; /* the handle as its mailbox, the id as its key */
 	const struct sieve_program *script; /* compiled last */
 	struct sieve_errors errors;
 	bool more_errors;      /* as others count: one for the failure itself */
@@ -78,6 +81,9 @@ void world_set(struct world *w, struct world_pair **list, struct view mailbox,
 /* Carry out one action; false, and an error told, when that failed. */
 bool world_act(
     struct world *w, const struct sieve_env *env, const struct sieve_action *a);
+/* What the scripts run so far want remembered (RFC 7352) is remembered, or else
+ * forgotten. */
+void world_remember(struct world *w, bool done);
 void world_send(
     struct world *w, const struct sieve_env *env, const struct sieve_action *a);
 /* An SMTP path, with or without <> and source route, as an address. Not a valid

@@ -1,0 +1,3 @@
+require ["editheader", "include", "variables"];
+if exists "X-First" { addheader "X-Second" "2"; }
+deleteheader "X-Tag";

@@ -1,0 +1,3 @@
+require ["include", "variables"];
+set "a" "1";
+global "a";

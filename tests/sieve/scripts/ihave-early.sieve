@@ -1,0 +1,3 @@
+require "ihave";
+fileinto "early";
+if ihave "fileinto" { stop; }

@@ -1,0 +1,2 @@
+require "ihave";
+if not ihave "vnd.example.nothing" { error "no way without it"; }

@@ -1,0 +1,2 @@
+require ["ihave", "fileinto"];
+if anyof (ihave "variables", ihave "encoded-character") { fileinto "one"; } else { fileinto "neither"; }

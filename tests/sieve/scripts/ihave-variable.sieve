@@ -1,0 +1,3 @@
+require ["ihave", "variables"];
+set "name" "copy";
+if ihave "${name}" { stop; }

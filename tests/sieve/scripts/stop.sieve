@@ -1,0 +1,4 @@
+require "fileinto";
+fileinto "before";
+if true { stop; }
+fileinto "behind";
