@@ -1,9 +1,15 @@
 #include "cli/cmd_config.h"
 
+#include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/cmd_serve.h"
+#include "proc/certificate.h"
 #include "proc/settings.h"
 
 #define TEXT_MAX (4 * 1024 * 1024)
@@ -46,6 +52,37 @@ manual(void)
 	return print(&b);
 }
 
+/* They are tried by the program that serves them. */
+static int
+check_certificates(const char *path)
+{
+	char program[PATH_MAX], name[] = "fumi-gate", check[] = "--check",
+				file[PATH_MAX];
+	char *argv[] = { name, check, file, NULL };
+	int status, r;
+	pid_t pid;
+
+	cmd_serve_program(program, sizeof(program), name);
+	if (snprintf(file, sizeof(file), "%s", path) >= (int)sizeof(file))
+		return cli_fail(EX_USAGE, "config", "-c: too long");
+	if ((r = posix_spawn(&pid, program, NULL, NULL, argv, environ)) != 0)
+		return cli_fail(
+		    EX_UNAVAILABLE, "config", "%s: %s", program, strerror(r));
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return cli_fail(EX_SOFTWARE, "config", "%s has died", program);
+	return WEXITSTATUS(status);
+}
+
+static int
+check(const struct conf *conf, const char *path)
+{
+	struct certificate_files f;
+
+	return path != NULL && certificate_files(conf, 0, &f)
+	    ? check_certificates(path)
+	    : EX_OK;
+}
+
 int
 cmd_config(const char *path, int argc, char **argv)
 {
@@ -67,7 +104,7 @@ cmd_config(const char *path, int argc, char **argv)
 		return EX_CONFIG;
 	}
 	if (strcmp(what, "check") == 0)
-		return EX_OK;
+		return check(conf, path);
 	conf_show(conf, &b);
 	return print(&b);
 }

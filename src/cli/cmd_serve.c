@@ -9,10 +9,10 @@
 
 #include "cli/cli.h"
 
-/* Where our own programs are: beside this one in src/proc of a build directory,
- * otherwise where they were installed. */
-static void
-program(char *out, size_t n, const char *name)
+/* Beside this one in src/proc of a build directory, otherwise where they were
+ * installed. */
+void
+cmd_serve_program(char *out, size_t n, const char *name)
 {
 	char self[PATH_MAX / 2];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -58,7 +58,7 @@ cmd_serve(const char *conf, int argc, char **argv)
 	}
 	if (daemon)
 		args[n++] = d;
-	program(path, sizeof(path), name);
+	cmd_serve_program(path, sizeof(path), name);
 	(void)execv(path, args);
 	return cli_fail(
 	    EX_UNAVAILABLE, "serve", "%s: %s", path, strerror(errno));

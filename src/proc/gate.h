@@ -140,6 +140,12 @@ void gate_settled(struct gate *g);
 /* The oldest that the settings allow. */
 enum tls_version gate_tls_version(const struct conf *conf);
 
+/* --- gate_check.c --- */
+
+/* Can the certificates of the configuration in the file path be used? What is
+ * wrong goes to standard error; EX_OK, EX_CONFIG or EX_SOFTWARE. */
+int gate_check(const char *path) A_MUST_USE;
+
 /* --- gate_accept.c --- */
 
 /* Watch the listeners, when GO and the first OFFER have come. */

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -186,3 +187,25 @@ def test_a_client_that_does_not_read_holds_nothing_up(own_server):
         server.close()
         assert "killed" not in f.read()
     c.close()
+
+
+def config_check(conf):
+    r = subprocess.run([os.path.join(serving.BUILD, "fumi"), "-c", str(conf), "config", "check"], capture_output=True,
+                       text=True, timeout=60)
+    return r.returncode, r.stderr
+
+
+def test_config_check_tries_the_certificates(tmp_path):
+    make_certificate(tmp_path, "one.example")
+    make_certificate(tmp_path, "two.example")
+    conf = tmp_path / "fumi.conf"
+
+    def write(one_key, two):
+        conf.write_text(f"[tls]\ncertificate = {tmp_path}/one.example.pem\nkey = {tmp_path}/{one_key}.key\n"
+                        f"[certificate two]\ncertificate = {tmp_path}/{two}\nkey = {tmp_path}/two.example.key\n")
+    write("one.example", "two.example.pem")
+    assert config_check(conf) == (0, "")
+    write("two.example", "none.pem")
+    status, text = config_check(conf)
+    assert status == 78
+    assert re.search(r"one\.example\.pem: no key that fits.*\n.*none\.pem: No such file", text), text
