@@ -89,3 +89,9 @@ def test_the_unit_is_understood(calls, tmp_path):
     unit.write_text(text)
     r = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True)
     assert not [line for line in r.stderr.splitlines() if "fumi.service" in line], r.stderr
+
+
+def test_a_reload_checks_first():
+    with open(UNIT) as f:
+        reload = re.findall(r"^ExecReload=(.*)$", f.read(), re.M)
+    assert reload == ["@bindir@/fumi config check", "/bin/kill -HUP $MAINPID"]
