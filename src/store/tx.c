@@ -53,7 +53,7 @@ tx_begin(struct account *a, struct tx **out)
 	t->version = vdb_state(v)->modseq + 1;
 	t->now = clock_wall_s();
 	buf_init(&t->records, TX_RECORDS_MAX);
-	buf_init(&t->subscriptions, TX_RECORDS_MAX);
+	buf_init(&t->entries, TX_RECORDS_MAX);
 	a->tx = t;
 	*out = t;
 	return 0;
@@ -68,7 +68,7 @@ tx_free(struct tx **t)
 	free((*t)->splice);
 	free((*t)->body);
 	buf_fini(&(*t)->records);
-	buf_fini(&(*t)->subscriptions);
+	buf_fini(&(*t)->entries);
 	(*t)->a->tx = NULL;
 	free(*t);
 	*t = NULL;
@@ -230,20 +230,38 @@ put_mailbox(struct tx *t, uint32_t id)
 	return 0;
 }
 
-static int
-put_subscriptions(struct tx *t)
+/* Its version tells whether it was touched before: none is written twice. */
+int
+tx_put_entry(
+    struct tx *t, enum record_type type, const struct record_entry_kv *e)
 {
-	struct wire w = wire_read(buf_view(&t->subscriptions));
+	struct record_entry_kv old;
+	int r = vdb_entry(t->t, type, e->key, &old);
+
+	if (r < 0)
+		return tx_failed(t, r);
+	if (r == STORE_NOT_FOUND || old.version != t->version) {
+		wire_put_u8(&t->entries, (uint8_t)type);
+		wire_put_bytes(&t->entries, e->key);
+	}
+	return tx_failed(t, vdb_entry_put(t->t, type, e));
+}
+
+static int
+put_entries(struct tx *t)
+{
+	struct wire w = wire_read(buf_view(&t->entries));
 	struct record_entry_kv e;
 	int r;
 
 	while (w.ok && w.in.n > 0) {
-		struct view name = wire_bytes(&w, STORE_NAME_MAX);
+		enum record_type type = (enum record_type)wire_u8(&w);
+		struct view key = wire_bytes(&w, RECORD_KEY_MAX);
 
-		r = vdb_entry(t->t, RECORD_SUBSCRIPTION, name, &e);
+		r = vdb_entry(t->t, type, key, &e);
 		if (r != 0)
 			return r < 0 ? r : -EIO;
-		record_kv_put(&t->records, RECORD_SUBSCRIPTION, &e);
+		record_kv_put(&t->records, type, &e);
 		tx_counted(t);
 	}
 	return 0;
@@ -301,11 +319,11 @@ put_rest(struct tx *t)
 		if ((r = put_states(t, &t->mailbox[i])) != 0)
 			return r;
 	}
-	if ((r = put_subscriptions(t)) != 0)
+	if ((r = put_entries(t)) != 0)
 		return r;
 	if (t->count > 0 && (r = put_checkpoint(t)) != 0)
 		return r;
-	return t->records.failed ? -EFBIG : 0;
+	return t->records.failed || t->entries.failed ? -EFBIG : 0;
 }
 
 /* --- the commit --- */

@@ -74,13 +74,13 @@ int tx_keyword(struct tx *t, struct view name, unsigned *number) A_MUST_USE;
  * STORE_EXISTS, STORE_BAD_NAME, STORE_LIMIT. */
 int tx_mailbox_create(
     struct tx *t, struct view name, uint32_t uses, uint32_t *id) A_MUST_USE;
-/* Its messages go too. With children it stays as \Noselect (RFC 9051 section
+/* Its messages and annotations go too. With children it stays as \Noselect (RFC 9051 section
  * 6.3.5). STORE_NOT_FOUND, STORE_PERM (INBOX), STORE_HAS_CHILDREN (already
  * \Noselect and has children). */
 int tx_mailbox_delete(struct tx *t, struct view name) A_MUST_USE;
-/* Children move along; INBOX gives its messages away and stays (RFC 9051
- * section 6.3.6). STORE_NOT_FOUND, STORE_EXISTS, STORE_BAD_NAME, STORE_PERM
- * (into itself). */
+/* Children and annotations move along; INBOX gives its messages away and stays,
+ * its annotations are copied (RFC 9051 section 6.3.6, RFC 5464 section 4.1). STORE_NOT_FOUND, STORE_EXISTS, STORE_BAD_NAME, STORE_PERM
+ * (into itself), STORE_LIMIT. */
 int tx_mailbox_rename(struct tx *t, struct view from, struct view to)
     A_MUST_USE;
 /* By name, whether or not the mailbox exists. */

@@ -41,6 +41,13 @@ struct tx_batch {
 	size_t at, end;
 };
 
+/* All annotations as this change has them. */
+struct tx_metadata_sum {
+	bool known; /* they were counted */
+	size_t n;
+	uint64_t bytes; /* of their values */
+};
+
 struct tx {
 	struct account *a;
 	struct vdb_txn *t;
@@ -50,7 +57,7 @@ struct tx {
 	int64_t now;      /* seconds since the epoch */
 	int failed;       /* negative errno: only abort is left */
 	unsigned flags;   /* enum log_append_flag */
-	bool grows;       /* adds mail: not an emergency */
+	bool grows;       /* adds mail or values: not an emergency */
 	struct tx_batch batch;
 	struct tx_mailbox *mailbox;
 	size_t n_mailboxes;
@@ -59,7 +66,9 @@ struct tx {
 	uint64_t spliced; /* octets in them */
 	struct tx_new_body *body;
 	size_t n_bodies;
-	struct buf subscriptions; /* wire bytes of names touched */
+	/* entries under a key that were touched: u8 type, key with its length */
+	struct buf entries;
+	struct tx_metadata_sum metadata;
 };
 
 /* Notes a negative result; returns it. */
@@ -69,6 +78,9 @@ struct tx_mailbox *tx_touch(struct tx *t, uint32_t id);
 /* Put a BODY record; s: where its file comes from, or NULL. The octets must
  * stay until the end. */
 void tx_put_body(struct tx *t, const struct record_body *r, struct spool *s);
+/* An entry under a key has this state; its record is written at the end. */
+int tx_put_entry(struct tx *t, enum record_type type,
+    const struct record_entry_kv *e) A_MUST_USE;
 /* A record was put into t->records. */
 void tx_counted(struct tx *t);
 /* The mailbox as it is, as a record of this commit. The name is m's. */

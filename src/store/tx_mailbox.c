@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "store/mailbox.h"
+#include "store/metadata_inside.h"
 #include "store/tx_inside.h"
 
 /* Changes of mailboxes: making, deleting, renaming, subscribing. */
@@ -195,6 +196,7 @@ tx_mailbox_delete(struct tx *t, struct view name)
 	if (m->row.noselect && has_children)
 		return STORE_HAS_CHILDREN;
 	if ((r = remove_all(t, id)) != 0 ||
+	    (r = tx_metadata_drop(t, id)) != 0 ||
 	    (r = vdb_mailbox(t->t, id, &m)) != 0)
 		return tx_failed(t, r);
 	rec = tx_mailbox_record(t, m);
@@ -213,9 +215,10 @@ rename_inbox(struct tx *t, struct view to)
 	struct uid_run *from;
 	size_t n;
 	uint32_t id, first;
-	int r = tx_mailbox_create(t, to, 0, &id);
+	int r = tx_failed(t, tx_metadata_fits(t, 1));
 
-	if (r != 0)
+	if (r != 0 || (r = tx_mailbox_create(t, to, 0, &id)) != 0 ||
+	    (r = tx_metadata_copy(t, 1, id)) != 0)
 		return r;
 	r = tx_copy(t, 1, &all, 1, id, true, &from, &n, &first);
 	free(from);
@@ -367,6 +370,5 @@ tx_subscribe(struct tx *t, struct view name, bool on)
 		return tx_failed(t, r);
 	if (n >= STORE_SUBSCRIPTIONS_MAX)
 		return STORE_LIMIT;
-	wire_put_bytes(&t->subscriptions, e.key);
-	return tx_failed(t, vdb_entry_put(t->t, RECORD_SUBSCRIPTION, &e));
+	return tx_put_entry(t, RECORD_SUBSCRIPTION, &e);
 }

@@ -26,7 +26,7 @@
 struct vdb;
 struct vdb_txn;
 
-#define VDB_FORMAT 2
+#define VDB_FORMAT 3
 #define VDB_MAP_SIZE ((size_t)64 << 30) /* address space, not memory */
 #define VDB_READERS 4096
 #define VDB_CHUNK 64   /* UIDs whose rows stand in one value */
@@ -283,6 +283,9 @@ int vdb_entry_put(struct vdb_txn *t, enum record_type type,
 /* All that are set, in no order. */
 typedef int vdb_entry_fn(void *ctx, const struct record_entry_kv *e);
 int vdb_entries(struct vdb_txn *t, enum record_type type, vdb_entry_fn *fn,
+    void *ctx) A_MUST_USE;
+/* The annotations of a mailbox (0: of the account) that are set, likewise. */
+int vdb_metadata(struct vdb_txn *t, uint32_t mailbox, vdb_entry_fn *fn,
     void *ctx) A_MUST_USE;
 
 #endif

@@ -23,7 +23,8 @@ enum vdb_kind {
 	VDB_PENDING = 9,  /* mailbox, uid: struct vdb_pending */
 	VDB_KEYWORD = 10, /* number: name */
 	VDB_ENTRY =
-	    11, /* type, SHA-256 of the key: struct vdb_entry, key, value */
+	    11, /* type, u32 mailbox (METADATA only), SHA-256 of the key: as in
+	         * the record */
 };
 
 #define VDB_KEY_MAX 500

@@ -302,12 +302,15 @@ vdb_keyword_put(struct vdb_txn *t, unsigned number, struct view name)
 /* --- entries under a key: the value is u64 version, u32 length of the key, u8
  * set, key, value, in the bytes of a record --- */
 
+/* Annotations of a mailbox stand together: their keys begin with its id. */
 static struct vdb_key
 entry_key(enum record_type type, struct view key)
 {
 	struct vdb_key k = vdb_key(VDB_ENTRY);
 
 	k.p[k.n++] = (uint8_t)type;
+	if (type == RECORD_METADATA)
+		vdb_key_u32(&k, key.n < 4 ? 0 : bytes_get32(key.p));
 	digest_sha256(key, k.p + k.n);
 	k.n += DIGEST_SHA256_SIZE;
 	return k;
@@ -373,4 +376,15 @@ vdb_entries(
 
 	k.p[k.n++] = (uint8_t)type;
 	return vdb_walk(t, &k, 2, each_entry, &e);
+}
+
+int
+vdb_metadata(struct vdb_txn *t, uint32_t mailbox, vdb_entry_fn *fn, void *ctx)
+{
+	struct vdb_key k = vdb_key(VDB_ENTRY);
+	struct each_entry e = { fn, ctx };
+
+	k.p[k.n++] = RECORD_METADATA;
+	vdb_key_u32(&k, mailbox);
+	return vdb_walk(t, &k, k.n, each_entry, &e);
 }

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "store/inside.h"
+#include "store/metadata_inside.h"
 #include "store/vdb.h"
 #include "store/vdb_live.h"
 
@@ -254,19 +255,38 @@ struct entries {
 	const char *text;      /* when not */
 };
 
+/* The key as people can read it. */
+#define KEY_TEXT 240
+static void
+key_text(enum record_type type, struct view key, char out[KEY_TEXT])
+{
+	struct metadata_name name;
+	char where[40] = "";
+
+	if (type == RECORD_METADATA && metadata_key_read(key, &name)) {
+		key = name.entry;
+		if (name.mailbox != 0)
+			snprintf(where, sizeof where, " of mailbox %u",
+			    name.mailbox);
+	}
+	snprintf(out, KEY_TEXT, "%.*s%s", key.n < 190 ? (int)key.n : 190,
+	    (const char *)key.p, where);
+}
+
 static int
 check_entry(void *ctx, const struct record_entry_kv *e)
 {
 	struct entries *x = ctx;
 	struct record_entry_kv other;
 	int r = vdb_entry(x->other, x->type, e->key, &other);
+	char key[KEY_TEXT];
 
 	if (r < 0 || (r == 0 && other.set && view_eq(other.value, e->value)))
 		return r;
 	x->v->differs = true;
-	return finding(x->v, VERIFY_VIEW, x->v->repair, "%s %.*s: %s",
-	    entry_name(x->type), e->key.n < 200 ? (int)e->key.n : 200,
-	    (const char *)e->key.p, x->text);
+	key_text(x->type, e->key, key);
+	return finding(x->v, VERIFY_VIEW, x->v->repair, "%s %s: %s",
+	    entry_name(x->type), key, x->text);
 }
 
 static int

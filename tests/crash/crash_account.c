@@ -12,6 +12,7 @@
 #include "store/inside.h"
 #include "store/mailbox.h"
 #include "store/message.h"
+#include "store/metadata.h"
 #include "store/spool.h"
 #include "store/tx.h"
 #include "store/vdb.h"
@@ -31,15 +32,16 @@
 /* --- steps --- */
 
 enum op {
-	APPEND,  /* message a into box */
-	MULTI,   /* messages a..b into box, one transaction */
-	COPY,    /* UIDs a..b from box into to */
-	MOVE,    /* likewise */
-	EXPUNGE, /* UIDs a..b */
-	FLAGS,   /* UIDs a..b get exactly these flags */
-	CREATE,  /* box */
-	RENAME,  /* box into to */
-	DELETE,  /* box */
+	APPEND,   /* message a into box */
+	MULTI,    /* messages a..b into box, one transaction */
+	COPY,     /* UIDs a..b from box into to */
+	MOVE,     /* likewise */
+	EXPUNGE,  /* UIDs a..b */
+	FLAGS,    /* UIDs a..b get exactly these flags */
+	CREATE,   /* box */
+	RENAME,   /* box into to */
+	DELETE,   /* box */
+	ANNOTATE, /* box gets annotation a, 0: loses it */
 	COMPACT,
 	SETTLE, /* an orderly stop: the view is to outlive a power cut */
 };
@@ -67,7 +69,7 @@ struct model_message {
 };
 struct model_box {
 	const char *name;
-	uint32_t uidnext, n;
+	uint32_t uidnext, n, annotation;
 	struct model_message m[MESSAGES_MAX];
 };
 struct model {
@@ -163,6 +165,9 @@ model_do(struct model *m, const struct step *s)
 	case DELETE:
 		*b = m->box[--m->n];
 		break;
+	case ANNOTATE:
+		b->annotation = s->a;
+		break;
 	case CREATE:
 	case COMPACT:
 	case SETTLE:
@@ -250,6 +255,21 @@ do_runs(struct account *a, struct tx *t, const struct step *s)
 }
 
 static int
+do_annotate(struct account *a, struct tx *t, const struct step *s)
+{
+	char text[20];
+	struct view value;
+	struct mailbox_row row;
+	int r = mailbox_find(a, str(s->box), &row);
+
+	snprintf(text, sizeof(text), "%u", s->a);
+	value = str(text);
+	return r != 0 ? r
+		      : tx_metadata(t, row.id, str("/shared/crash"),
+			    s->a != 0 ? &value : NULL);
+}
+
+static int
 do_in_tx(struct account *a, struct tx *t, const struct step *s,
     struct spool **spools)
 {
@@ -270,6 +290,8 @@ do_in_tx(struct account *a, struct tx *t, const struct step *s,
 		return tx_mailbox_rename(t, str(s->box), str(s->to));
 	case DELETE:
 		return tx_mailbox_delete(t, str(s->box));
+	case ANNOTATE:
+		return do_annotate(a, t, s);
 	case COMPACT:
 	case SETTLE:
 		break;
@@ -360,6 +382,20 @@ load_message(
 }
 
 static const char *
+load_annotation(struct account *a, uint32_t mailbox, uint32_t *out)
+{
+	AUTO_ARENA struct arena *arena = arena_new(1 << 10);
+	struct view v;
+	int r = metadata_get(a, mailbox, str("/shared/crash"), arena, &v);
+
+	*out = 0;
+	if (r != STORE_NOT_FOUND &&
+	    (r != 0 || sscanf((const char *)v.p, "%u", out) != 1 || *out == 0))
+		return "an annotation cannot be read";
+	return NULL;
+}
+
+static const char *
 load_box(
     struct account *a, const struct mailbox_entry *e, struct model_box *out)
 {
@@ -382,7 +418,7 @@ load_box(
 	}
 	if (e->row.messages != n || e->row.unseen != unseen)
 		return "the counters of a mailbox are wrong";
-	return NULL;
+	return load_annotation(a, e->row.id, &out->annotation);
 }
 
 static const char *
@@ -408,7 +444,8 @@ load(struct account *a, struct model *out)
 static bool
 box_eq(const struct model_box *a, const struct model_box *b)
 {
-	if (a->n != b->n || a->uidnext != b->uidnext)
+	if (a->n != b->n || a->uidnext != b->uidnext ||
+	    a->annotation != b->annotation)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++)
 		if (a->m[i].uid != b->m[i].uid ||
@@ -523,6 +560,7 @@ static const struct step base_steps[] = {
 	{ FLAGS, "INBOX", NULL, 2, 3, STORE_SEEN | STORE_ANSWERED },
 	{ EXPUNGE, "B", NULL, 2, 3, 0 },
 	{ COPY, "INBOX", "B", 5, 6, 0 },
+	{ ANNOTATE, "B", NULL, 5, 0, 0 },
 	{ 0 },
 };
 
@@ -755,7 +793,10 @@ static const struct {
 	{ "mailboxes", 1000,
 	    { { { { CREATE, "New", NULL, 0, 0, 0 },
 		    { RENAME, "A", "Old", 0, 0, 0 },
+		    { ANNOTATE, "New", NULL, 7, 0, 0 },
+		    { ANNOTATE, "Old", NULL, 8, 0, 0 },
 		    { APPEND, "Old", NULL, 20, 0, 0 },
+		    { ANNOTATE, "New", NULL, 0, 0, 0 },
 		    { DELETE, "B", NULL, 0, 0, 0 },
 		    { RENAME, "Old", "A", 0, 0, 0 } },
 		NEXT } } },
@@ -864,6 +905,26 @@ dump_runs(const char *what, const struct uid_run *r, size_t n, struct buf *out)
 	buf_put_byte(out, '\n');
 }
 
+static void
+dump_annotations(struct account *a, uint32_t id, struct buf *out)
+{
+	AUTO_ARENA struct arena *arena = arena_new(1 << 16);
+	struct metadata_entry *e;
+	struct view v;
+	size_t n;
+
+	if (metadata_list(a, id, arena, &e, &n) != 0)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		if (metadata_get(a, id, e[i].name, arena, &v) != 0)
+			abort();
+		buf_put(out, e[i].name);
+		buf_put_byte(out, '=');
+		buf_put(out, v);
+		buf_put_byte(out, '\n');
+	}
+}
+
 /* All that a client could ever see of an account, \Recent left out. */
 static void
 dump(struct account *a, struct buf *out)
@@ -888,6 +949,7 @@ dump(struct account *a, struct buf *out)
 		    r->deleted, r->first_unseen, r->uses, (uintmax_t)r->size,
 		    r->noselect);
 		dump_rows(a, r->id, out);
+		dump_annotations(a, r->id, out);
 		if (mailbox_changes(a, r->id, r->highestmodseq / 2, 1, &c) != 0)
 			abort();
 		dump_runs("expunged", c.expunged, c.n_expunged, out);

@@ -10,6 +10,7 @@
 #include "store/inside.h"
 #include "store/log_frame.h"
 #include "store/log_index.h"
+#include "store/metadata.h"
 #include "store/record.h"
 #include "store/verify.h"
 
@@ -113,6 +114,7 @@ make(void)
 	MUST(tx_begin(a, &t));
 	MUST(tx_mailbox_create(t, VIEW_LIT("other"), 0, &id));
 	MUST(tx_subscribe(t, VIEW_LIT("other"), true));
+	MUST(tx_metadata(t, id, VIEW_LIT("/shared/x"), &VIEW_LIT("value")));
 	MUST(tx_keyword(t, VIEW_LIT("$Work"), &number));
 	f.keywords[0] = 1ull << number;
 	MUST(tx_copy(t, 1, &some, 1, id, false, &runs, &n, &first));
@@ -150,6 +152,22 @@ dump_mailbox(struct account *a, uint32_t id, struct buf *out)
 	message_release(a);
 }
 
+static void
+dump_annotations(struct account *a, uint32_t id, struct buf *out)
+{
+	AUTO_ARENA struct arena *arena = arena_new(1 << 16);
+	struct metadata_entry *e;
+	struct view v;
+	size_t n;
+
+	MUST(metadata_list(a, id, arena, &e, &n));
+	for (size_t i = 0; i < n; i++) {
+		MUST(metadata_get(a, id, e[i].name, arena, &v));
+		buf_put(out, e[i].name);
+		buf_put(out, v);
+	}
+}
+
 /* All that a client can see. */
 static void
 dump(struct account *a, struct buf *out)
@@ -175,6 +193,7 @@ dump(struct account *a, struct buf *out)
 		    r->messages, r->unseen, r->first_unseen, (uintmax_t)r->size,
 		    (intmax_t)r->oldest);
 		dump_mailbox(a, r->id, out);
+		dump_annotations(a, r->id, out);
 	}
 }
 
