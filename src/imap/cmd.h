@@ -19,6 +19,8 @@ cmd_fn cmd_select, cmd_create, cmd_mailbox, cmd_rename, cmd_status;
 cmd_fn cmd_list, cmd_lsub;
 /* cmd_append.c */
 cmd_fn cmd_append;
+/* cmd_metadata.c */
+cmd_fn cmd_getmetadata, cmd_setmetadata;
 /* cmd_message.c */
 cmd_fn cmd_expunge, cmd_store, cmd_copy;
 /* cmd_search.c, cmd_sort.c, cmd_fetch.c */

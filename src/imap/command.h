@@ -17,7 +17,8 @@
  * One client command as a value: RFC 9051 section 6 with what RFC 3501 has
  * more, and RFC 2971 (ID), 3502 (MULTIAPPEND), 3516 (BINARY), 4731 and 5182
  * (ESEARCH, SEARCHRES), 4959 (SASL-IR), 5258 and 5819 (LIST-EXTENDED,
- * LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 8438 (STATUS=SIZE).
+ * LIST-STATUS), 5464 (METADATA), 6154 (SPECIAL-USE), 6851 (MOVE), 8438
+ * (STATUS=SIZE).
  *
  * A new command is one row of the table in command.c, one kind, one member of
  * the union and one function in a file cmd_*.c.
@@ -46,6 +47,8 @@ enum command_kind {
 	COMMAND_STATUS,      /* u.status */
 	COMMAND_APPEND,      /* u.append */
 	COMMAND_IDLE,        /* no arguments; DONE comes by frame_line() */
+	COMMAND_GETMETADATA, /* u.getmetadata */
+	COMMAND_SETMETADATA, /* u.setmetadata */
 
 	COMMAND_CHECK,    /* no arguments */
 	COMMAND_CLOSE,    /* no arguments */
@@ -273,6 +276,39 @@ struct command_copy {
 	struct command_mailbox mailbox;
 };
 
+/*
+ * GETMETADATA and SETMETADATA (RFC 5464). With server the mailbox was written as
+ * the empty string; an empty mailbox.name alone does not say so. Whether entries
+ * have names that entries may have is not looked at here.
+ */
+enum command_depth {
+	COMMAND_DEPTH_0, /* also when DEPTH was not given */
+	COMMAND_DEPTH_1,
+	COMMAND_DEPTH_INFINITY,
+};
+
+struct command_getmetadata {
+	struct command_mailbox mailbox;
+	bool server;
+	const struct view *entries; /* as written, 0.. bytes each */
+	size_t n;                   /* 1..LIMITS_METADATA */
+	bool has_maxsize;
+	uint32_t maxsize; /* octets */
+	enum command_depth depth;
+};
+
+struct command_annotation {
+	struct view entry; /* as written */
+	struct view value; /* p NULL for NIL; any octets when of a literal8 */
+};
+
+struct command_setmetadata {
+	struct command_mailbox mailbox;
+	bool server;
+	const struct command_annotation *annotations;
+	size_t n; /* 1..LIMITS_METADATA */
+};
+
 struct command {
 	struct view tag; /* 1..LIMITS_TAG bytes */
 	enum command_kind kind;
@@ -296,6 +332,8 @@ struct command {
 		struct command_fetch fetch;
 		struct command_store store;
 		struct command_copy copy;
+		struct command_getmetadata getmetadata;
+		struct command_setmetadata setmetadata;
 	} u;
 };
 

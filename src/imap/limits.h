@@ -43,6 +43,7 @@
 #define LIMITS_ID_VALUE 1024      /* bytes of a value, likewise */
 #define LIMITS_ENABLE 32          /* capabilities in one ENABLE */
 #define LIMITS_APPEND 1000        /* messages in one MULTIAPPEND */
+#define LIMITS_METADATA 256       /* entries in one GET- or SETMETADATA */
 #define LIMITS_USER 1024          /* bytes of a user name in LOGIN */
 #define LIMITS_PASSWORD 1024      /* bytes of a password in LOGIN */
 #define LIMITS_MECHANISM 20       /* bytes of a SASL mechanism, RFC 4422 3.1 */

@@ -503,6 +503,25 @@ response_esearch_ranges(struct buf *b, struct view tag, bool uid,
 }
 
 void
+response_metadata_begin(struct buf *b, struct view name, bool utf8)
+{
+	buf_put(b, VIEW_LIT("* METADATA "));
+	response_mailbox(b, name, utf8);
+	buf_put(b, VIEW_LIT(" ("));
+}
+
+void
+response_metadata_entry(
+    struct buf *b, bool first, struct view entry, struct view value, bool utf8)
+{
+	if (!first)
+		buf_put_byte(b, ' ');
+	response_astring(b, entry, false);
+	buf_put_byte(b, ' ');
+	response_nstring(b, value, utf8);
+}
+
+void
 response_id(struct buf *b, const struct command_id_field *fields, size_t n)
 {
 	buf_put(b, VIEW_LIT("* ID "));

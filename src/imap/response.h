@@ -125,6 +125,14 @@ void response_esearch(struct buf *b, struct view tag, bool uid,
 void response_esearch_ranges(struct buf *b, struct view tag, bool uid,
     unsigned returns, const struct seqset_range *r, size_t n);
 
+/* "* METADATA name (": entries with their values follow, then ")" CRLF. name in
+ * UTF-8, empty for the server (RFC 5464 section 4.4.1). */
+void response_metadata_begin(struct buf *b, struct view name, bool utf8);
+/* entry SP value, with a space before it unless it is the first. value: any
+ * octets, p NULL for NIL. */
+void response_metadata_entry(
+    struct buf *b, bool first, struct view entry, struct view value, bool utf8);
+
 /* "* ID (...)" CRLF, "* ID NIL" with n 0. */
 void response_id(
     struct buf *b, const struct command_id_field *fields, size_t n);

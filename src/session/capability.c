@@ -11,6 +11,7 @@ const char *const capability_names[] = {
 	"LIST-EXTENDED",                    /* RFC 5258 */
 	"LIST-STATUS",                      /* RFC 5819 */
 	"LITERAL+",                         /* RFC 7888 */
+	"METADATA",                         /* RFC 5464 */
 	"MOVE",                             /* RFC 6851 */
 	"MULTIAPPEND",                      /* RFC 3502 */
 	"NAMESPACE",                        /* RFC 2342 */

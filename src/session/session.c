@@ -12,7 +12,9 @@
 #include "imap/response.h"
 #include "session/capability.h"
 #include "session/hub.h"
+#include "session/imap_metadata.h"
 #include "session/internal.h"
+#include "store/metadata.h"
 
 /*
  * The life of a session: read a command, do it, answer. Everything here blocks
@@ -45,6 +47,8 @@ static const struct {
 	[COMMAND_STATUS] = { imap_status, SESSION_TELL_ALL },
 	[COMMAND_APPEND] = { imap_append, SESSION_TELL_ALL },
 	[COMMAND_IDLE] = { imap_idle, SESSION_TELL_ALL },
+	[COMMAND_GETMETADATA] = { imap_getmetadata, SESSION_TELL_ALL },
+	[COMMAND_SETMETADATA] = { imap_setmetadata, SESSION_TELL_ALL },
 	[COMMAND_EXPUNGE] = { imap_expunge, SESSION_TELL_ALL },
 	[COMMAND_SEARCH] = { imap_search, SESSION_TELL_NO_EXPUNGE },
 	[COMMAND_SORT] = { imap_sort, SESSION_TELL_NO_EXPUNGE },
@@ -150,6 +154,17 @@ command(struct session *s)
 		round_trip(s);
 }
 
+/* Is a value of SETMETADATA announced that no annotation can have? */
+static bool
+is_long_annotation(const struct session *s)
+{
+	struct view v = frame_text(&s->frame);
+
+	view_skip(&v, frame_tag(v).n);
+	return s->frame.literal.size > METADATA_VALUE_MAX &&
+	    view_starts_ci(v, VIEW_LIT(" SETMETADATA "));
+}
+
 /* A literal that is not a message: it goes into the command's text. */
 static void
 inline_literal(struct session *s)
@@ -159,6 +174,12 @@ inline_literal(struct session *s)
 
 	if (s->frame.literal.size == UINT64_MAX && !sync) {
 		session_bye(s, SESSION_REFUSED, NULL, "Literal too large");
+		return;
+	}
+	if (is_long_annotation(s)) {
+		response_statusf(
+		    &s->out.b, tag, RESPONSE_NO, IMAP_METADATA_MAXSIZE);
+		frame_refuse(&s->frame);
 		return;
 	}
 	if (!frame_inline(&s->frame)) {

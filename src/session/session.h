@@ -192,6 +192,8 @@ session_fn imap_fetch;
 session_fn imap_create, imap_delete, imap_rename, imap_subscribe, imap_status;
 /* imap_list.c; LIST and LSUB */
 session_fn imap_list;
+/* imap_metadata.c */
+session_fn imap_getmetadata, imap_setmetadata;
 /* imap_search.c */
 session_fn imap_search;
 /* imap_sort.c */

@@ -74,6 +74,23 @@ check_items(const struct command_fetch *f)
 }
 
 static void
+check_metadata(const struct command *c)
+{
+	const struct command_getmetadata *g = &c->u.getmetadata;
+	const struct command_setmetadata *s = &c->u.setmetadata;
+
+	if (c->kind == COMMAND_GETMETADATA) {
+		check_mailbox(&g->mailbox);
+		check(g->n >= 1 && g->n <= LIMITS_METADATA);
+		check(g->server == (g->mailbox.raw.n == 0));
+	} else {
+		check_mailbox(&s->mailbox);
+		check(s->n >= 1 && s->n <= LIMITS_METADATA);
+		check(s->server == (s->mailbox.raw.n == 0));
+	}
+}
+
+static void
 check_command(const struct command *c, enum command_state state)
 {
 	check(c->tag.n >= 1 && c->tag.n <= LIMITS_TAG);
@@ -84,6 +101,8 @@ check_command(const struct command *c, enum command_state state)
 	if (c->kind == COMMAND_LIST || c->kind == COMMAND_LSUB)
 		for (size_t i = 0; i < c->u.list.n; i++)
 			check_mailbox(&c->u.list.patterns[i]);
+	if (c->kind == COMMAND_GETMETADATA || c->kind == COMMAND_SETMETADATA)
+		check_metadata(c);
 	if (c->kind == COMMAND_SEARCH)
 		check(
 		    count_keys(&c->u.search.key, 0) <= LIMITS_SEARCH_KEYS + 1);

@@ -206,6 +206,43 @@ dump_store(struct buf *b, const struct command_store *s)
 }
 
 static inline void
+dump_place(struct buf *b, const struct command_mailbox *m, bool server)
+{
+	if (server)
+		buf_put_str(b, " server");
+	else
+		dump_mailbox(b, m);
+}
+
+static inline void
+dump_getmetadata(struct buf *b, const struct command_getmetadata *g)
+{
+	dump_place(b, &g->mailbox, g->server);
+	buf_printf(b, " d%d", (int)g->depth);
+	if (g->has_maxsize)
+		buf_printf(b, " m%u", g->maxsize);
+	for (size_t i = 0; i < g->n; i++)
+		dump_text(b, g->entries[i]);
+}
+
+static inline void
+dump_setmetadata(struct buf *b, const struct command_setmetadata *s)
+{
+	dump_place(b, &s->mailbox, s->server);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct command_annotation *a = &s->annotations[i];
+
+		buf_put_byte(b, ' ');
+		buf_put(b, a->entry);
+		buf_put_byte(b, '=');
+		if (a->value.p == NULL)
+			buf_put_str(b, "NIL");
+		else
+			dump_text(b, a->value);
+	}
+}
+
+static inline void
 dump_command(struct buf *b, const struct command *c)
 {
 	buf_put(b, c->tag);
@@ -258,6 +295,12 @@ dump_command(struct buf *b, const struct command *c)
 	case COMMAND_STATUS:
 		dump_mailbox(b, &c->u.status.mailbox);
 		buf_printf(b, " i%u", c->u.status.items);
+		break;
+	case COMMAND_GETMETADATA:
+		dump_getmetadata(b, &c->u.getmetadata);
+		break;
+	case COMMAND_SETMETADATA:
+		dump_setmetadata(b, &c->u.setmetadata);
 		break;
 	case COMMAND_APPEND:
 		dump_mailbox(b, &c->u.append.mailbox);

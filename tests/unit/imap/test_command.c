@@ -51,6 +51,26 @@ static const struct {
 	{ AUTH, "a RENAME a {3}\r\nb c", "a RENAME <a> <b c>" },
 	{ AUTH, "a SUBSCRIBE a", "a SUBSCRIBE <a>" },
 	{ AUTH, "a UNSUBSCRIBE a", "a UNSUBSCRIBE <a>" },
+	{ AUTH, "a GETMETADATA \"\" /shared/comment",
+	    "a GETMETADATA server d0</shared/comment>" },
+	{ SEL, "a getmetadata inbox (/shared/a \"/private/b c\")",
+	    "a GETMETADATA !<INBOX> d0</shared/a></private/b c>" },
+	{ AUTH, "a GETMETADATA x (MAXSIZE 1024 DEPTH infinity) (/shared)",
+	    "a GETMETADATA <x> d2 m1024</shared>" },
+	{ AUTH, "a GETMETADATA (depth 1 maxsize 0) x /shared",
+	    "a GETMETADATA <x> d1 m0</shared>" },
+	{ AUTH, "a GETMETADATA (DEPTH 0) {0}\r\n ({2}\r\n/a)",
+	    "a GETMETADATA server d0</a>" },
+	{ AUTH, "a GETMETADATA x /private/a /shared/b ",
+	    "a GETMETADATA <x> d0</private/a></shared/b>" },
+	{ AUTH, "a GETMETADATA &AO /shared/a",
+	    "a GETMETADATA <> d0</shared/a>" },
+	{ AUTH, "a SETMETADATA inbox (/shared/a \"\")",
+	    "a SETMETADATA !<INBOX> /shared/a=<>" },
+	{ SEL, "a SETMETADATA \"\" (/a {3}\r\nb\r\n /c nil /d ~{2+}\r\n())",
+	    "a SETMETADATA server /a=<b\r\n> /c=NIL /d=<()>" },
+	{ AUTH, "a SETMETADATA {1}\r\nx ({2+}\r\n/a {0}\r\n)",
+	    "a SETMETADATA <x> /a=<>" },
 	{ AUTH, "a LIST \"\" *", "a LIST s0 r0 i0 <> <*>" },
 	{ AUTH, "a LIST \"\" \"\"", "a LIST s0 r0 i0 <> <>" },
 	{ AUTH, "a LIST ~/ \"&AOQ-%\"", "a LIST s0 r0 i0 <~/> <\303\244%>" },
@@ -199,6 +219,26 @@ static const struct {
 	{ AUTH, "a LIST \"\" ()", COMMAND_BAD, "pattern", 1 },
 	{ AUTH, "a LIST \"\" % RETURN (STATUS ())", COMMAND_BAD, "status", 1 },
 	{ AUTH, "a LIST \"\" % FOO", COMMAND_BAD, "RETURN", 1 },
+	{ NONE, "a GETMETADATA \"\" /a", COMMAND_STATE, "log in first", 1 },
+	{ AUTH, "a GETMETADATA \"\"", COMMAND_BAD, "missing", 1 },
+	{ AUTH, "a GETMETADATA x ()", COMMAND_BAD, "string", 1 },
+	{ AUTH, "a GETMETADATA x (FOO) /a", COMMAND_BAD, "GETMETADATA option",
+	    1 },
+	{ AUTH, "a GETMETADATA x (MAXSIZE) /a", COMMAND_BAD, "space", 1 },
+	{ AUTH, "a GETMETADATA x (MAXSIZE 4294967296) /a", COMMAND_BAD,
+	    "number", 1 },
+	{ AUTH, "a GETMETADATA x (DEPTH 2) /a", COMMAND_BAD, "infinity", 1 },
+	{ AUTH, "a GETMETADATA x (DEPTH 10) /a", COMMAND_BAD, "infinity", 1 },
+	{ AUTH, "a GETMETADATA x (/a", COMMAND_BAD, "')'", 1 },
+	{ AUTH, "a GETMETADATA (DEPTH 1) x (DEPTH 1) /a", COMMAND_BAD, "", 1 },
+	{ AUTH, "a SETMETADATA x ()", COMMAND_BAD, "string", 1 },
+	{ AUTH, "a SETMETADATA x (/a)", COMMAND_BAD, "space", 1 },
+	{ AUTH, "a SETMETADATA x /a NIL", COMMAND_BAD, "'('", 1 },
+	{ AUTH, "a SETMETADATA x (/a b)", COMMAND_BAD, "NIL", 1 },
+	{ AUTH, "a SETMETADATA x (/a NILS)", COMMAND_BAD, "NIL", 1 },
+	{ AUTH, "a SETMETADATA x (/a ~b)", COMMAND_BAD, "literal", 1 },
+	{ AUTH, "a SETMETADATA x (/a NIL", COMMAND_BAD, "')'", 1 },
+	{ AUTH, "a SETMETADATA x (/a NIL) y", COMMAND_BAD, "more", 1 },
 	{ AUTH, "a STATUS x ()", COMMAND_BAD, "status item", 1 },
 	{ AUTH, "a STATUS x (FOO)", COMMAND_BAD, "unknown status", 1 },
 	{ AUTH, "a APPEND x", COMMAND_BAD, "missing", 1 },
@@ -427,6 +467,10 @@ static const struct {
 	    COMMAND_LIMIT },
 	{ "messages", "a APPEND x ", "{1}\r\nm", " ", "", LIMITS_APPEND, AUTH,
 	    COMMAND_LIMIT },
+	{ "entries to get", "a GETMETADATA x (", "/a", " ", ")",
+	    LIMITS_METADATA, AUTH, COMMAND_LIMIT },
+	{ "entries to set", "a SETMETADATA x (", "/a NIL", " ", ")",
+	    LIMITS_METADATA, AUTH, COMMAND_LIMIT },
 	{ "user", "a LOGIN ", "u", "", " p", LIMITS_USER, NONE, COMMAND_LIMIT },
 	{ "password", "a LOGIN u ", "p", "", "", LIMITS_PASSWORD, NONE,
 	    COMMAND_LIMIT },
@@ -451,6 +495,28 @@ test_limits(void)
 		tap_ok(past == limits[i].past, "%s past the limit: %d",
 		    limits[i].name, past);
 	}
+}
+
+/* NUL is a literal8's alone. */
+static void
+test_nul(void)
+{
+	static const char good8[] = "a SETMETADATA x (/a ~{3}\r\n\0b\0)";
+	static const char want[] = "a SETMETADATA <x> /a=<\0b\0>";
+	static const char bad8[] = "a SETMETADATA x (/a {3}\r\n\0b\0)";
+	AUTO_BUF struct buf dump;
+	struct why w;
+	struct view tag;
+
+	buf_init(&dump, 1 << 10);
+	tap_ok(parse((struct view){ (const uint8_t *)good8, sizeof(good8) - 1 },
+		   AUTH, false, &dump, &w, &tag) == COMMAND_OK &&
+		view_eq(buf_view(&dump),
+		    (struct view){ (const uint8_t *)want, sizeof(want) - 1 }),
+	    "NUL in a literal8");
+	tap_ok(parse((struct view){ (const uint8_t *)bad8, sizeof(bad8) - 1 },
+		   AUTH, false, NULL, &w, &tag) == COMMAND_BAD,
+	    "NUL in a literal");
 }
 
 static void
@@ -544,6 +610,7 @@ main(void)
 	test_bad();
 	test_prefix();
 	test_limits();
+	test_nul();
 	test_arena_full();
 	test_utf8();
 	test_external();

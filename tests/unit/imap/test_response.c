@@ -152,6 +152,36 @@ test_status(void)
 }
 
 static void
+test_metadata(void)
+{
+	static const uint8_t nul[] = { 'a', 0 };
+	static const char want[] = "/shared/a ~{2}\r\na\0";
+
+	response_metadata_begin(&b, VIEW_LIT(""), false);
+	check("server", "* METADATA \"\" (");
+	response_metadata_begin(&b, VIEW_LIT("\303\244 b"), false);
+	check("name", "* METADATA \"&AOQ- b\" (");
+	response_metadata_begin(&b, VIEW_LIT("\303\244"), true);
+	check("name in UTF-8", "* METADATA \"\303\244\" (");
+	response_metadata_entry(
+	    &b, true, VIEW_LIT("/shared/a"), VIEW_LIT("\303\244"), true);
+	response_metadata_entry(
+	    &b, false, VIEW_LIT("/private/b c"), VIEW_LIT(""), false);
+	check("values", "/shared/a \"\303\244\" \"/private/b c\" \"\"");
+	response_metadata_entry(
+	    &b, true, VIEW_LIT("/shared/a"), (struct view){ NULL, 0 }, false);
+	response_metadata_entry(
+	    &b, false, VIEW_LIT("/shared/b"), VIEW_LIT("x\r\n"), false);
+	check("no value, and lines", "/shared/a NIL /shared/b {3}\r\nx\r\n");
+	response_metadata_entry(&b, true, VIEW_LIT("/shared/a"),
+	    (struct view){ nul, sizeof(nul) }, false);
+	tap_ok(view_eq(buf_view(&b),
+		   (struct view){ (const uint8_t *)want, sizeof(want) - 1 }),
+	    "NUL");
+	buf_clear(&b);
+}
+
+static void
 test_mailboxes(void)
 {
 	static const struct view keywords[] = { VIEW_LIT("$a"), VIEW_LIT("b") };
@@ -279,6 +309,7 @@ main(void)
 	test_sets();
 	test_status();
 	test_mailboxes();
+	test_metadata();
 	test_round_trip();
 	test_names();
 	test_full();
