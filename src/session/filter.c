@@ -181,7 +181,15 @@ put_flags(const struct filter_message *m, struct arena *a, struct view *out)
 	return true;
 }
 
-/* RFC 6785 section 4.1; nothing of it elsewhere. */
+static bool
+is_empty_elsewhere(struct view name)
+{
+	return view_eq_ci(name, VIEW_LIT("imap.user")) ||
+	    view_eq_ci(name, VIEW_LIT("imap.email")) ||
+	    view_eq_ci(name, VIEW_LIT("imap.changedflags"));
+}
+
+/* RFC 6785 section 4; what it wants to be empty elsewhere is. */
 static bool
 environment(void *ctx, struct view name, struct arena *a, struct view *out)
 {
@@ -192,6 +200,8 @@ environment(void *ctx, struct view name, struct arena *a, struct view *out)
 		*out = VIEW_LIT("INBOX");
 	else if (view_eq_ci(name, VIEW_LIT("vnd.dovecot.username")))
 		*out = in->filter->env.user;
+	else if (cause == NULL && is_empty_elsewhere(name))
+		*out = VIEW_LIT("");
 	else if (cause == NULL)
 		return false;
 	else if (view_eq_ci(name, VIEW_LIT("imap.cause")))
@@ -260,8 +270,8 @@ fill_env(struct filter_inside *in, struct view message, const struct view *own,
 		.auth = m->auth,
 		.addresses = own,
 		.n_addresses = 1,
-		.flags = m->flags,
-		.n_flags = m->n_flags,
+		.flags = in->flags_known ? in->flags.v : m->flags,
+		.n_flags = in->flags_known ? in->flags.n : m->n_flags,
 		.now = m->now,
 		.zone_minutes = m->zone,
 		.host = f->env.host,
@@ -269,7 +279,8 @@ fill_env(struct filter_inside *in, struct view message, const struct view *own,
 		.remote_ip = m->remote_ip,
 		.calls = &calls,
 		.ctx = in };
-	if (filter_cause_name(m->cause) != NULL || m->cause == FILTER_BY_HAND)
+	e->imap_event = filter_is_event(in);
+	if (e->imap_event || m->cause == FILTER_BY_HAND)
 		e->phase = VIEW_LIT("post");
 }
 
@@ -292,6 +303,7 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 	fill_env(in, *message, &own, &e);
 	sieve_run(program, &e, r);
 	in->n_results++;
+	p->cost += r->cost;
 	*kept = implicit(r);
 	if (r->end != SIEVE_DONE) {
 		log_failed(in->filter, name, &r->error);
@@ -314,6 +326,10 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 			filter_act(p, &r->actions[i]);
 	if (*kept == NULL)
 		return false;
+	if (filter_is_event(in) && (*kept)->u.keep.flags_known) {
+		in->flags = (*kept)->u.keep.flags;
+		in->flags_known = true;
+	}
 	*message = (*kept)->message;
 	return true;
 }
@@ -393,13 +409,26 @@ run_given(struct chain *c)
 	struct sieve_program *program;
 	struct sieve_errors errors;
 
-	if (!filter_script_compile(in->filter, in->m->script,
-		filter_cause_name(in->m->cause) != NULL, &program, &errors)) {
+	if (!filter_script_compile(
+		in->filter, in->m->script, &program, &errors)) {
 		c->p->error = errors.e[0];
 		return;
 	}
 	(void)chain_run(c, program, VIEW_LIT("given"));
 	filter_script_retire(in->filter, &program);
+}
+
+static void
+run_event(struct chain *c)
+{
+	struct filter *f = c->p->inside->filter;
+
+	filter_script_globals(f);
+	if (!chain_globals(c, FILTER_EVENT_BEFORE) ||
+	    (f->event_wanted &&
+		!chain_run(c, f->event, view_str(f->event_name))))
+		return;
+	(void)chain_globals(c, FILTER_EVENT_AFTER);
 }
 
 /* Places for nothing when it is refused or deferred. */
@@ -447,6 +476,8 @@ filter_plan(
 		run_given(&c);
 	else if (m->cause == FILTER_DELIVERY)
 		run_account(&c);
+	else if (filter_is_event(in))
+		run_event(&c);
 	finish_plan(out, &c);
 }
 

@@ -40,6 +40,9 @@ enum filter_where {
 	FILTER_BEFORE = 1, /* run before the user's own */
 	FILTER_AFTER = 2,  /* run behind it */
 	FILTER_GLOBAL = 3, /* to be included by :global */
+	/* the same as the first two, for IMAP events */
+	FILTER_EVENT_BEFORE = 4,
+	FILTER_EVENT_AFTER = 5,
 };
 #define FILTER_GLOBALS_MAX 256        /* scripts */
 #define FILTER_GLOBALS_SIZE (8 << 20) /* bytes of all of them */
@@ -83,8 +86,9 @@ struct filter_message {
 	bool can_refuse; /* a 5xx answer goes to the sender, for this recipient
 	                  * alone (LMTP) */
 	enum filter_cause cause;
-	/* BY_HAND and the IMAP causes: the script to run, instead of the
-	 * account's; text, n 0: none */
+	/* BY_HAND: the script to run, instead of the account's; text, n 0:
+	 * none. The IMAP causes: the same, or n 0: that of
+	 * filter_event_script() and the administrator's */
 	struct view script;
 	/* where the message is; n 0: nowhere yet, keep is INBOX then */
 	struct view mailbox;
@@ -154,8 +158,9 @@ struct filter_plan {
 	/* an IMAP cause: there was no keep, and nothing failed: the message is
 	 * to be marked \Deleted (RFC 6785 section 3.4) */
 	bool cancel_keep;
-	/* BY_HAND: line and column of an error; line 0: none */
+	/* line and column of an error; line 0: none */
 	struct sieve_error error;
+	uint64_t cost;       /* of all runs, as SIEVE_COST_MAX counts */
 	struct arena *arena; /* owner of all that is here */
 	struct filter_inside *inside;
 };
@@ -197,5 +202,32 @@ bool filter_needs_original(const struct filter_plan *p) A_MUST_USE;
 uint32_t filter_inbox_uid(const struct filter_plan *p) A_MUST_USE;
 /* All of it has been done: remember. The file is not synced. */
 void filter_done(struct filter *f, struct filter_plan *p);
+
+/*
+ * IMAP events (RFC 6785). The message is in its mailbox already and stays there,
+ * whatever happens: a plan's place with keep stands for it, and says at most
+ * which flags it is to have. Redirects and notifications come from the user.
+ */
+
+/* Is there a script of the administrator that runs for events? */
+bool filter_has_event_scripts(struct filter *f) A_MUST_USE;
+/*
+ * The script that the plans to come run for events: the one of the user's that
+ * is stored as name, any bytes (n 0, or none of that name that compiles: none).
+ * It is read now and compiled if it is not the one of the last time. False: no
+ * script at all would run, the administrator's looked at too.
+ */
+bool filter_event_script(struct filter *f, struct view name) A_MUST_USE;
+/* Is there anything in the plan for filter_event_store()? */
+bool filter_event_stores(const struct filter_plan *p) A_MUST_USE;
+/*
+ * In the place of filter_store(): file copies of message uid of the mailbox,
+ * change its flags, mark it \Deleted when nothing keeps it. What cannot be
+ * filed (there is no such mailbox) is logged, and then the message is not marked.
+ * Nothing is done for a message that is not there any more. 0, or a negative
+ * errno (only tx_abort() is left).
+ */
+int filter_event_store(struct filter *f, struct filter_plan *p, struct tx *t,
+    uint32_t mailbox, uint32_t uid) A_MUST_USE;
 
 #endif

@@ -126,6 +126,8 @@ set_key(struct filter_plan *p, struct filter_out *o)
 		}
 		n++;
 	}
+	if (filter_is_event(in)) /* nobody repeats one */
+		return;
 	if (!in->has_base)
 		digest_base(in);
 	digest_sha256_init(&d);
@@ -151,8 +153,8 @@ static const struct {
 	{ "\\Flagged", STORE_FLAGGED }, { "\\Deleted", STORE_DELETED },
 	{ "\\Draft", STORE_DRAFT } };
 
-static void
-set_flags(struct filter_plan *p, struct filter_place *place,
+void
+filter_set_flags(struct filter_plan *p, struct filter_place *place,
     const struct sieve_flags *flags)
 {
 	struct view *words =
@@ -194,7 +196,7 @@ set_mailbox(struct filter_plan *p, struct filter_place *place,
 	if (m->special_use.p != NULL)
 		(void)filter_find_use(
 		    f, m->special_use, p->arena, &place->mailbox);
-	set_flags(p, place, &m->flags);
+	filter_set_flags(p, place, &m->flags);
 }
 
 void
@@ -207,11 +209,13 @@ filter_keep(
 	place->mailbox = m->mailbox.n > 0 ? m->mailbox : VIEW_LIT("INBOX");
 	place->keep = true;
 	place->implicit = k == NULL || k->implicit;
-	set_octets(p->inside, place, octets);
+	/* what a script made of it is not kept (RFC 6785 section 3.1) */
+	set_octets(
+	    p->inside, place, filter_is_event(p->inside) ? m->octets : octets);
 	if (k == NULL)
 		return;
-	place->flags_known = k->flags_known;
-	set_flags(p, place, &k->flags);
+	place->flags_known = k->flags_known || p->inside->flags_known;
+	filter_set_flags(p, place, &k->flags);
 }
 
 static void
@@ -269,10 +273,11 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 	struct filter_inside *in = p->inside;
 	const struct sieve_redirect *r = &a->u.redirect;
 	struct view user = view_str(in->filter->user);
+	bool event = filter_is_event(in);
 	struct filter_out *o;
 
 	if (r->list || view_eq_ci(r->address, user) ||
-	    reply_is_loop(a->message, user, in->m->delivered_to)) {
+	    reply_is_loop(a->message, user, event || in->m->delivered_to)) {
 		filter_log(in->filter, LOG_PROBLEMS, "redirect",
 		    r->list ? "external lists are not served"
 			    : "it would come back to the user: kept");
@@ -282,7 +287,8 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 	}
 	o = add_out(p);
 	o->kind = FILTER_REDIRECT;
-	o->sender = in->m->sender;
+	/* the owner, where nobody has sent it (RFC 6785 section 3.4) */
+	o->sender = event ? user : in->m->sender;
 	o->octets = redirected(in, a->message);
 	o->to = one_address(p, r->address);
 	o->n = o->to != NULL;
@@ -336,7 +342,7 @@ notify(struct filter_plan *p, const struct sieve_action *a)
 	o = add_out(p);
 	o->kind = FILTER_NOTIFY;
 	/* RFC 5436 section 2.7: null stays null */
-	if (in->m->sender.n > 0)
+	if (in->m->sender.n > 0 || filter_is_event(in))
 		o->sender = view_str(in->filter->user);
 	o->octets = buf_view(b);
 	o->to = to;

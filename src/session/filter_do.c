@@ -72,6 +72,15 @@ filter_made_forget(struct filter *f)
 	f->tx = NULL;
 }
 
+void
+filter_made_begin(struct filter *f, const struct tx *t)
+{
+	if (f->tx == t)
+		return;
+	filter_made_forget(f);
+	f->tx = t;
+}
+
 static uint32_t
 made_find(const struct filter *f, struct view name)
 {
@@ -105,9 +114,8 @@ make(struct filter *f, struct tx *t, struct view name, uint32_t *id)
 	return r < 0 ? r : 0;
 }
 
-/* 0, or a negative errno; what cannot be had is INBOX. */
-static int
-find_mailbox(
+int
+filter_place_mailbox(
     struct filter *f, struct tx *t, const struct filter_place *l, uint32_t *id)
 {
 	struct mailbox_row row;
@@ -123,20 +131,31 @@ find_mailbox(
 		*id = row.id;
 		return 0;
 	}
-	if (r >= 0 && l->create)
-		r = make(f, t, l->mailbox, id);
-	if (r != 0 || *id == 0)
+	if (r < 0)
+		return r;
+	r = l->create ? make(f, t, l->mailbox, id) : STORE_NOT_FOUND;
+	return r <= 0 ? r : STORE_NOT_FOUND;
+}
+
+/* 0, or a negative errno; what cannot be had is INBOX. */
+static int
+find_mailbox(
+    struct filter *f, struct tx *t, const struct filter_place *l, uint32_t *id)
+{
+	int r = filter_place_mailbox(f, t, l, id);
+
+	if (r != 0)
 		*id = FILTER_INBOX;
 	return r < 0 ? r : 0;
 }
 
 /* ---- messages ---- */
 
-static int
-set_keywords(
+int
+filter_place_flags(
     struct tx *t, const struct filter_place *l, struct store_flags *flags)
 {
-	flags->system = l->flags;
+	*flags = (struct store_flags){ .system = l->flags };
 	for (size_t i = 0; i < l->n_keywords; i++) {
 		unsigned number;
 		int r = l->keywords[i].n <= STORE_KEYWORD_MAX
@@ -155,11 +174,11 @@ static int
 store_one(struct filter *f, struct filter_place *l, struct tx *t, uint64_t body,
     int64_t date, int16_t zone)
 {
-	struct store_flags flags = { .system = 0 };
+	struct store_flags flags;
 	int r;
 
 	if ((r = find_mailbox(f, t, l, &l->id)) != 0 ||
-	    (r = set_keywords(t, l, &flags)) != 0)
+	    (r = filter_place_flags(t, l, &flags)) != 0)
 		return r;
 	if (!l->original && (r = tx_body(t, l->spool, &body)) != 0)
 		return r;
@@ -174,10 +193,7 @@ int
 filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
     uint64_t body, int64_t date, int16_t zone)
 {
-	if (f->tx != t) {
-		filter_made_forget(f);
-		f->tx = t;
-	}
+	filter_made_begin(f, t);
 	for (size_t i = 0; i < p->n_places; i++) {
 		int r = store_one(f, &p->places[i], t, body, date, zone);
 

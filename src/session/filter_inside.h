@@ -8,7 +8,8 @@
 /*
  * What the files of the filter share: filter.c runs scripts, filter_act.c puts
  * what they answer into a plan, filter_script.c finds and compiles them,
- * filter_do.c carries plans out. Nobody else includes this.
+ * filter_do.c carries plans out, filter_event.c those of IMAP events. Nobody else
+ * includes this.
  */
 #define FILTER_INCLUDED_MAX 64 /* compiled scripts kept, that were included */
 #define FILTER_INBOX 1         /* its id in every account */
@@ -50,6 +51,12 @@ struct filter {
 	struct filter_script *globals, *included;
 	bool globals_read;
 	size_t n_included;
+	/* the one for IMAP events that was compiled last */
+	struct sieve_program *event; /* NULL: it does not compile */
+	uint8_t event_digest[32];    /* of its text */
+	char *event_name;            /* for the log */
+	bool event_known;            /* the three above say something */
+	bool event_wanted;           /* it is to run */
 	/* programs that some plan may still use */
 	struct sieve_program **retired;
 	size_t n_retired;
@@ -75,6 +82,9 @@ struct filter_inside {
 	size_t n_bufs;
 	struct filter_remember *remember;
 	size_t n_remember;
+	/* an IMAP event: the flags as the scripts before have left them */
+	struct sieve_flags flags;
+	bool flags_known;
 	uint64_t unique;
 	bool has_base;
 	uint8_t base[32]; /* digest of the message, for keys */
@@ -93,7 +103,7 @@ struct sieve_program *filter_script_program(
 enum sieve_script_result filter_script_include(
     void *ctx, struct view name, bool global, const struct sieve_program **out);
 /* Compile text under this account's options. */
-bool filter_script_compile(struct filter *f, struct view text, bool imap,
+bool filter_script_compile(struct filter *f, struct view text,
     struct sieve_program **out, struct sieve_errors *errors) A_MUST_USE;
 /* Free it when no plan can use it. */
 void filter_script_retire(struct filter *f, struct sieve_program **p);
@@ -102,6 +112,15 @@ void filter_script_fini(struct filter *f);
 /* --- filter_do.c --- */
 
 void filter_made_forget(struct filter *f);
+/* A transaction begins, unless it is the one of the last call. */
+void filter_made_begin(struct filter *f, const struct tx *t);
+/* The mailbox of a place, made if the place says so. 0, STORE_NOT_FOUND, or a
+ * negative errno. */
+int filter_place_mailbox(struct filter *f, struct tx *t,
+    const struct filter_place *l, uint32_t *id) A_MUST_USE;
+/* Its flags; keywords there is no room for are left out. 0, negative errno. */
+int filter_place_flags(struct tx *t, const struct filter_place *l,
+    struct store_flags *out) A_MUST_USE;
 
 /* --- filter_act.c --- */
 
@@ -112,6 +131,9 @@ void filter_act(struct filter_plan *p, const struct sieve_action *a);
 /* A place for a keep; k NULL: an implicit one without flags. */
 void filter_keep(
     struct filter_plan *p, struct view octets, const struct sieve_keep *k);
+/* Flags as a place has them. */
+void filter_set_flags(struct filter_plan *p, struct filter_place *place,
+    const struct sieve_flags *flags);
 /* Another place at the end; zeroed. */
 struct filter_place *filter_add_place(struct filter_plan *p);
 /* Room for a message that lives as long as the plan; max bytes. source: of
@@ -129,6 +151,14 @@ struct reply_env filter_reply_env(
 
 /* "APPEND" …; NULL when it is no IMAP event. */
 const char *filter_cause_name(enum filter_cause cause);
+static inline bool
+filter_is_event(const struct filter_inside *in)
+{
+	return filter_cause_name(in->m->cause) != NULL;
+}
+/* A script of that name does not compile. */
+void filter_script_broken(
+    struct filter *f, struct view name, const struct sieve_error *e);
 /* The first mailbox with the use, in a (which may be NULL: only whether). */
 bool filter_find_use(
     struct filter *f, struct view use, struct arena *a, struct view *name);

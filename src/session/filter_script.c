@@ -12,14 +12,13 @@
  */
 
 bool
-filter_script_compile(struct filter *f, struct view text, bool imap,
+filter_script_compile(struct filter *f, struct view text,
     struct sieve_program **out, struct sieve_errors *errors)
 {
 	AUTO_FREE struct view *disabled =
 	    xcalloc(f->env.n_disabled + 1, sizeof(*disabled));
 	struct sieve_options o = { .disabled = disabled,
-		.n_disabled = f->env.n_disabled,
-		.imap = imap };
+		.n_disabled = f->env.n_disabled };
 
 	for (size_t i = 0; i < f->env.n_disabled; i++)
 		disabled[i] = view_str(f->env.disabled[i]);
@@ -57,7 +56,8 @@ filter_script_globals(struct filter *f)
 		struct view name = wire_bytes(&w, FILTER_GLOBAL_NAME_MAX);
 		struct view text = wire_bytes(&w, FILTER_GLOBALS_SIZE);
 
-		if (!w.ok || where < FILTER_BEFORE || where > FILTER_GLOBAL)
+		if (!w.ok || where < FILTER_BEFORE ||
+		    where > FILTER_EVENT_AFTER)
 			break;
 		*end = xcalloc(1, sizeof(**end));
 		(*end)->where = (enum filter_where)where;
@@ -67,8 +67,9 @@ filter_script_globals(struct filter *f)
 	}
 }
 
-static void
-log_broken(struct filter *f, struct view name, const struct sieve_error *e)
+void
+filter_script_broken(
+    struct filter *f, struct view name, const struct sieve_error *e)
 {
 	struct log_line l;
 
@@ -92,7 +93,7 @@ filter_script_program(struct filter *f, struct filter_script *s)
 		return s->program;
 	s->compiled = true;
 	if (!sieve_compile(s->text, NULL, &s->program, &errors))
-		log_broken(f, s->name, &errors.e[0]);
+		filter_script_broken(f, s->name, &errors.e[0]);
 	return s->program;
 }
 
@@ -113,7 +114,7 @@ is_broken(struct filter *f, struct view text, const struct sieve_error *e)
 {
 	f->error = *e;
 	f->note = memory_key(MEMORY_NOTE, VIEW_LIT("broken"), text);
-	log_broken(f, view_str(f->active_name), e);
+	filter_script_broken(f, view_str(f->active_name), e);
 }
 
 static void
@@ -122,8 +123,7 @@ use_last_good(struct filter *f, struct buf *text)
 	struct sieve_errors errors;
 
 	if (scripts_good(f->scripts, text) == SCRIPTS_OK &&
-	    !filter_script_compile(
-		f, buf_view(text), false, &f->active, &errors))
+	    !filter_script_compile(f, buf_view(text), &f->active, &errors))
 		f->active = NULL;
 }
 
@@ -132,8 +132,7 @@ compile_active(struct filter *f, struct buf *text)
 {
 	struct sieve_errors errors;
 
-	if (filter_script_compile(
-		f, buf_view(text), false, &f->active, &errors)) {
+	if (filter_script_compile(f, buf_view(text), &f->active, &errors)) {
 		(void)!scripts_keep_good(f->scripts, buf_view(text));
 		return;
 	}
@@ -264,8 +263,8 @@ include_personal(
 		memcpy(s->digest, digest, sizeof(digest));
 		s->compiled = true;
 		if (!filter_script_compile(
-			f, buf_view(&text), false, &s->program, &errors))
-			log_broken(f, name, &errors.e[0]);
+			f, buf_view(&text), &s->program, &errors))
+			filter_script_broken(f, name, &errors.e[0]);
 	}
 	return answer(s->program, out);
 }
@@ -296,8 +295,10 @@ filter_script_fini(struct filter *f)
 		free(s);
 	}
 	sieve_free(&f->active);
+	sieve_free(&f->event);
 	for (size_t i = 0; i < f->n_retired; i++)
 		sieve_free(&f->retired[i]);
 	free(f->retired);
 	free(f->active_name);
+	free(f->event_name);
 }

@@ -18,19 +18,22 @@ same_bytes(struct view a, struct view b)
 	return a.p == b.p && a.n == b.n;
 }
 
-/* Do both put the same message into the same mailbox? */
+/* Do both put the same message into the same mailbox? What an IMAP event is about
+ * is kept where it is, and fileinto makes another (RFC 6785 section 3.3). */
 static bool
-same_mailbox(const struct sieve_action *a, const struct sieve_action *b)
+same_mailbox(const struct interp *in, const struct sieve_action *a,
+    const struct sieve_action *b)
 {
 	const struct sieve_mailbox *x, *y;
 
 	if (a->kind == SIEVE_KEEP && b->kind == SIEVE_KEEP)
 		return true;
 	if (a->kind == SIEVE_KEEP)
-		return b->u.fileinto.mailbox.special_use.p == NULL &&
+		return !in->env.imap_event &&
+		    b->u.fileinto.mailbox.special_use.p == NULL &&
 		    is_inbox(b->u.fileinto.mailbox.name);
 	if (b->kind == SIEVE_KEEP)
-		return same_mailbox(b, a);
+		return same_mailbox(in, b, a);
 	x = &a->u.fileinto.mailbox;
 	y = &b->u.fileinto.mailbox;
 	if ((x->special_use.p == NULL) != (y->special_use.p == NULL) ||
@@ -59,12 +62,13 @@ same_address(struct view a, struct view b)
 }
 
 static bool
-same_action(const struct sieve_action *a, const struct sieve_action *b)
+same_action(const struct interp *in, const struct sieve_action *a,
+    const struct sieve_action *b)
 {
 	if (!same_bytes(a->message, b->message))
 		return false;
 	if (is_stored(a) && is_stored(b))
-		return same_mailbox(a, b);
+		return same_mailbox(in, a, b);
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == SIEVE_REDIRECT)
@@ -206,7 +210,7 @@ interp_act(
 	if (cancels_keep(a))
 		in->keep_cancelled = true;
 	for (size_t i = 0; i < in->n_actions; i++)
-		if (same_action(&in->actions[i], a)) {
+		if (same_action(in, &in->actions[i], a)) {
 			merge(&in->actions[i], a);
 			return;
 		}
@@ -227,7 +231,7 @@ implicit_keep(struct interp *in)
 	a.edited = !same_bytes(a.message, in->env.message);
 	default_flags(in, &a);
 	for (size_t i = 0; i < in->n_actions; i++)
-		if (same_action(&in->actions[i], &a)) {
+		if (same_action(in, &in->actions[i], &a)) {
 			merge(&in->actions[i], &a);
 			return;
 		}

@@ -82,9 +82,7 @@ bool
 ext_usable(const struct ext *e, const struct sieve_options *options)
 {
 	if (options == NULL)
-		return (e->flags & (EXT_IMAP | EXT_TEST)) == 0;
-	if ((e->flags & EXT_IMAP) != 0 && !options->imap)
-		return false;
+		return (e->flags & EXT_TEST) == 0;
 	if ((e->flags & EXT_TEST) != 0 && !options->test)
 		return false;
 	for (size_t i = 0; i < options->n_disabled; i++)
@@ -92,6 +90,16 @@ ext_usable(const struct ext *e, const struct sieve_options *options)
 		    view_eq(options->disabled[i], view_str(e->name)))
 			return false;
 	return true;
+}
+
+const struct ext *
+ext_for_delivery(uint64_t bits)
+{
+	for (size_t i = 0; ext_all[i] != NULL; i++)
+		if ((ext_all[i]->flags & EXT_DELIVERY) != 0 &&
+		    (bits >> i & 1) != 0)
+			return ext_all[i];
+	return NULL;
 }
 
 void

@@ -151,7 +151,8 @@ struct ext_part {
 
 enum ext_flag {
 	EXT_CORE = 1,     /* part of the language: need not be required */
-	EXT_IMAP = 2,     /* only with sieve_options.imap */
+	EXT_DELIVERY = 2, /* for new mail alone: a run for an IMAP event with
+	                     it fails (RFC 6785 section 3.11) */
 	EXT_TEST = 4,     /* only with sieve_options.test */
 	EXT_UNLISTED = 8, /* can be required but is not told */
 	EXT_SYNTAX = 16,  /* changes how strings are read: ihave cannot give it
@@ -205,5 +206,7 @@ ext_bit(const struct ext *e)
 {
 	return UINT64_C(1) << ext_number(e);
 }
+/* One of bits that is EXT_DELIVERY; NULL: none is. */
+const struct ext *ext_for_delivery(uint64_t bits) A_MUST_USE;
 
 #endif

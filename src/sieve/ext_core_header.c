@@ -240,6 +240,8 @@ test_envelope(struct interp *in, const struct script_node *n)
 {
 	struct compare c;
 
+	if (in->env.imap_event) /* RFC 6785 section 4.6 */
+		interp_fail(in, n, "there is no envelope in an IMAP event");
 	compare_begin(&c, in, n);
 	for (size_t i = 0; i < n->arg[0]->n && !in->failed; i++) {
 		struct view name = interp_text(in, &n->arg[0]->texts[i]);

@@ -59,9 +59,12 @@ check_ihave(struct checker *c, struct script_node *n)
 static bool
 test_ihave(struct interp *in, const struct script_node *n)
 {
-	if (n->data == NULL)
+	const uint64_t *bits = n->data;
+
+	if (bits == NULL ||
+	    (in->env.imap_event && ext_for_delivery(*bits) != NULL))
 		return false;
-	in->frame->enabled |= *(const uint64_t *)n->data;
+	in->frame->enabled |= *bits;
 	return true;
 }
 

@@ -40,12 +40,14 @@ static const struct ext_command ereject[] = {
 
 const struct ext ext_reject = {
 	.name = "reject",
+	.flags = EXT_DELIVERY,
 	.commands = reject,
 	.n_commands = EXT_COUNT(reject),
 };
 
 const struct ext ext_ereject = {
 	.name = "ereject",
+	.flags = EXT_DELIVERY,
 	.commands = ereject,
 	.n_commands = EXT_COUNT(ereject),
 };

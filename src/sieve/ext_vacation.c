@@ -297,6 +297,7 @@ static const struct ext_command commands[] = {
 
 const struct ext ext_vacation = {
 	.name = "vacation",
+	.flags = EXT_DELIVERY,
 	.commands = commands,
 	.n_commands = EXT_COUNT(commands),
 	.tags = tags,
@@ -305,6 +306,7 @@ const struct ext ext_vacation = {
 
 const struct ext ext_vacation_seconds = {
 	.name = "vacation-seconds",
+	.flags = EXT_DELIVERY,
 	.needs = "vacation",
 	.tags = seconds_tag,
 	.n_tags = EXT_COUNT(seconds_tag),

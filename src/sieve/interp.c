@@ -266,8 +266,15 @@ static bool
 frame_init(struct interp *in, struct interp_frame *f,
     const struct sieve_program *p, struct interp_frame *up)
 {
+	const struct ext *wrong =
+	    in->env.imap_event ? ext_for_delivery(p->required) : NULL;
 	struct view *values;
 
+	if (wrong != NULL) {
+		interp_fail(
+		    in, p->first, "\"%s\" is for new mail alone", wrong->name);
+		return false;
+	}
 	*f = (struct interp_frame){
 		.up = up,
 		.p = p,

@@ -56,7 +56,6 @@ struct sieve_errors {
 struct sieve_options {
 	const struct view *disabled; /* extensions not to be had here */
 	size_t n_disabled;
-	bool imap; /* runs for an IMAP event: "imapsieve" may be required */
 	bool test; /* in `fumi sieve test`: "vnd.dovecot.testsuite" too */
 };
 
@@ -173,6 +172,12 @@ struct sieve_env {
 	const struct view *addresses;
 	size_t n_addresses;
 
+	/*
+	 * The run is for an IMAP event (RFC 6785): a script that requires
+	 * reject, ereject or vacation fails, as does asking for the envelope
+	 * (sections 3.11 and 4.6); fileinto "INBOX" is not the same as keep.
+	 */
+	bool imap_event;
 	/* Flags the message has already (imapsieve), else none. */
 	const struct view *flags;
 	size_t n_flags;

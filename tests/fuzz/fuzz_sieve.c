@@ -67,8 +67,10 @@ check_action(const struct sieve_action *a, const struct sieve_env *env)
 	case SIEVE_DISCARD:
 		break;
 	case SIEVE_REJECT:
+		CHECK(!env->imap_event);
 		break;
 	case SIEVE_VACATION:
+		CHECK(!env->imap_event);
 		CHECK(a->u.vacation.to.n > 0 && a->u.vacation.handle.n > 0);
 		break;
 	case SIEVE_NOTIFY:
@@ -126,7 +128,7 @@ script(
 }
 
 static void
-run_twice(const struct sieve_program *p, struct view message)
+run_twice(const struct sieve_program *p, struct view message, bool event)
 {
 	struct sieve_calls calls = { .seen = seen, .script = script };
 	struct view flags[] = { VIEW_LIT("\\Seen") };
@@ -136,6 +138,7 @@ run_twice(const struct sieve_program *p, struct view message)
 		.to = VIEW_LIT("user+detail@example.org"),
 		.flags = flags,
 		.n_flags = 1,
+		.imap_event = event,
 		.now = 1151528707,
 		.calls = &calls,
 	};
@@ -168,7 +171,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"Subject: =?utf-8?q?x=C3=A9?= y\r\nDate: Wed, 28 Jun 2006 "
 		"23:30:05 -0700\r\n\r\nbody\r\n");
 	const uint8_t *p = size > 0 ? memmem(data, size, "\n--\n", 4) : NULL;
-	struct sieve_options options = { .imap = size % 2 == 0, .test = false };
 	struct sieve_program *program;
 
 	if (p != NULL) {
@@ -176,12 +178,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		message =
 		    view_sub((struct view){ data, size }, in.n + 3, SIZE_MAX);
 	}
-	if (!sieve_compile(in, &options, &program, &errors)) {
+	if (!sieve_compile(in, NULL, &program, &errors)) {
 		check_errors(&errors, program);
 		return 0;
 	}
 	CHECK(program != NULL && errors.n == 0);
-	run_twice(program, message);
+	run_twice(program, message, size % 2 == 0);
 	sieve_free(&program);
 	return 0;
 }

@@ -396,9 +396,6 @@ test_extensions(void)
 	tap_ok(!sieve_compile(
 		   VIEW_LIT("require \"fileinto\";"), &options, &p, &errors),
 	    "which cannot be required");
-	tap_ok(!sieve_compile(
-		   VIEW_LIT("require \"imapsieve\";"), NULL, &p, &errors),
-	    "nor can what is for IMAP only");
 }
 
 int
