@@ -181,7 +181,7 @@ test_specs(void)
 {
 	static const struct {
 		const char *text, *want;
-	} cases[] = {
+	} specs[] = {
 		{ "Ann <ann@example.org>", "ann@example.org" },
 		{ "\"ann.lee\"@example.org", "ann.lee@example.org" },
 		{ "\"ann lee\"@example.org", "\"ann lee\"@example.org" },
@@ -192,24 +192,24 @@ test_specs(void)
 		{ "j\xc3\xbcrgen@example.org", "j\xc3\xbcrgen@example.org" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
 		AUTO_ARENA struct arena *a = arena_new(1 << 16);
 		AUTO_BUF struct buf b = BUF_INIT(1000);
 		const struct address *d =
-		    address_parse(view_str(cases[i].text), a);
+		    address_parse(view_str(specs[i].text), a);
 		const struct address *again;
 
 		if (d == NULL) {
-			tap_ok(false, "spec: %s", cases[i].text);
+			tap_ok(false, "spec: %s", specs[i].text);
 			continue;
 		}
 		address_put_spec(d, &b);
 		again = address_parse(buf_view(&b), a);
-		tap_ok(view_eq(buf_view(&b), view_str(cases[i].want)) &&
+		tap_ok(view_eq(buf_view(&b), view_str(specs[i].want)) &&
 			again != NULL && again->next == NULL &&
 			view_eq(again->mailbox, d->mailbox) &&
 			view_eq(again->host, d->host),
-		    "spec: %s", cases[i].text);
+		    "spec: %s", specs[i].text);
 	}
 }
 
