@@ -221,12 +221,9 @@ static const struct conf_setting settings[] = {
 	PATH("sieve", "global", NULL,
 	    "Directory of scripts that users may include by :global."),
 	LIST("sieve", "disabled",
-	    "extlists, mboxmetadata, servermetadata, spamtest, spamtestplus, "
-	    "virustest",
-	    64,
+	    "extlists, spamtest, spamtestplus, virustest", 64,
 	    "Extensions that users' scripts may not require. The usual ones "
-	    "have nothing behind them yet: no lists, annotations or "
-	    "checkers."),
+	    "have nothing behind them yet: no lists or checkers."),
 	/* lmtp */
 	NUMBER("lmtp", "connections", CONF_INT, "1000", 1, 100000,
 	    "Connections at once."),

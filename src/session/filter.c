@@ -1,11 +1,13 @@
 #include "session/filter.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "session/filter_inside.h"
 #include "session/reply.h"
 #include "store/mailbox.h"
+#include "store/metadata.h"
 
 /*
  * A plan is made in two steps: the scripts run, one after the other while an
@@ -78,6 +80,27 @@ mailbox_exists(void *ctx, struct view mailbox)
 
 	return mailbox_find(in->filter->env.account, mailbox, &row) == 0 &&
 	    !row.noselect;
+}
+
+/* /private entries are the account's owner's, who is the user of the script (RFC
+ * 5490 section 3.3). What cannot be read now puts the message off, like a script
+ * that cannot (section 5). */
+static bool
+metadata(void *ctx, struct view mailbox, struct view entry, struct arena *a,
+    struct view *out)
+{
+	struct filter_inside *in = ctx;
+	struct account *account = in->filter->env.account;
+	struct mailbox_row row = { .id = 0 };
+	int r = mailbox.p != NULL ? mailbox_find(account, mailbox, &row) : 0;
+
+	if (r == 0)
+		r = metadata_get(account, row.id, entry, a, out);
+	/* no room in the arena is an error of the run, which notices */
+	if (r != 0 && r != STORE_NOT_FOUND && r != STORE_BAD_NAME &&
+	    r != -ENOMEM)
+		in->metadata_failed = true;
+	return r == 0;
 }
 
 static uint32_t
@@ -222,6 +245,7 @@ environment(void *ctx, struct view name, struct arena *a, struct view *out)
 static const struct sieve_calls calls = {
 	.mailbox_exists = mailbox_exists,
 	.special_use = special_use,
+	.metadata = metadata,
 	.seen = seen,
 	.script = filter_script_include,
 	.environment = environment,
@@ -305,6 +329,12 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 	in->n_results++;
 	p->cost += r->cost;
 	*kept = implicit(r);
+	if (in->metadata_failed) {
+		filter_log(in->filter, LOG_FAILURES, "annotations",
+		    account_why(in->filter->env.account));
+		p->fate = FILTER_LATER;
+		return false;
+	}
 	if (r->end != SIEVE_DONE) {
 		log_failed(in->filter, name, &r->error);
 		p->error = r->error;

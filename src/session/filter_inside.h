@@ -86,6 +86,7 @@ struct filter_inside {
 	struct sieve_flags flags;
 	bool flags_known;
 	uint64_t unique;
+	bool metadata_failed; /* an annotation could not be read now */
 	bool has_base;
 	uint8_t base[32]; /* digest of the message, for keys */
 };

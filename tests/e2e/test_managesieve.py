@@ -126,7 +126,7 @@ def test_nothing_hollow(server, account):
     before, after = ([line for line in lines if line.startswith(b'"SIEVE"')] for lines in
                      (c.first, c.do(b"CAPABILITY")[0]))
     assert before == after and len(after) == 1
-    for name in (b"extlists", b"mboxmetadata", b"servermetadata", b"spamtest", b"virustest", b"imapsieve"):
+    for name in (b"extlists", b"spamtest", b"virustest"):
         assert name not in after[0]
 
 
