@@ -600,14 +600,18 @@ master_open_certificates(
     const struct master *m, struct master_certificates *out, struct why *w)
 {
 	struct certificate_files f;
-	int r = 0;
 
 	master_certificates_free(out);
-	for (; r == 0 && certificate_files(m->conf, out->n, &f); out->n += r == 0)
-		r = out->n == MSG_CERTIFICATES_MAX
+	while (certificate_files(m->conf, out->n, &f)) {
+		int r = out->n == MSG_CERTIFICATES_MAX
 		    ? why(w, -E2BIG, "too many certificates")
 		    : read_certificate(&f, &out->fd[out->n], w);
-	if (r != 0)
-		master_certificates_free(out);
-	return r;
+
+		if (r != 0) {
+			master_certificates_free(out);
+			return r;
+		}
+		out->n++;
+	}
+	return 0;
 }

@@ -109,9 +109,8 @@ bool msg_master_certificate_get(
 
 struct msg_master_certified {
 	uint32_t generation; /* of the set, as it came */
-	bool good;           /* false: the set of before stays, if there is one */
-	struct view text;    /* which file cannot be used, and why; empty
-	                   * when it is good */
+	bool good;        /* false: the set of before stays, if there is one */
+	struct view text; /* which file cannot be used, and why; or empty */
 };
 #define MSG_MASTER_CERTIFIED_MAX (4 + 1 + 4 + MSG_TEXT_MAX)
 /* text: NULL when it is good. */
