@@ -1,5 +1,7 @@
 #include "session/capability.h"
 
+#include <string.h>
+
 const char *const capability_names[] = {
 	"IMAP4rev1", "IMAP4rev2", "BINARY", /* RFC 3516 */
 	"CHILDREN",                         /* RFC 3348 */
@@ -27,3 +29,14 @@ const char *const capability_names[] = {
 };
 const size_t capability_count =
     sizeof(capability_names) / sizeof(capability_names[0]);
+_Static_assert(
+    sizeof(capability_names) / sizeof(capability_names[0]) < CAPABILITY_MAX,
+    "room for one more");
+
+size_t
+capability_list(const char *more, const char *out[CAPABILITY_MAX])
+{
+	memcpy(out, capability_names, sizeof(capability_names));
+	out[capability_count] = more;
+	return capability_count + (more != NULL);
+}

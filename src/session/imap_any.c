@@ -7,8 +7,12 @@
 void
 imap_capability(struct session *s, const struct command *c)
 {
+	const struct session_events *e = s->env->events;
+	const char *names[CAPABILITY_MAX];
+	size_t n = capability_list(e != NULL ? e->capability : NULL, names);
+
 	(void)c;
-	response_capability(&s->out.b, capability_names, capability_count);
+	response_capability(&s->out.b, names, n);
 	session_ok(s, NULL);
 }
 

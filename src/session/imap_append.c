@@ -5,6 +5,7 @@
 #include "imap/limits.h"
 #include "imap/response.h"
 #include "session/binary.h"
+#include "session/imap_event.h"
 #include "session/internal.h"
 
 /*
@@ -248,6 +249,7 @@ append_to(struct session *s, const struct mailbox_row *row,
 	} else if (r != 0) {
 		session_store_result(s, r);
 	} else {
+		event_appended(s, row->id, uid, a->n);
 		buf_put_str(&code, "APPENDUID ");
 		buf_put_dec(&code, row->uidvalidity);
 		buf_put_byte(&code, ' ');

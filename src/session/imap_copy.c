@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "imap/response.h"
+#include "session/imap_event.h"
 #include "session/internal.h"
 
 /* COPY and MOVE (RFC 9051 sections 6.4.7 and 6.4.8), all or nothing. */
@@ -91,6 +92,9 @@ copy_to(struct session *s, const struct uidset *set,
 		session_store_result(s, r);
 	else
 		answer_copied(s, &c, move);
+	if (r == 0 && !c.some_gone)
+		event_copied(
+		    s, target->id, c.first, uid_runs_count(c.from, c.n));
 	free(c.from);
 }
 

@@ -8,6 +8,7 @@
 #include "mail/envelope.h"
 #include "mail/structure.h"
 #include "session/fetch.h"
+#include "session/imap_event.h"
 
 /*
  * FETCH (RFC 9051 section 6.4.5) in constant memory: rows are read some
@@ -316,8 +317,10 @@ add_seen(struct session *s, const struct uidset *set, struct uid_run **changed,
 		tx_abort(&t);
 		return r;
 	}
-	if ((r = session_commit(s, &t, &m)) == 0 && *n > 0)
+	if ((r = session_commit(s, &t, &m)) == 0 && *n > 0) {
 		updates_own(s, before, m, true);
+		event_seen(s, *changed, *n);
+	}
 	return r;
 }
 

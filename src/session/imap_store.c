@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "imap/response.h"
+#include "session/imap_event.h"
 #include "session/internal.h"
 
 /* STORE and EXPUNGE with their UID forms (RFC 9051 sections 6.4.3, 6.4.6,
@@ -27,17 +28,19 @@ store_flags(struct session *s, const struct command_store *c,
 		return r;
 	/* what is only taken away need not be made first */
 	if ((r = session_flags(s, c->mode == COMMAND_STORE_REMOVE ? NULL : t,
-		 &c->flags, &f)) == 0)
+		 &c->flags, &f)) == 0) {
+		event_flagging(s, set, how[c->mode], &f);
 		r = tx_flags(t, s->st.mailbox, set->run, set->n, how[c->mode],
 		    &f, 0, &runs, &n, &modified, &n_modified);
+	}
 	*changed = uid_runs_count(runs, n);
+	if (r != 0)
+		tx_abort(&t);
+	else if ((r = session_commit(s, &t, modseq)) == 0)
+		event_flagged(s, runs, n);
 	free(runs);
 	free(modified);
-	if (r != 0) {
-		tx_abort(&t);
-		return r;
-	}
-	return session_commit(s, &t, modseq);
+	return r;
 }
 
 /* The flags of the messages as they are now. */

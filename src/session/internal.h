@@ -28,6 +28,12 @@ bool session_heard_writing(void *ctx);
 void session_bye(struct session *s, enum session_end end, const char *code,
     const char *text);
 
+/* ---- session.c ---- */
+
+/* Let the limit of CPU time begin anew: with each command, and with each script
+ * for an event. */
+void session_limit_cpu(struct session *s);
+
 /* ---- updates.c: what the client is told of its mailbox ---- */
 
 /* Tell what happened since the last time, as far as how allows. Answers are

@@ -12,6 +12,7 @@
 #include "imap/response.h"
 #include "session/capability.h"
 #include "session/hub.h"
+#include "session/imap_event.h"
 #include "session/imap_metadata.h"
 #include "session/internal.h"
 #include "store/metadata.h"
@@ -73,8 +74,8 @@ answer_early(struct session *s, struct view tag, enum response_condition c,
 
 /* A limit of CPU time that begins anew with each command: past it the kernel
  * ends the process, and with it only this client's session. */
-static void
-limit_cpu(struct session *s)
+void
+session_limit_cpu(struct session *s)
 {
 	unsigned most = s->env->cpu_s != 0 ? s->env->cpu_s : SESSION_CPU_S;
 	struct timespec t;
@@ -100,10 +101,11 @@ run_command(struct session *s, const struct command *c)
 	if (uid_form && s->tell == SESSION_TELL_NO_EXPUNGE)
 		s->tell = SESSION_TELL_ALL;
 	s->answered = s->vanished = false;
-	limit_cpu(s);
+	session_limit_cpu(s);
 	assert(table[c->kind].run != NULL);
 	table[c->kind].run(s, c);
 	s->cmd = NULL;
+	event_run(s);
 	message_release(s->account);
 }
 
@@ -237,6 +239,9 @@ static void
 first_word(struct session *s)
 {
 	const struct session_env *env = s->env;
+	const char *names[CAPABILITY_MAX];
+	size_t n = capability_list(
+	    env->events != NULL ? env->events->capability : NULL, names);
 
 	if (env->state.n > 0)
 		return;
@@ -244,7 +249,7 @@ first_word(struct session *s)
 		response_begin(&s->out.b, VIEW_LIT(""), RESPONSE_PREAUTH);
 	else
 		response_begin(&s->out.b, env->tag, RESPONSE_OK);
-	response_capability_code(&s->out.b, capability_names, capability_count);
+	response_capability_code(&s->out.b, names, n);
 	buf_put_str(&s->out.b,
 	    env->first == SESSION_PREAUTH ? "fumi is ready\r\n"
 					  : "Logged in\r\n");
@@ -359,6 +364,7 @@ finish(struct session *s)
 {
 	append_forget(s);
 	(void)output_flush(&s->out);
+	event_fini(s);
 	log_end_of(s);
 	output_fini(&s->out);
 	frame_fini(&s->frame);

@@ -27,6 +27,25 @@ enum session_first {
 	SESSION_LOGGED_IN /* the tagged OK of the command that logged in */
 };
 
+struct filter_out; /* session/filter.h */
+
+/* What scripts for IMAP events need (RFC 6785); borrowed like the rest. */
+struct session_events {
+	struct view host, globals; /* as in struct filter_env */
+	bool users; /* the scripts that annotations name run, too */
+	const char *const *disabled;
+	size_t n_disabled;
+	/*
+	 * Hand a message to the hub, which answers with its number
+	 * (session/hub.h). False: it can never leave, or the hub has taken
+	 * nothing until clock_mono_ms() says until. NULL: nothing can leave.
+	 */
+	bool (*submit)(int hub, uint64_t number, const struct filter_out *o,
+	    uint64_t until);
+	/* "IMAPSIEVE=sieve://host"; NULL: it is not offered */
+	const char *capability;
+};
+
 /* What a session is given; stays as it is, and the caller's. */
 struct session_env {
 	/* the client; may be the same descriptor. With a hub it is
@@ -45,7 +64,7 @@ struct session_env {
 	struct view unread; /* at most SESSION_UNREAD_MAX bytes read already */
 	struct view state;  /* encoded state to go on with; n 0: a new session.
 	                     * Then nothing is said at first. */
-	struct view user;   /* for the log */
+	struct view user;   /* for the log, and for scripts */
 	struct view remote; /* address of the client, for the log */
 	uint64_t max_message;   /* octets; 0: STORE_MESSAGE_MAX */
 	unsigned autologout_ms; /* 0: SESSION_AUTOLOGOUT_MS */
@@ -54,6 +73,7 @@ struct session_env {
 	bool round_trip;        /* encode and decode the state after every
 	                          * command: for tests of it */
 	struct log *log;        /* never NULL; has the session id */
+	const struct session_events *events; /* NULL: no scripts run */
 };
 
 enum session_end {
@@ -108,6 +128,7 @@ struct session {
 	int64_t cpu_seen;          /* CPU second at the last look at it */
 	struct view *keyword; /* names of the account's keywords, or NULL */
 	struct flag_text *flag_text; /* how flags are written, or NULL */
+	struct event_queue *events;  /* imap_event.c; NULL: none yet */
 };
 
 /* A command's function: does it and gives exactly one tagged answer, by the
