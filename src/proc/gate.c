@@ -207,7 +207,7 @@ gate_certificate(void *ctx, const struct msg_master_certificate *m, int *fd)
 	if (m->index != g->pems || m->count != g->pems_due)
 		return -EPROTO;
 	buf_init(&g->pem[g->pems], MSG_CERTIFICATE_SIZE_MAX);
-	r = start_read(*fd, MSG_CERTIFICATE_SIZE_MAX, &g->pem[g->pems]);
+	r = fd_read_whole(*fd, MSG_CERTIFICATE_SIZE_MAX, &g->pem[g->pems]);
 	g->pems++;
 	if (r != 0)
 		return r;

@@ -639,7 +639,7 @@ read_trust(struct sender *s)
 	const char *path = *own != '\0' ? own : trust_store;
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct buf b = BUF_INIT(CA_MAX);
-	int r = fd == -1 ? -errno : start_read(fd, CA_MAX, &b);
+	int r = fd == -1 ? -errno : fd_read_whole(fd, CA_MAX, &b);
 
 	if (r != 0 || b.n == 0) {
 		buf_fini(&b);

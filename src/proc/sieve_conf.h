@@ -1,8 +1,10 @@
 #ifndef PROC_SIEVE_CONF_H
 #define PROC_SIEVE_CONF_H
 
+#include "base/buf.h"
 #include "base/conf.h"
 #include "base/view.h"
+#include "base/why.h"
 
 #define SIEVE_CONF_DISABLED_MAX 64 /* the setting's own bound */
 
@@ -10,5 +12,13 @@
  * as c. Returns their number. */
 size_t sieve_conf_disabled(
     const struct conf *c, struct view out[SIEVE_CONF_DISABLED_MAX]);
+
+/* Read the administrator's scripts ([sieve] before, after, global), each as
+ * msg_master_script_put() has it, in the order in which they run.
+ * out  initialised, for MSG_MASTER_SCRIPTS_MAX bytes
+ * 0, or a negative errno (-EFBIG: there are too many, or one is too large), *w
+ * says at what. */
+int sieve_conf_scripts(const struct conf *c, struct buf *out, struct why *w)
+    A_MUST_USE;
 
 #endif

@@ -28,24 +28,6 @@ start_sandbox_mode(const struct conf *conf)
 	    : SANDBOX_BEST_EFFORT;
 }
 
-int
-start_read(int fd, size_t max, struct buf *out)
-{
-	struct stat st;
-	uint8_t *p;
-
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_size < 0 || (uint64_t)st.st_size > max)
-		return -EFBIG;
-	if (st.st_size == 0)
-		return 0;
-	if ((p = buf_reserve(out, (size_t)st.st_size)) == NULL)
-		return -EFBIG;
-	out->n += (size_t)st.st_size;
-	return fd_pread(fd, p, (size_t)st.st_size, 0);
-}
-
 /* The configuration in fd; NULL when it is not one (master has checked it). */
 static struct conf *
 read_conf(struct start *s, int fd)
@@ -55,7 +37,7 @@ read_conf(struct start *s, int fd)
 	int r;
 
 	buf_init(&text, CONF_FILE_MAX);
-	if ((r = start_read(fd, CONF_FILE_MAX, &text)) != 0) {
+	if ((r = fd_read_whole(fd, CONF_FILE_MAX, &text)) != 0) {
 		log_say(
 		    &s->log, LOG_FAILURES, "config", "read: %s", strerror(-r));
 		return NULL;

@@ -66,9 +66,6 @@ struct start_ops {
 
 /* The whole life; returns the status for exit(). argc and argv of main(). */
 int start_run(int argc, char **argv, const struct start_ops *ops, void *ctx);
-/* The whole of a small file or memfd from its start, at most max bytes, into
- * out (initialised). 0, -EFBIG, or another negative errno. */
-int start_read(int fd, size_t max, struct buf *out) A_MUST_USE;
 /* How strict the walls are to be, by [server] sandbox. */
 enum sandbox_mode start_sandbox_mode(const struct conf *conf) A_MUST_USE;
 /* The orderly end is reached: leave the loop, exit 0. */
