@@ -260,16 +260,6 @@ struct runs {
 	int client;
 };
 
-static struct account_options
-options_of(const struct conf *conf)
-{
-	uint64_t s = conf_num(conf, "store", NULL, "keep-expunged") / 1000;
-
-	return (struct account_options){
-		.keep_expunged = s == 0 ? ACCOUNT_KEEP_NOTHING : (uint32_t)s,
-	};
-}
-
 static int
 run_imap(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
@@ -404,38 +394,20 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 	    fd_nonblock(runs->client, true) == 0;
 }
 
-/* Of this server, as messages name it. */
-static struct view
-own_name(const struct conf *conf, char host[256])
-{
-	const char *name = conf_str(conf, "server", NULL, "hostname");
-
-	if (*name != '\0')
-		return view_str(name);
-	if (gethostname(host, 255) != 0 || host[0] == '\0')
-		return VIEW_LIT("localhost");
-	return view_str(host);
-}
-
 static int
 run_delivery(const struct child *c, struct log *log, struct wire *in)
 {
-	char host[256] = "";
-	struct account_options options = options_of(c->conf);
+	char host[SETTINGS_HOST_SIZE];
+	struct account_options options = delivery_options(c->conf);
 	struct delivery_env env = { .hub = CHILD_FD_HUB,
 		.first = CHILD_FD_CLIENT,
 		.dir = CHILD_FD_DIR,
 		.account = c->grant->m.account,
 		.options = &options,
-		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
-		.detail_mailbox =
-		    conf_bool(c->conf, "delivery", NULL, "detail-mailbox"),
-		.host = own_name(c->conf, host),
 		.globals = c->globals,
 		.log = log };
 
-	env.disabled =
-	    conf_list(c->conf, "sieve", NULL, "disabled", &env.n_disabled);
+	delivery_settings(&env, c->conf, host);
 	return delivery_run(&env, in->in);
 }
 
@@ -445,7 +417,7 @@ serve_client(
 {
 	struct runs runs = { .session = c->session,
 		.client = CHILD_FD_CLIENT,
-		.options = options_of(c->conf) };
+		.options = delivery_options(c->conf) };
 	int r;
 
 	do

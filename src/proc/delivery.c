@@ -337,6 +337,28 @@ open_and_serve(struct delivery *d, struct view first)
 	return CHILD_OK;
 }
 
+struct account_options
+delivery_options(const struct conf *conf)
+{
+	uint64_t s = conf_num(conf, "store", NULL, "keep-expunged") / 1000;
+
+	return (struct account_options){
+		.keep_expunged = s == 0 ? ACCOUNT_KEEP_NOTHING : (uint32_t)s,
+	};
+}
+
+void
+delivery_settings(struct delivery_env *env, const struct conf *conf,
+    char host[SETTINGS_HOST_SIZE])
+{
+	env->max_message = conf_num(conf, "store", NULL, "max-message");
+	env->detail_mailbox =
+	    conf_bool(conf, "delivery", NULL, "detail-mailbox");
+	env->host = settings_host(conf, host);
+	env->disabled =
+	    conf_list(conf, "sieve", NULL, "disabled", &env->n_disabled);
+}
+
 int
 delivery_run(const struct delivery_env *env, struct view first_message)
 {

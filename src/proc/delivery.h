@@ -1,8 +1,10 @@
 #ifndef PROC_DELIVERY_H
 #define PROC_DELIVERY_H
 
+#include "base/conf.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "proc/settings.h"
 #include "store/account.h"
 
 /*
@@ -19,6 +21,8 @@ struct delivery_env {
 	uint64_t max_message;                  /* bytes of one message */
 	/* user+detail@… goes to the mailbox named detail, if there is one */
 	bool detail_mailbox;
+	/* where goes what nobody files; n 0: INBOX */
+	struct view mailbox;
 	/* for the rules, see session/filter.h */
 	struct view host, globals;
 	const char *const *disabled;
@@ -29,6 +33,12 @@ struct delivery_env {
 #define DELIVERY_LINGER_MS 2000 /* it waits so long for more before it ends */
 #define DELIVERY_BATCH 64       /* messages of one commit */
 #define DELIVERY_CHANNELS_MAX 8 /* front ends it talks to at once */
+
+/* How the settings have accounts opened. */
+struct account_options delivery_options(const struct conf *conf);
+/* What the settings say of it, into *env; conf and host must live as long. */
+void delivery_settings(struct delivery_env *env, const struct conf *conf,
+    char host[SETTINGS_HOST_SIZE]);
 
 /*
  * Take what `first_message` brings (a DELIVER whose octets are env->first, or a

@@ -85,6 +85,7 @@ delivery_filter_plan(
 		.auth = { it->m.auth.n > 0 ? it->m.auth.p : NULL,
 		    it->m.auth.n },
 		.delivered_to = it->m.recipient.n > 0,
+		.mailbox = d->env->mailbox,
 		.now = now,
 		.zone = zone,
 		.can_refuse = it->m.lmtp };

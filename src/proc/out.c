@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "proc/out_dsn.h"
 #include "proc/sandbox.h"
+#include "proc/settings.h"
 
 /*
  * One loop; each message is a file that moves from state to state. Nothing that
@@ -19,68 +20,6 @@
  * next one goes on from the files.
  */
 static void work(struct out *o);
-
-/* ---- rates ---- */
-
-struct window {
-	int64_t began_s;
-	uint32_t count;
-};
-
-struct rate {
-	struct window redirects, replies;
-	size_t n;
-	uint8_t account[]; /* n bytes */
-};
-
-/* NULL: too many accounts; then nothing is counted. */
-static struct rate *
-rate_of(struct out *o, struct view account)
-{
-	struct rate *r = hash_get(o->rates, account);
-
-	if (r != NULL)
-		return r;
-	r = xcalloc(1, sizeof(*r) + account.n);
-	memcpy(r->account, account.p, account.n);
-	r->n = account.n;
-	if (hash_put(o->rates, (struct view){ r->account, r->n }, r))
-		return r;
-	free(r);
-	return NULL;
-}
-
-static bool
-may(struct window *w, int64_t length_s, uint64_t most)
-{
-	int64_t now = clock_wall_s();
-
-	if (now - w->began_s >= length_s || now < w->began_s)
-		*w = (struct window){ .began_s = now };
-	return w->count < most;
-}
-
-static struct window *
-window_of(struct out *o, struct view account, uint8_t kind, bool *ok)
-{
-	struct rate *r = rate_of(o, account);
-	struct window *w;
-
-	*ok = true;
-	if (r == NULL)
-		return NULL;
-	if (kind == MSG_OUT_VACATION || kind == MSG_OUT_REJECT ||
-	    kind == MSG_OUT_NOTIFY) {
-		w = &r->replies;
-		*ok = may(w, 3600,
-		    conf_num(o->s->conf, "out", NULL, "replies-per-hour"));
-	} else {
-		w = &r->redirects;
-		*ok = may(w, 86400,
-		    conf_num(o->s->conf, "out", NULL, "redirects-per-day"));
-	}
-	return w;
-}
 
 /* ---- the log ---- */
 
@@ -133,70 +72,24 @@ answer(struct out *o, uint64_t number, uint8_t result, const char *text)
 	(void)!peer_send(&o->hub, &b, -1);
 }
 
-/* NULL: it may be taken. */
-static const char *
-refusal(struct out *o, const struct msg_out_submit *m, uint8_t *result,
-    struct window **window)
-{
-	bool ok;
-
-	*result = MSG_OUT_REFUSED;
-	if (!out_send_configured(o->s->conf))
-		return "No way to send mail is configured";
-	*result = MSG_OUT_LATER;
-	if (out_queue_count(o->queue) >=
-	    conf_num(o->s->conf, "out", NULL, "queue"))
-		return "Too many messages wait to be sent";
-	*window = window_of(o, m->account, m->kind, &ok);
-	*result = MSG_OUT_REFUSED; /* or it comes again and again */
-	return ok ? NULL : "The account has sent too much";
-}
-
-static void
-add(struct out *o, const struct msg_out_submit *m, int fd,
-    struct window *window)
-{
-	uint64_t max =
-	    conf_num(o->s->conf, "store", NULL, "max-message") + 65536;
-	struct out_item *i;
-	struct why w = { "" };
-	int r =
-	    out_queue_add(o->queue, NULL, m, fd, max, clock_wall_s(), &i, &w);
-
-	if (r != 0) {
-		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
-		answer(o, m->number,
-		    r == -EFBIG ? MSG_OUT_REFUSED : MSG_OUT_LATER,
-		    r == -EFBIG ? "The message is too large"
-				: "The queue cannot be written");
-		return;
-	}
-	if (window != NULL)
-		window->count++;
-	answer(o, m->number, MSG_OUT_QUEUED, "");
-	log_item(o, LOG_MAJOR, "queued", i);
-	work(o);
-}
-
 static bool
 on_take(void *ctx, struct wire *wire, int *fd)
 {
 	struct out *o = ctx;
 	struct msg_out_submit m;
-	struct window *window = NULL;
-	uint8_t result;
-	const char *text;
+	struct out_take_answer a;
+	struct why w = { "" };
 
 	if (!msg_out_submit_get(wire, MSG_OUT_TAKE, &m))
 		return false;
-	if (out_queue_seen(o->queue, m.account, m.key)) {
-		answer(o, m.number, MSG_OUT_QUEUED, "");
-		return true;
+	out_take(o->take, o->s->conf, &m, *fd, clock_wall_s(), &a, &w);
+	if (a.failed != 0)
+		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+	answer(o, m.number, (uint8_t)a.result, a.text);
+	if (a.item != NULL) {
+		log_item(o, LOG_MAJOR, "queued", a.item);
+		work(o);
 	}
-	if ((text = refusal(o, &m, &result, &window)) != NULL)
-		answer(o, m.number, result, text);
-	else
-		add(o, &m, *fd, window);
 	return true;
 }
 
@@ -367,9 +260,10 @@ bounce(struct out *o, struct out_item *i)
 {
 	AUTO_BUF struct buf text = BUF_INIT(OUT_DSN_MAX);
 	AUTO_BUF struct buf header = BUF_INIT(OUT_DSN_HEADER_MAX);
-	struct out_dsn d = {
-		.item = i, .host = view_str(o->host), .now = clock_wall_s()
-	};
+	char host[SETTINGS_HOST_SIZE];
+	struct out_dsn d = { .item = i,
+		.host = settings_host(o->s->conf, host),
+		.now = clock_wall_s() };
 	struct msg_out_submit m = {
 		.kind = MSG_OUT_BOUNCE, .to = &i->sender, .n = 1
 	};
@@ -637,15 +531,8 @@ out_init(void *ctx, struct start *s)
 
 	o->s = s;
 	o->dir = -1;
-	o->rates = hash_new(OUT_ACCOUNTS_MAX);
 	peer_init(&o->hub, "hub", hub_rules,
 	    sizeof(hub_rules) / sizeof(hub_rules[0]), o, hub_lost);
-	if (*conf_str(s->conf, "server", NULL, "hostname") != '\0')
-		(void)snprintf(o->host, sizeof(o->host), "%s",
-		    conf_str(s->conf, "server", NULL, "hostname"));
-	else if (gethostname(o->host, sizeof(o->host) - 1) != 0 ||
-	    o->host[0] == '\0')
-		(void)snprintf(o->host, sizeof(o->host), "localhost");
 	return 0;
 }
 
@@ -674,7 +561,7 @@ start_senders(struct out *o, enum sandbox_mode mode)
 {
 	uint64_t n = conf_num(o->s->conf, "out", NULL, "senders");
 
-	if (!out_send_configured(o->s->conf))
+	if (!settings_can_send(o->s->conf))
 		return 0;
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
 	for (; o->senders < n; o->senders++) {
@@ -710,6 +597,7 @@ out_go(void *ctx)
 		log_why(&o->s->log, LOG_FAILURES, "start", &w);
 		return r;
 	}
+	o->take = out_take_new(o->queue);
 	if (bad > 0)
 		log_say(&o->s->log, LOG_CRASHES, "queue",
 		    "%zu files cannot be read; they are set aside as *.bad",

@@ -1,9 +1,9 @@
 #ifndef PROC_OUT_H
 #define PROC_OUT_H
 
-#include "base/hash.h"
 #include "proc/out_queue.h"
 #include "proc/out_send.h"
+#include "proc/out_take.h"
 #include "proc/peer.h"
 #include "proc/start.h"
 
@@ -18,9 +18,8 @@
  * forgotten instead.
  */
 #define OUT_SENDERS_MAX 16
-#define OUT_ACCOUNTS_MAX 65536 /* whose rates are remembered */
-#define OUT_STOP_MS 5000       /* a sender may take so long to finish */
-#define OUT_WORN_MS 10000      /* from the death of a sender to a new start */
+#define OUT_STOP_MS 5000  /* a sender may take so long to finish */
+#define OUT_WORN_MS 10000 /* from the death of a sender to a new start */
 
 struct out_sender {
 	struct out *out;
@@ -33,11 +32,10 @@ struct out {
 	struct start *s;
 	int dir;
 	struct out_queue *queue;
+	struct out_take *take;
 	struct peer hub;
 	struct out_sender sender[OUT_SENDERS_MAX];
 	size_t senders;
-	struct hash *rates;
-	char host[256];
 	uint64_t next_job;
 	bool worn; /* to be started anew when nothing is being sent */
 	struct loop_timer wake, end;

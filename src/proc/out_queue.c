@@ -3,8 +3,10 @@
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -23,6 +25,7 @@
 #define MAGIC VIEW_LIT("fumiout1")
 #define MAGIC_STATE VIEW_LIT("fumiost1")
 #define PIECE (64 * 1024)
+#define LOCK_AGAIN_MS 20
 #define SEEN_RECORD (8 + MSG_OUT_KEY_SIZE)
 #define NAME_MAX_ (MSG_OUT_ID_MAX + 8)
 
@@ -37,6 +40,7 @@ struct out_queue {
 	size_t count;
 	struct hash *seen;
 	int seen_fd;
+	int lock; /* the directory once more, locked */
 };
 
 /* ---- small things ---- */
@@ -204,12 +208,14 @@ note_seen(struct out_queue *q, const struct out_item *i, int64_t now)
 		fd_close(&q->seen_fd); /* nothing behind half a record */
 }
 
-static void
+/* False: there is something in the file that is not wanted any more. */
+static bool
 read_seen(struct out_queue *q, int64_t now)
 {
 	AUTO_CLOSE int fd =
 	    openat(q->dir, "seen", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	AUTO_FREE uint8_t *p = xmalloc(SEEN_RECORD * 1024);
+	bool all = fd != -1;
 	ssize_t n;
 
 	/* a torn record at the end belongs to nothing any more */
@@ -220,35 +226,48 @@ read_seen(struct out_queue *q, int64_t now)
 			int64_t at = (int64_t)wire_u64(&w);
 			struct view key = wire_raw(&w, MSG_OUT_KEY_SIZE);
 
-			if (at + OUT_QUEUE_SEEN_S > now)
-				(void)keep_seen(q, key.p, at, now);
+			all = at + OUT_QUEUE_SEEN_S > now &&
+			    keep_seen(q, key.p, at, now) && all;
 		}
+		all = all && w.in.n == 0;
 	}
+	return all;
 }
 
-/* Anew without those that are too old; from then on records are appended. */
-static void
-open_seen(struct out_queue *q, int64_t now)
+/* Synced before it gets its name, or a power cut would forget all of a day; -1:
+ * it cannot be written. */
+static int
+rewrite_seen(const struct out_queue *q)
 {
 	AUTO_BUF struct buf b = BUF_INIT(SEEN_RECORD * OUT_QUEUE_SEEN_MAX);
-	const struct seen *s;
-	size_t at = 0;
-	int fd;
-
-	read_seen(q, now);
-	while ((s = hash_next(q->seen, &at)) != NULL)
-		put_seen(&b, s);
-	fd = openat(q->dir, "seen.new",
+	AUTO_CLOSE int fd = openat(q->dir, "seen.new",
 	    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
 	    0600);
-	if (fd == -1)
-		return;
-	if (fd_write(fd, buf_view(&b)) != 0 ||
-	    renameat(q->dir, "seen.new", q->dir, "seen") != 0) {
-		close(fd);
-		return;
-	}
-	q->seen_fd = fd;
+	const struct seen *s;
+	size_t at = 0;
+
+	while ((s = hash_next(q->seen, &at)) != NULL)
+		put_seen(&b, s);
+	if (fd == -1 || fd_write(fd, buf_view(&b)) != 0 || fsync(fd) != 0 ||
+	    renameat(q->dir, "seen.new", q->dir, "seen") != 0)
+		return -1;
+	return fd_take(&fd);
+}
+
+/* Records are appended; those that are too old go when it is opened. A queue
+ * without the file is new, and its own name may not be on the disk yet. */
+static int
+open_seen(struct out_queue *q, int64_t now, struct why *w)
+{
+	if (faccessat(q->dir, "seen", F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    syncfs(q->lock) != 0)
+		return why(w, -errno, "sync the queue's name");
+	if (read_seen(q, now))
+		q->seen_fd = openat(q->dir, "seen",
+		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	else
+		q->seen_fd = rewrite_seen(q);
+	return 0;
 }
 
 /* ---- heads ---- */
@@ -541,6 +560,26 @@ each_name(struct out_queue *q, bool sweep, size_t *bad, struct why *w)
 	return 0;
 }
 
+/* Nobody else may have the queue. A descriptor of our own: one that was
+ * inherited by others would keep the lock as long as they live. */
+static int
+lock(struct out_queue *q, struct why *w)
+{
+	uint64_t end = clock_mono_ms() + OUT_QUEUE_LOCK_MS;
+
+	q->lock = openat(q->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (q->lock == -1)
+		return why(w, -errno, "open the queue");
+	while (flock(q->lock, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return why(w, -errno, "lock the queue");
+		if (clock_mono_ms() >= end)
+			return why(w, -EBUSY, "another has the queue");
+		(void)poll(NULL, 0, LOCK_AGAIN_MS);
+	}
+	return 0;
+}
+
 int
 out_queue_open(
     int dir, int64_t now, struct out_queue **out, size_t *bad, struct why *w)
@@ -551,15 +590,19 @@ out_queue_open(
 
 	q->dir = dir;
 	q->seen_fd = -1;
+	q->lock = -1;
 	q->seen = hash_new(OUT_QUEUE_SEEN_MAX);
 	TAILQ_INIT(&q->items);
 	*bad = 0;
-	if ((r = each_name(q, false, bad, w)) != 0 ||
+	if ((r = lock(q, w)) != 0 || (r = each_name(q, false, bad, w)) != 0 ||
 	    (r = each_name(q, true, bad, w)) != 0) {
 		out_queue_free(&q);
 		return r;
 	}
-	open_seen(q, now);
+	if ((r = open_seen(q, now, w)) != 0) {
+		out_queue_free(&q);
+		return r;
+	}
 	TAILQ_FOREACH (i, &q->items, link)
 		note_seen(q, i, now);
 	*out = q;
@@ -583,6 +626,7 @@ out_queue_free(struct out_queue **q)
 		free(s);
 	hash_free(&(*q)->seen);
 	fd_close(&(*q)->seen_fd);
+	fd_close(&(*q)->lock);
 	free(*q);
 	*q = NULL;
 }

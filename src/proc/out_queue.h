@@ -19,8 +19,11 @@
  * and for all of them
  *
  *   seen    keys of messages that were taken in the last SEEN seconds, so that
- *           the same submission is not sent twice. Not synced: what is lost in
- *           a power cut may be sent twice.
+ *           the same submission is not sent twice. What is appended is not
+ *           synced: what is lost in a power cut may be sent twice.
+ *
+ * Who has the queue open holds a lock on the directory (flock): out, as long as
+ * it lives, and "fumi deliver" for a moment where no server runs.
  *
  * A crash at any step leaves a message queued or not, and a recipient done or
  * waiting. What is neither, such as *.new, is removed at the next start.
@@ -29,6 +32,7 @@
 #define OUT_QUEUE_SEEN_S (24 * 3600)
 #define OUT_QUEUE_SEEN_MAX 65536 /* keys */
 #define OUT_QUEUE_TEXT_MAX MSG_TEXT_MAX
+#define OUT_QUEUE_LOCK_MS 10000 /* who has it open has so long to close it */
 
 enum out_state {
 	OUT_WAITING = 0,

@@ -101,13 +101,6 @@ out_send_sent_get(struct wire *w, struct out_send_sent *m)
 	return wire_end(w);
 }
 
-bool
-out_send_configured(const struct conf *conf)
-{
-	return *conf_str(conf, "out", NULL, "smtp") != '\0' ||
-	    *conf_str(conf, "out", NULL, "sendmail") != '\0';
-}
-
 /* ---- the process ---- */
 
 struct sender {

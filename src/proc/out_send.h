@@ -52,9 +52,6 @@ struct out_send_sent {
 void out_send_sent_put(struct buf *b, const struct out_send_sent *m);
 bool out_send_sent_get(struct wire *w, struct out_send_sent *m) A_MUST_USE;
 
-/* Is there a way out ([out] smtp or sendmail)? */
-bool out_send_configured(const struct conf *conf);
-
 /*
  * Fork one.
  * fd  out; SOCK_SEQPACKET, the parent's end

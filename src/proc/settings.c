@@ -1,5 +1,7 @@
 #include "proc/settings.h"
 
+#include <unistd.h>
+
 #include "base/netaddr.h"
 
 /*
@@ -335,6 +337,26 @@ settings_port(const struct conf *c, const char *name)
 	return usual[conf_enum(c, "listener", name, "protocol")]
 		    [conf_enum(c, "listener", name, "tls") ==
 			SETTINGS_TLS_IMPLICIT];
+}
+
+struct view
+settings_host(const struct conf *c, char host[SETTINGS_HOST_SIZE])
+{
+	const char *name = conf_str(c, "server", NULL, "hostname");
+
+	if (*name != '\0')
+		return view_str(name);
+	host[SETTINGS_HOST_SIZE - 1] = '\0';
+	if (gethostname(host, SETTINGS_HOST_SIZE - 1) != 0 || host[0] == '\0')
+		return VIEW_LIT("localhost");
+	return view_str(host);
+}
+
+bool
+settings_can_send(const struct conf *c)
+{
+	return *conf_str(c, "out", NULL, "smtp") != '\0' ||
+	    *conf_str(c, "out", NULL, "sendmail") != '\0';
 }
 
 /* LMTP has no login, so it is never open to everybody by mistake. */

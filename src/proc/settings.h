@@ -51,6 +51,14 @@ enum settings_out_tls {
  * protocol and its TLS. 0: any that is free. */
 uint16_t settings_port(const struct conf *c, const char *name);
 
+/* Of this server, as messages name it: [server] hostname, or the system's, or
+ * "localhost". It lives as long as c and host. */
+#define SETTINGS_HOST_SIZE 256 /* bytes */
+struct view settings_host(const struct conf *c, char host[SETTINGS_HOST_SIZE]);
+
+/* Is there a way out ([out] smtp or sendmail)? */
+bool settings_can_send(const struct conf *c) A_MUST_USE;
+
 /* What the table alone cannot say: settings that must fit each other. False
  * adds errors to c. */
 bool settings_check(struct conf *c) A_MUST_USE;
