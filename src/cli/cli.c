@@ -99,20 +99,13 @@ cli_store_status(int r)
 
 /* ---- the account's directory ---- */
 
-/* Look the account up as the directory's owner. */
+/* The directory of accounts, which is its owner's; negative errno. */
 static int
-find(const struct conf *conf, const char *command, const char *name,
-    struct directory_account *out)
+open_auth(const struct conf *conf, struct why *w)
 {
 	const char *path = conf_str(conf, "auth", NULL, "directory");
 	char own[PATH_BYTES];
-	struct directory *d = NULL;
-	AUTO_CLOSE int fd = -1;
-	struct stat st;
-	struct why w = { "" };
-	enum directory_result r = DIRECTORY_FAILED;
-	const uid_t was = geteuid();
-	const gid_t was_gid = getegid();
+	int fd;
 
 	if (*path == '\0') {
 		(void)snprintf(own, sizeof(own), "%s/auth",
@@ -120,22 +113,66 @@ find(const struct conf *conf, const char *command, const char *name,
 		path = own;
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &st) != 0)
-		return cli_fail(errno == ENOENT ? EX_NOUSER : EX_NOPERM,
-		    command, "%s: %s", path, strerror(errno));
-	/* what SQLite leaves beside the database must be its owner's */
-	if (was == 0 && (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0))
-		return cli_fail(EX_OSERR, command, "cannot become uid %u: %s",
-		    (unsigned)st.st_uid, strerror(errno));
-	if (directory_open_at(&d, fd, &w) == 0)
-		r = directory_find(d, view_str(name), out, &w);
+	return fd == -1 ? why(w, -errno, "%s", path) : fd;
+}
+
+/* Look the account up as that owner, since what SQLite leaves beside the
+ * database must be its too. */
+static enum directory_result
+look_up(int fd, const char *name, struct directory_account *out, struct why *w)
+{
+	enum directory_result r = DIRECTORY_FAILED;
+	struct directory *d = NULL;
+	struct stat st;
+	const uid_t was = geteuid();
+	const gid_t was_gid = getegid();
+
+	if (fstat(fd, &st) != 0 ||
+	    (was == 0 &&
+		(setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0))) {
+		(void)why(w, -errno, "become the owner of the accounts");
+		return r;
+	}
+	if (directory_open_at(&d, fd, w) == 0)
+		r = directory_find(d, view_str(name), out, w);
+	explicit_bzero(&out->secret, sizeof(out->secret));
 	directory_close(&d);
-	if (was == 0 && (seteuid(was) != 0 || setegid(was_gid) != 0))
-		return cli_fail(EX_OSERR, command, "cannot become root again");
-	if (r == DIRECTORY_OK)
+	if (was == 0 && (seteuid(was) != 0 || setegid(was_gid) != 0)) {
+		(void)why(w, -errno, "become root again");
+		r = DIRECTORY_FAILED;
+	}
+	return r;
+}
+
+static int
+find(const struct conf *conf, const char *command, const char *name,
+    struct directory_account *out)
+{
+	struct why w = { "" };
+	AUTO_CLOSE int fd = open_auth(conf, &w);
+	enum directory_result r;
+
+	if (fd < 0)
+		return cli_fail(fd == -ENOENT ? EX_NOUSER : EX_NOPERM, command,
+		    "%s", w.text);
+	if ((r = look_up(fd, name, out, &w)) == DIRECTORY_OK)
 		return EX_OK;
 	return cli_fail(r == DIRECTORY_FAILED ? EX_IOERR : EX_NOUSER, command,
 	    "%s: %s", name, r == DIRECTORY_FAILED ? w.text : directory_text(r));
+}
+
+/* What is known of an account whose mail is there. Where the directory of
+ * accounts may not be read, or has no such account, that is nothing. */
+static void
+find_quietly(
+    const struct conf *conf, const char *name, struct directory_account *out)
+{
+	struct why w = { "" };
+	AUTO_CLOSE int fd = open_auth(conf, &w);
+
+	if (fd < 0 || faccessat(fd, DIRECTORY_FILE, F_OK, 0) != 0 ||
+	    look_up(fd, name, out, &w) != DIRECTORY_OK)
+		*out = (struct directory_account){ 0 };
 }
 
 static int
@@ -223,6 +260,9 @@ open_accounts(
 			return r;
 		*out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
+	/* users may pass through it to their own, not list it */
+	if (*out == -1 && errno == EACCES)
+		*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (*out == -1)
 		return cli_fail(errno == EACCES ? EX_NOPERM : EX_NOINPUT,
 		    command, "%s: %s", path, strerror(errno));
@@ -255,8 +295,8 @@ keep_capability(unsigned cap)
 	return syscall(SYS_capset, &h, d) == 0 ? 0 : -errno;
 }
 
-static int
-become_owner(const char *command, int dir, unsigned how)
+int
+cli_become_owner(const char *command, int dir, unsigned how)
 {
 	const bool keep = (how & (CLI_READ_ALL | CLI_WRITE_ALL)) != 0;
 	struct stat st;
@@ -283,36 +323,82 @@ become_owner(const char *command, int dir, unsigned how)
 	return EX_OK;
 }
 
+/* Names that are not on the disk yet are synced, whoever made them: what is
+ * stored below shall not be without its directory. */
+static int
+sync_names(const char *command, int dir)
+{
+	struct stat st;
+
+	if (fstatat(dir, "log", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    syncfs(dir) == 0)
+		return EX_OK;
+	return cli_fail(EX_IOERR, command, "sync: %s", strerror(errno));
+}
+
+/* One that has no mail yet, or an alias of one that may have. */
+static int
+find_new(const struct conf *conf, const char *command, const char *name,
+    int accounts, struct directory_account *who, int *dir)
+{
+	int r = find(conf, command, name, who);
+
+	if (r != EX_OK)
+		return r;
+	r = open_directory(command, accounts, who->path, dir);
+	return r == EX_NOUSER
+	    ? make_directory(command, accounts, who->path, who, dir)
+	    : r;
+}
+
 int
-cli_account_open(const struct conf *conf, const char *command, const char *name,
-    unsigned how, const struct account_options *o, int *dir,
-    struct account **out)
+cli_account_find(const struct conf *conf, const char *command, const char *name,
+    unsigned how, struct cli_account *out)
 {
 	const bool create = (how & CLI_CREATE) != 0;
 	AUTO_CLOSE int accounts = -1;
 	struct directory_account who = { 0 };
 	char path[NAME_PATH_MAX + 1];
 	struct name n;
-	struct why w = { "" };
 	int r;
 
+	*out = (struct cli_account){ .dir = -1 };
 	if (!name_parse(view_str(name), &n))
 		return cli_fail(
 		    EX_NOUSER, command, "%s: that is no account's name", name);
 	name_path(&n, path);
 	if ((r = open_accounts(conf, command, create, &accounts)) != EX_OK)
 		return r;
-	r = open_directory(command, accounts, path, dir);
-	if (r == EX_NOUSER && create) {
-		if ((r = find(conf, command, name, &who)) != EX_OK)
-			return r;
-		r = make_directory(command, accounts, path, &who, dir);
-	} else if (r == EX_NOUSER) {
+	r = open_directory(command, accounts, path, &out->dir);
+	if (r == EX_NOUSER && create)
+		r = find_new(conf, command, name, accounts, &who, &out->dir);
+	else if (r == EX_NOUSER)
 		(void)cli_fail(r, command, "%s has no mail here", name);
-	}
-	if (r != EX_OK || (r = become_owner(command, *dir, how)) != EX_OK)
+	else if (r == EX_OK && create)
+		find_quietly(conf, n.text, &who);
+	if (r == EX_OK && create)
+		r = sync_names(command, out->dir);
+	(void)snprintf(out->name, sizeof(out->name), "%s",
+	    who.id != 0 ? who.name : n.text);
+	out->disabled = who.disabled;
+	if (r != EX_OK)
+		fd_close(&out->dir);
+	return r;
+}
+
+int
+cli_account_open(const struct conf *conf, const char *command, const char *name,
+    unsigned how, const struct account_options *o, int *dir,
+    struct account **out)
+{
+	struct cli_account found;
+	struct why w = { "" };
+	int r = cli_account_find(conf, command, name, how, &found);
+
+	*dir = found.dir;
+	if (r != EX_OK || (r = cli_become_owner(command, *dir, how)) != EX_OK)
 		return r;
-	r = account_open(*dir, create, o, out, &w);
+	r = account_open(*dir, (how & CLI_CREATE) != 0, o, out, &w);
 	if (r == 0)
 		return EX_OK;
 	return cli_fail(cli_store_status(r), command, "%s: %s%s%s", name,

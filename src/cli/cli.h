@@ -3,6 +3,7 @@
 
 #include <sysexits.h>
 
+#include "auth/name.h"
 #include "base/attrs.h"
 #include "base/conf.h"
 #include "base/view.h"
@@ -41,6 +42,18 @@ enum cli_how { CLI_CREATE = 1, CLI_READ_ALL = 2, CLI_WRITE_ALL = 4 };
 int cli_account_open(const struct conf *conf, const char *command,
     const char *name, unsigned how, const struct account_options *o, int *dir,
     struct account **out) A_MUST_USE;
+
+/* The same in two steps, for who does something in between. */
+struct cli_account {
+	int dir;                       /* its directory; -1: none was found */
+	char name[NAME_MAX_BYTES + 1]; /* also when it was found by an alias */
+	/* as the directory of accounts says, if that may be read */
+	bool disabled;
+};
+int cli_account_find(const struct conf *conf, const char *command,
+    const char *name, unsigned how, struct cli_account *out) A_MUST_USE;
+/* For good. EX_NOPERM and others are said on standard error. */
+int cli_become_owner(const char *command, int dir, unsigned how) A_MUST_USE;
 
 /* What a result of the store is to people, for messages: "the disk is full".
  * a may be NULL. */

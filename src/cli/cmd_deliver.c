@@ -18,8 +18,8 @@
 #include "proc/msg_control.h"
 
 /*
- * Each account is served by a child: whoever delivers becomes the owner of the
- * mail for good, and the next account has another owner.
+ * Each account is served by a child: whoever delivers gives up root for good, and
+ * the next account has another owner.
  */
 #define USAGE                                                                  \
 	"deliver [-det] [-a DETAIL] [-f SENDER] [-m MAILBOX] ACCOUNT ... < "   \

@@ -9,7 +9,7 @@
  *
  * Puts the message on standard input where [delivery] mailbox says: into each
  * account's INBOX, through the running server, which knows its caller from the
- * kernel, or without a server by becoming the owner of the mail; or into a file
+ * kernel, or without a server by itself (cli/alone.h); or into a file
  * of the local user of that name, as that user. Line ends may be LF or CRLF; an
  * mbox "From " line at the start is dropped. Without an ACCOUNT it is the
  * caller's own (not for root).

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "cli/alone.h"
 #include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/lock_helper.h"
@@ -17,8 +18,6 @@
 #include "proc/msg_deliver.h"
 #include "store/format_maildir_deliver.h"
 #include "store/format_mbox_deliver.h"
-#include "store/mailbox.h"
-#include "store/tx.h"
 
 /*
  * The message is read to its end before anything is done with it, into memory
@@ -234,92 +233,6 @@ by_server(int sock, const struct local_envelope *e, int message, struct why *w)
 	return answer(e->account, (struct view){ p, (size_t)n }, w);
 }
 
-/* ---- and without one ---- */
-
-static int
-spool_message(struct account *a, const struct local_envelope *e, struct view v,
-    struct spool **out)
-{
-	AUTO_BUF struct buf b = BUF_INIT(4 * MSG_CONTROL_SENDER_MAX);
-	int r = spool_open(a, v.n, out);
-
-	buf_printf(&b, "Return-Path: <%s>\r\n", e->sender);
-	if (e->recipient != NULL)
-		buf_printf(&b, "Delivered-To: %s\r\n", e->recipient);
-	if (r == 0)
-		r = spool_write(*out, buf_view(&b));
-	if (r == 0)
-		r = message_file_spool(*out, v);
-	return r == 0 ? spool_finish(*out) : r;
-}
-
-static int
-find_mailbox(const struct conf *conf, struct account *a,
-    const struct local_envelope *e, uint32_t *id)
-{
-	struct mailbox_row row;
-	int r = STORE_NOT_FOUND;
-
-	if (e->detail != NULL &&
-	    conf_bool(conf, "delivery", NULL, "detail-mailbox"))
-		r = mailbox_find(a, view_str(e->detail), &row);
-	if (r != 0 || row.noselect)
-		r = mailbox_find(a, view_str(e->mailbox), &row);
-	if (r != 0)
-		return r;
-	*id = row.id;
-	return row.noselect ? STORE_NOSELECT : 0;
-}
-
-static int
-store_message(const struct conf *conf, struct account *a,
-    const struct local_envelope *e, struct view v)
-{
-	const struct store_flags none = { .system = 0 };
-	struct spool *s = NULL;
-	struct tx *t = NULL;
-	uint64_t body, modseq;
-	uint32_t uid, mailbox;
-	int r = find_mailbox(conf, a, e, &mailbox);
-
-	if (r == 0)
-		r = spool_message(a, e, v, &s);
-	if (r == 0)
-		r = tx_begin(a, &t);
-	if (r == 0)
-		r = tx_body(t, s, &body);
-	if (r == 0)
-		r = tx_message(
-		    t, mailbox, body, &none, clock_wall_s(), 0, &uid);
-	if (r == 0)
-		r = tx_commit(&t, &modseq);
-	tx_abort(&t);
-	spool_free(&s);
-	return r;
-}
-
-static int
-by_hand(const struct conf *conf, const struct local_envelope *e, struct view v,
-    struct why *w)
-{
-	AUTO_CLOSE int dir = -1;
-	struct account *a = NULL;
-	int r = cli_account_open(
-	    conf, "deliver", e->account, CLI_CREATE, NULL, &dir, &a);
-
-	if (r != EX_OK) {
-		(void)why(w, 0, "%s: its mail cannot be opened", e->account);
-		return r == EX_NOUSER || r == EX_DATAERR ? r : EX_TEMPFAIL;
-	}
-	r = store_message(conf, a, e, v);
-	if (r != 0)
-		(void)why(w, 0, "%s: %s", e->account, cli_store_text(a, r));
-	account_close(&a);
-	if (r == STORE_NOT_FOUND || r == STORE_NOSELECT)
-		return EX_CANTCREAT;
-	return r == 0 ? EX_OK : r == STORE_LIMIT ? EX_DATAERR : EX_TEMPFAIL;
-}
-
 static int
 to_account(const struct conf *conf, const struct local_envelope *e,
     const struct local_message *m, struct why *w)
@@ -327,7 +240,7 @@ to_account(const struct conf *conf, const struct local_envelope *e,
 	AUTO_CLOSE int sock = control_connect(conf);
 
 	if (control_is_absent(sock))
-		return by_hand(conf, e, m->octets, w);
+		return alone_deliver(conf, e, m, w);
 	if (sock < 0) {
 		(void)why(w, sock, "%s/fumi.sock",
 		    conf_str(conf, "server", NULL, "run-dir"));

@@ -39,8 +39,8 @@ struct local_envelope {
 };
 
 /*
- * Into an account: through the running server, where the user's script runs, or
- * without one by becoming the owner of the mail for good.
+ * Into an account: through the running server, or without one by cli/alone.h,
+ * for which this process gives up root for good. The user's script runs.
  *
  * Where there is no account of that name and it has a detail in it
  * ([delivery] recipient-delimiter), it is the account without the detail. A
