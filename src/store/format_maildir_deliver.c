@@ -17,12 +17,15 @@
 /*
  * Two syncs are owed before a delivery may be reported: the file's, before it
  * gets its name in new/, and that name's. A directory that was made on the way
- * owes its own name to the one above.
+ * owes its own name to the one above. So that this is not forgotten when its
+ * maker dies, cur/ is made last, when all else is on the disk: a maildir that has
+ * it owes nothing.
  */
 #define HOST_BYTES 256
 #define TRIES 100 /* names, before giving up */
 
 static const char *const parts[] = { "tmp", "new", "cur" };
+#define LAST_PART 2
 
 /* ---- names ---- */
 
@@ -75,9 +78,9 @@ new_name(uint64_t size, char out[FORMAT_MAILDIR_NAME_MAX + 1])
 
 /* ---- directories ---- */
 
-/* Open dir/name; make it when it is not there. *made: its name is not synced. */
+/* Open dir/name; make it when it is not there. */
 static int
-open_or_make(int at, const char *name, bool *made, int *out)
+open_or_make(int at, const char *name, int *out)
 {
 	int r = 0;
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -86,7 +89,6 @@ open_or_make(int at, const char *name, bool *made, int *out)
 		r = io_mkdir(at, name);
 		if (r != 0 && r != -EEXIST)
 			return r;
-		*made = true;
 		fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd == -1)
@@ -112,21 +114,33 @@ sync_above(int at, const char *path)
 	return fd == -1 ? -errno : io_sync_dir(fd, IO_SITE_NONE);
 }
 
+/* All that is there of a maildir, whoever made it, on the disk. */
+static int
+sync_made(int at, const char *path, int dir)
+{
+	int r = io_sync_dir(dir, IO_SITE_NONE);
+
+	return r != 0 ? r : sync_above(at, path);
+}
+
 /* The maildir open, complete and on one file system. */
 static int
 open_maildir(int at, const char *path, int *out, struct why *w)
 {
 	AUTO_CLOSE int dir = -1;
 	struct stat first, st;
-	bool made = false, made_part = false;
-	int r = open_or_make(at, path, &made, &dir);
+	int r = open_or_make(at, path, &dir);
 
 	if (r != 0)
 		return why(w, r, "maildir %s", path);
 	for (unsigned i = 0; i < 3; i++) {
 		AUTO_CLOSE int part = -1;
 
-		r = open_or_make(dir, parts[i], &made_part, &part);
+		if (i == LAST_PART &&
+		    faccessat(dir, parts[i], F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+		    (r = sync_made(at, path, dir)) != 0)
+			return why(w, r, "sync maildir %s", path);
+		r = open_or_make(dir, parts[i], &part);
 		if (r != 0 || fstat(part, &st) != 0)
 			return why(w, r != 0 ? r : -errno, "maildir %s%s%s",
 			    path, "/", parts[i]);
@@ -138,10 +152,6 @@ open_maildir(int at, const char *path, int *out, struct why *w)
 			    "systems",
 			    path, parts[i]);
 	}
-	if (made_part && (r = io_sync_dir(dir, IO_SITE_NONE)) != 0)
-		return why(w, r, "sync maildir %s", path);
-	if (made && (r = sync_above(at, path)) != 0)
-		return why(w, r, "sync above maildir %s", path);
 	*out = fd_take(&dir);
 	return 0;
 }

@@ -157,8 +157,10 @@ static struct fault {
 	unsigned n, at; /* calls so far; the one to fail, from 1 */
 	int error;      /* 0: cut a write short; 1: die */
 	bool file_synced, renamed, name_synced, file_dirty;
-	dev_t new_dev;
 	ino_t new_ino;
+	/* a maildir and what is above it: synced before the rename? */
+	ino_t maildir, above;
+	bool maildir_synced, above_synced;
 } fault;
 
 static void
@@ -174,6 +176,8 @@ watch_order(const struct io_event *e)
 	}
 	if (e->op != IO_SYNC || fstat(e->fd, &st) != 0)
 		return;
+	fault.maildir_synced |= !fault.renamed && st.st_ino == fault.maildir;
+	fault.above_synced |= !fault.renamed && st.st_ino == fault.above;
 	if (S_ISREG(st.st_mode))
 		fault.file_dirty = false;
 	else if (fault.renamed && st.st_ino == fault.new_ino)
@@ -231,6 +235,36 @@ test_order(void)
 	tap_ok(r == 0 && fault.file_synced, "file synced before the rename");
 	tap_ok(fault.name_synced, "name synced after it");
 	fd_close(&dir);
+}
+
+/* Somebody made the first n of a maildir's directories and died. */
+static void
+test_half_made(void)
+{
+	static const char *const made[] = { "m", "m/tmp", "m/new", "m/cur" };
+
+	for (unsigned n = 1; n <= 4; n++) {
+		struct stat st;
+		int dir = scratch_dir();
+		int r;
+
+		memset(&fault, 0, sizeof(fault));
+		for (unsigned i = 0; i < n; i++)
+			(void)mkdirat(dir, made[i], 0700);
+		(void)fstatat(dir, "m", &st, 0);
+		fault.maildir = st.st_ino;
+		(void)fstat(dir, &st);
+		fault.above = st.st_ino;
+		io_hooks = &hooks;
+		r = format_maildir_deliver(dir, "m/", message, PARTS, NULL);
+		io_hooks = NULL;
+		tap_ok(r == 0 && is_whole(dir) &&
+			fault.maildir_synced == (n < 4) &&
+			fault.above_synced == (n < 4),
+		    "%u of its directories are there: %s synced", n,
+		    n < 4 ? "all is" : "nothing more is");
+		fd_close(&dir);
+	}
 }
 
 /* Each call fails once; and is cut short once. */
@@ -333,6 +367,7 @@ main(void)
 	test_delivery();
 	test_refused();
 	test_order();
+	test_half_made();
 	test_faults();
 	test_killed();
 	test_sweep();
