@@ -3,11 +3,10 @@ on from before login to after it."""
 import base64
 import hashlib
 import hmac
-import socket
-import ssl
 import time
 
 import pytest
+from lines import Line
 from serving import wait_for
 
 
@@ -40,49 +39,8 @@ class Scram:
         return b64(final + b",p=" + b64(proof))
 
 
-class Line:
-    """One connection, lines as they are."""
-
-    def __init__(self, server, protocol, tls=False):
-        self.server, self.protocol = server, protocol
-        self.socket = socket.create_connection(("127.0.0.1", server.ports[protocol]), 60)
-        self.got = b""
-        self.greeting = self.answer()
-        if tls:
-            self.starttls()
-
-    def line(self):
-        while b"\r\n" not in self.got:
-            d = self.socket.recv(65536)
-            if not d:
-                raise EOFError
-            self.got += d
-        out, self.got = self.got.split(b"\r\n", 1)
-        return out
-
-    def answer(self):
-        """The last line of an answer of one line, or of ManageSieve."""
-        while self.protocol == "sieve":
-            line = self.line()
-            if line.startswith((b"OK", b"NO", b"BYE")):
-                return line
-        return self.line()
-
-    def send(self, data):
-        self.socket.sendall(data)
-
-    def say(self, text):
-        self.send(text + b"\r\n")
-        return self.answer()
-
-    def starttls(self, behind=b""):
-        """behind: sent in the open together with the command."""
-        self.send((b"STARTTLS" if self.protocol == "sieve" else b"STLS") + b"\r\n" + behind)
-        assert self.answer().lstrip(b"+").startswith(b"OK")
-        context = ssl.create_default_context(cafile=self.server.cert)
-        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
-        if self.protocol == "sieve":
-            assert self.answer().startswith(b"OK")
+class Login(Line):
+    """One that logs in by SCRAM."""
 
     def end_point(self):
         return hashlib.sha256(self.socket.getpeercert(True)).digest()
@@ -126,24 +84,24 @@ def works(c):
 @pytest.mark.parametrize("hash", ["sha1", "sha256"])
 @pytest.mark.parametrize("tls", [False, True])
 def test_scram(server, account, protocol, hash, tls):
-    c = Line(server, protocol, tls)
+    c = Login(server, protocol, tls)
     assert is_ok(c.scram(Scram(account, hash)))
     assert works(c)
 
 
 @both
 def test_scram_plus(server, account, protocol):
-    c = Line(server, protocol, True)
+    c = Login(server, protocol, True)
     assert is_no(c.scram(Scram(account, "sha256", bytes(32))))
     assert is_ok(c.scram(Scram(account, "sha256", c.end_point())))
     assert works(c)
-    c = Line(server, protocol)
+    c = Login(server, protocol)
     assert is_no(c.scram(Scram(account, "sha256", bytes(32))))
 
 
 @both
 def test_what_is_said_before_tls_does_not_count(server, account, protocol):
-    c = Line(server, protocol)
+    c = Login(server, protocol)
     c.starttls(b"NOOP\r\nNOOP \"x\"\r\nQUIT\r\nLOGOUT\r\n")
     assert c.got == b""
     assert is_ok(c.scram(Scram(account, "sha256", c.end_point())))
@@ -152,14 +110,14 @@ def test_what_is_said_before_tls_does_not_count(server, account, protocol):
 
 @both
 def test_half_a_command_before_tls(server, account, protocol):
-    c = Line(server, protocol)
+    c = Login(server, protocol)
     c.starttls(b"USER x" if protocol == "pop3" else b"NOOP {10+}\r\nabc")
     assert is_ok(c.say(b"CAPA" if protocol == "pop3" else b"NOOP"))
 
 
 @both
 def test_bad_input(server, protocol):
-    c = Line(server, protocol)
+    c = Login(server, protocol)
     assert is_no(c.say(b"NO\0OP"))
     assert is_no(c.say(b"X" * 20000))
     assert is_no(c.say(bytes(range(128, 256))))
@@ -171,7 +129,7 @@ def test_bad_input(server, protocol):
 
 
 def test_literals(server):
-    c = Line(server, "sieve")
+    c = Login(server, "sieve")
     assert is_no(c.say(b"NOOP {5}"))  # it would wait for us
     assert is_no(c.say(b"PUTSCRIPT \"a\" {20000+}\r\n" + b"x" * 20000))
     assert is_ok(c.say(b"NOOP"))
@@ -189,7 +147,7 @@ def test_limits_before_login(own_server, protocol):
                         "gate/connections-per-address=3", "--set", "server/gates=1", "--set", "gate/login-bytes=16K")
     secret = b64(b"\0demo@example.org\0wrong")
     wrong = b"AUTH PLAIN " + secret if protocol == "pop3" else b'AUTHENTICATE "PLAIN" "' + secret + b'"'
-    c = Line(server, protocol)
+    c = Login(server, protocol)
     for _ in range(2):
         assert is_no(c.say(wrong))
     if protocol == "sieve":  # POP3 says nothing unasked
@@ -202,14 +160,14 @@ def test_limits_before_login(own_server, protocol):
         held = []
         try:
             for _ in range(3):
-                held.append(Line(server, protocol))
+                held.append(Login(server, protocol))
                 assert is_ok(held[-1].greeting)
         except (AssertionError, EOFError, ConnectionError):
             return None
         return held
     held = wait_for(three)
     # one more from the same address, of whichever protocol
-    refused = Line(server, protocol).greeting
+    refused = Login(server, protocol).greeting
     assert refused.startswith(b"-ERR [SYS/TEMP]" if protocol == "pop3" else b"BYE (TRYLATER)")
     began = time.monotonic()
     with pytest.raises((EOFError, ConnectionError)):  # slowly typing does not help
@@ -237,7 +195,7 @@ def test_limits_before_login(own_server, protocol):
 @both
 def test_stop(own_server, protocol):
     server = own_server()
-    before, after = Line(server, protocol), Line(server, protocol)
+    before, after = Login(server, protocol), Login(server, protocol)
     secret = b64(b"\0demo@example.org\0demo")
     assert is_ok(after.say(b"AUTH PLAIN " + secret if protocol == "pop3" else
                            b'AUTHENTICATE "PLAIN" "' + secret + b'"'))
@@ -250,7 +208,7 @@ def test_stop(own_server, protocol):
 
 def test_utf8_and_lang_go_on(server, account):
     """What a POP3 client asks for before login is so after it (RFC 6856)."""
-    c = Line(server, "pop3", True)
+    c = Login(server, "pop3", True)
     assert is_ok(c.say(b"UTF8"))
     assert c.say(b"LANG ja").decode() == "+OK ja 日本語でお答えします"
     assert is_ok(c.say(b"USER " + account.name.encode()))
@@ -270,7 +228,7 @@ def test_managesieve_capabilities(server, account):
             words = line.decode().split('"')[1::2]
             out[words[0]] = words[1] if len(words) > 1 else None
         return out
-    c = Line(server, "sieve")
+    c = Login(server, "sieve")
     plain = capabilities(c, b"CAPABILITY")
     assert {"IMPLEMENTATION", "SIEVE", "SASL", "STARTTLS", "VERSION", "MAXREDIRECTS"} <= set(plain)
     assert plain["VERSION"] == "1.0" and "OWNER" not in plain
@@ -287,6 +245,6 @@ def test_managesieve_capabilities(server, account):
 
 def test_unauthorised_for_managesieve(server, account):
     server.fumi("account", "services", "imap,pop3", account.name)
-    c = Line(server, "sieve", True)
+    c = Login(server, "sieve", True)
     assert is_no(c.scram(Scram(account, "sha256")))
     assert is_ok(c.say(b"NOOP"))

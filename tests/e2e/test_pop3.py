@@ -3,11 +3,11 @@ import base64
 import hashlib
 import imaplib
 import poplib
-import socket
 import ssl
 import subprocess
 
 import pytest
+from lines import Line
 from serving import VECTORS, message, wait_for
 from test_clients_mutt import run_mutt
 
@@ -167,30 +167,6 @@ set pop_authenticators="scram-sha-256"
 
 # ---- by hand ----
 
-class Line:
-    def __init__(self, server, port="pop3"):
-        self.socket = socket.create_connection(("127.0.0.1", server.ports[port]), 60)
-        self.server, self.got = server, b""
-        self.greeting = self.line()
-
-    def line(self):
-        while b"\r\n" not in self.got:
-            d = self.socket.recv(65536)
-            if not d:
-                raise EOFError
-            self.got += d
-        out, self.got = self.got.split(b"\r\n", 1)
-        return out
-
-    def say(self, text):
-        self.socket.sendall(text if isinstance(text, bytes) else text.encode())
-        return self.line()
-
-    def stls(self):
-        context = ssl.create_default_context(cafile=self.server.cert)
-        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
-
-
 def test_capa_agrees(server, account):
     """What may not differ before and after login does not (RFC 2449 section 6), over TLS and without."""
     for tls in (True, False):
@@ -221,15 +197,15 @@ def test_wrong_password_then_right(server, account):
 def test_sasl(server, account):
     c = Line(server)
     secret = base64.b64encode(b"\0%s\0%s" % (account.name.encode(), account.password.encode()))
-    assert c.say(b"AUTH PLAIN\r\n") == b"+ "
-    assert c.say(b"*\r\n").startswith(b"-ERR")
-    assert c.say(b"AUTH PLAIN " + secret + b"\r\n").startswith(b"+OK")
-    assert c.say(b"STAT\r\n") == b"+OK 0 0"
+    assert c.say(b"AUTH PLAIN") == b"+ "
+    assert c.say(b"*").startswith(b"-ERR")
+    assert c.say(b"AUTH PLAIN " + secret).startswith(b"+OK")
+    assert c.say(b"STAT") == b"+OK 0 0"
 
 
 def test_pipelined_through_the_hand_over(server, filled):
     c = Line(server)
-    c.socket.sendall(f"USER {filled.name}\r\nPASS {filled.password}\r\nSTAT\r\nNOOP\r\nQUIT\r\n".encode())
+    c.send(f"USER {filled.name}\r\nPASS {filled.password}\r\nSTAT\r\nNOOP\r\nQUIT\r\n".encode())
     answers = [c.line() for _ in range(5)]
     assert all(a.startswith(b"+OK") for a in answers)
     assert answers[2] == b"+OK %d %d" % (len(SAMPLES), sum(len(sample(i)) for i in SAMPLES))
@@ -237,19 +213,19 @@ def test_pipelined_through_the_hand_over(server, filled):
 
 def test_what_is_sent_before_tls_is_dropped(server, account):
     c = Line(server)
-    assert c.say(f"STLS\r\nUSER {account.name}\r\nPASS {account.password}\r\n").startswith(b"+OK")
-    c.stls()
-    assert c.say("PASS x\r\n").startswith(b"-ERR USER")  # nothing of it was taken
+    assert c.say(f"STLS\r\nUSER {account.name}\r\nPASS {account.password}").startswith(b"+OK")
+    c.begin_tls()
+    assert c.say("PASS x").startswith(b"-ERR USER")  # nothing of it was taken
     assert c.got == b""
 
 
 def test_bad_input(server):
     c = Line(server)
-    assert c.say(b"US\0ER x\r\n").startswith(b"-ERR")
-    assert c.say(b"X" * 20000 + b"\r\n").startswith(b"-ERR")
+    assert c.say(b"US\0ER x").startswith(b"-ERR")
+    assert c.say(b"X" * 20000).startswith(b"-ERR")
     for _ in range(48):
-        assert c.say("XYZZY\r\n").startswith(b"-ERR")
-    assert c.say("XYZZY\r\n").startswith(b"-ERR Too many")
+        assert c.say("XYZZY").startswith(b"-ERR")
+    assert c.say("XYZZY").startswith(b"-ERR Too many")
     with pytest.raises(EOFError):
         c.line()
 
@@ -258,7 +234,7 @@ def test_silence_ends(own_server):
     """A client that sends a byte now and then does not stay for ever, and is told nothing."""
     server = own_server("--set", "gate/login-timeout=1s")
     c = Line(server)
-    c.socket.sendall(b"US")
+    c.send(b"US")
     with pytest.raises(EOFError):
         c.line()
 
@@ -267,8 +243,8 @@ def test_attempts(own_server):
     server = own_server("--set", "gate/login-attempts=2")
     c = Line(server)
     for _ in range(2):
-        assert c.say("USER demo@example.org\r\n").startswith(b"+OK")
-        assert c.say("PASS x\r\n").startswith(b"-ERR [AUTH]")
+        assert c.say("USER demo@example.org").startswith(b"+OK")
+        assert c.say("PASS x").startswith(b"-ERR [AUTH]")
     with pytest.raises(EOFError):
         c.line()
 
@@ -276,10 +252,10 @@ def test_attempts(own_server):
 def test_cleartext_is_refused(own_server):
     server = own_server("--set", "auth/cleartext=never")
     c = Line(server)
-    assert c.say("USER demo@example.org\r\n").startswith(b"-ERR [AUTH]")
-    c.stls() if c.say("STLS\r\n").startswith(b"+OK") else None
-    assert c.say("USER demo@example.org\r\n").startswith(b"+OK")
-    assert c.say("PASS demo\r\n").startswith(b"+OK")
+    assert c.say("USER demo@example.org").startswith(b"-ERR [AUTH]")
+    c.begin_tls() if c.say("STLS").startswith(b"+OK") else None
+    assert c.say("USER demo@example.org").startswith(b"+OK")
+    assert c.say("PASS demo").startswith(b"+OK")
 
 
 def test_only_some_services(server, account):
@@ -307,9 +283,9 @@ def test_apop(own_server):
     challenge = c.greeting[c.greeting.index(b"<"):]
     digest = hashlib.md5(challenge + b"demo").hexdigest()
     # the password of this one is not stored as it is
-    assert c.say(f"APOP demo@example.org {digest}\r\n").startswith(b"-ERR [AUTH]")
+    assert c.say(f"APOP demo@example.org {digest}").startswith(b"-ERR [AUTH]")
     # a challenge counts for its own connection only
     other = Line(server)
     digest = hashlib.md5(challenge + b"secret_password").hexdigest()
-    assert other.say(f"APOP sengoku@example.org {digest}\r\n").startswith(b"-ERR [AUTH]")
-    assert c.say(f"APOP sengoku@example.org {digest}\r\n").startswith(b"+OK")
+    assert other.say(f"APOP sengoku@example.org {digest}").startswith(b"-ERR [AUTH]")
+    assert c.say(f"APOP sengoku@example.org {digest}").startswith(b"+OK")
