@@ -276,7 +276,9 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 	bool event = filter_is_event(in);
 	struct filter_out *o;
 
+	/* an alias of the user's is known by the mail that comes to it */
 	if (r->list || view_eq_ci(r->address, user) ||
+	    view_eq_ci(r->address, in->m->recipient) ||
 	    reply_is_loop(a->message, user, event || in->m->delivered_to)) {
 		filter_log(in->filter, LOG_PROBLEMS, "redirect",
 		    r->list ? "external lists are not served"

@@ -113,6 +113,21 @@ want_plan(const char *script, const char *want)
 	filter_plan_fini(&p);
 }
 
+/* Mail to another name of the user's. */
+static void
+test_alias(void)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	m.recipient = VIEW_LIT("robert@example.org");
+	activate("redirect \"Robert@example.org\";");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "INBOX") == 0,
+	    "a redirect to where it came to: %s", plan_text(&p));
+	filter_plan_fini(&p);
+}
+
 static void
 want_now(const char *want, const char *what)
 {
@@ -437,6 +452,7 @@ main(void)
 		abort();
 	filter = open_filter();
 	test_plans();
+	test_alias();
 	test_keys();
 	test_keys_of_two("require \"enotify\";"
 			 "notify :message \"one\" \"mailto:x@example.com\";"
