@@ -21,6 +21,9 @@ cmd_fn cmd_list, cmd_lsub;
 cmd_fn cmd_append;
 /* cmd_metadata.c */
 cmd_fn cmd_getmetadata, cmd_setmetadata;
+/* entries: one, or a list in parentheses, at most LIMITS_METADATA. */
+bool cmd_entries(struct lexer *lx, const struct view **out, size_t *n)
+    A_MUST_USE;
 /* cmd_message.c */
 cmd_fn cmd_expunge, cmd_store, cmd_copy;
 /* cmd_search.c, cmd_sort.c, cmd_fetch.c */

@@ -1,4 +1,4 @@
-/* LIST with all its options (RFC 9051 section 6.3.9), LSUB. */
+/* LIST with all its options (RFC 9051 section 6.3.9, RFC 9590), LSUB. */
 
 #include "imap/cmd.h"
 #include "imap/limits.h"
@@ -20,6 +20,7 @@ static const struct option returns[] = {
 	{ VIEW_LIT("CHILDREN"), COMMAND_LIST_CHILDREN },
 	{ VIEW_LIT("SPECIAL-USE"), COMMAND_LIST_SPECIAL_USE },
 	{ VIEW_LIT("STATUS"), COMMAND_LIST_STATUS },
+	{ VIEW_LIT("METADATA"), COMMAND_LIST_METADATA },
 };
 
 static bool
@@ -65,7 +66,8 @@ take_selects(struct lexer *lx, unsigned *out)
 }
 
 /* list-return-opts = "RETURN" SP "(" [return-option *(SP ...)] ")"
- * status-option = "STATUS" SP "(" status-att *(SP status-att) ")" */
+ * status-option = "STATUS" SP "(" status-att *(SP status-att) ")"
+ * return-option =/ "METADATA" SP entries (RFC 9590) */
 static bool
 take_returns(struct lexer *lx, struct command_list *u)
 {
@@ -84,6 +86,10 @@ take_returns(struct lexer *lx, struct command_list *u)
 		u->returns |= bit;
 		if (bit == COMMAND_LIST_STATUS &&
 		    (!lexer_sp(lx) || !lexer_status_items(lx, &u->status)))
+			return false;
+		if (bit == COMMAND_LIST_METADATA &&
+		    (!lexer_sp(lx) ||
+			!cmd_entries(lx, &u->entries, &u->n_entries)))
 			return false;
 	} while (lexer_try(lx, ' '));
 	return lexer_char(lx, ')');

@@ -70,25 +70,50 @@ is_options(struct view v)
 	    ((v.p[1] | 0x20) >= 'a' && (v.p[1] | 0x20) <= 'z');
 }
 
-/* entries = entry / "(" entry *(SP entry) ")" ; several without parentheses
- * too, as an example of RFC 5464 section 4.4.1 has them */
 static bool
-take_entries(struct lexer *lx, struct command_getmetadata *u)
+take_entry(struct lexer *lx, struct view **e, size_t *n, size_t *cap)
+{
+	*e = lexer_grow(
+	    lx, *e, *n, cap, sizeof(**e), LIMITS_METADATA, "entries");
+	if (*e == NULL || !lexer_astring(lx, &(*e)[*n]))
+		return false;
+	++*n;
+	return true;
+}
+
+/* entries = entry / "(" entry *(SP entry) ")" */
+bool
+cmd_entries(struct lexer *lx, const struct view **out, size_t *n)
 {
 	struct view *e = NULL;
 	size_t cap = 0;
 	bool list = lexer_try(lx, '(');
 
+	*n = 0;
 	do {
-		e = lexer_grow(
-		    lx, e, u->n, &cap, sizeof(*e), LIMITS_METADATA, "entries");
-		if (e == NULL || !lexer_astring(lx, &e[u->n]))
+		if (!take_entry(lx, &e, n, &cap))
 			return false;
-		u->n++;
-		u->entries = e;
-	} while ((list || (lx->in.n > 1 && lx->in.p[1] != ' ')) &&
-	    lexer_try(lx, ' '));
+	} while (list && lexer_try(lx, ' '));
+	*out = e;
 	return !list || lexer_char(lx, ')');
+}
+
+/* Several without parentheses too, as an example of RFC 5464 section 4.4.1 has
+ * them. */
+static bool
+take_entries(struct lexer *lx, struct command_getmetadata *u)
+{
+	struct view *e = NULL;
+	size_t cap = 0;
+
+	if (lexer_peek(lx) == '(')
+		return cmd_entries(lx, &u->entries, &u->n);
+	do {
+		if (!take_entry(lx, &e, &u->n, &cap))
+			return false;
+	} while (lx->in.n > 1 && lx->in.p[1] != ' ' && lexer_try(lx, ' '));
+	u->entries = e;
+	return true;
 }
 
 /* getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries ;

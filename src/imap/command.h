@@ -18,7 +18,7 @@
  * more, and RFC 2971 (ID), 3502 (MULTIAPPEND), 3516 (BINARY), 4731 and 5182
  * (ESEARCH, SEARCHRES), 4959 (SASL-IR), 5258 and 5819 (LIST-EXTENDED,
  * LIST-STATUS), 5464 (METADATA), 6154 (SPECIAL-USE), 6851 (MOVE), 8438
- * (STATUS=SIZE).
+ * (STATUS=SIZE), 9590 (LIST-METADATA).
  *
  * A new command is one row of the table in command.c, one kind, one member of
  * the union and one function in a file cmd_*.c.
@@ -157,7 +157,7 @@ struct command_status {
 	unsigned items; /* COMMAND_STATUS_*, at least one */
 };
 
-/* LIST selection and return options as bits (RFC 5258, 6154). */
+/* LIST selection and return options as bits (RFC 5258, 6154, 9590). */
 enum command_list_option {
 	COMMAND_LIST_SUBSCRIBED = 1,
 	COMMAND_LIST_REMOTE = 2,
@@ -165,6 +165,7 @@ enum command_list_option {
 	COMMAND_LIST_SPECIAL_USE = 8,
 	COMMAND_LIST_CHILDREN = 16, /* only in returns */
 	COMMAND_LIST_STATUS = 32,   /* only in returns; status says which */
+	COMMAND_LIST_METADATA = 64, /* only in returns; entries says which */
 };
 
 struct command_list {
@@ -174,9 +175,11 @@ struct command_list {
 	/* Any of the options or the pattern list was written: the extended
 	 * form, where for example LIST (SUBSCRIBED) "" "" has no magic. */
 	bool extended;
-	unsigned selects; /* COMMAND_LIST_*: which names */
-	unsigned returns; /* COMMAND_LIST_*: what to tell of them */
-	unsigned status;  /* COMMAND_STATUS_* */
+	unsigned selects;           /* COMMAND_LIST_*: which names */
+	unsigned returns;           /* COMMAND_LIST_*: what to tell of them */
+	unsigned status;            /* COMMAND_STATUS_* */
+	const struct view *entries; /* as in command_getmetadata */
+	size_t n_entries;           /* 0..LIMITS_METADATA */
 };
 
 /* One message of APPEND. Its octets are either in the command's text (p) or

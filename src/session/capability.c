@@ -11,6 +11,7 @@ const char *const capability_names[] = {
 	"ID",                               /* RFC 2971 */
 	"IDLE",                             /* RFC 2177 */
 	"LIST-EXTENDED",                    /* RFC 5258 */
+	"LIST-METADATA",                    /* RFC 9590 */
 	"LIST-STATUS",                      /* RFC 5819 */
 	"LITERAL+",                         /* RFC 7888 */
 	"METADATA",                         /* RFC 5464 */

@@ -1,6 +1,6 @@
 /*
- * LIST with all of RFC 5258, LIST-STATUS (RFC 5819) and SPECIAL-USE (RFC 6154),
- * and LSUB of RFC 3501.
+ * LIST with all of RFC 5258, LIST-STATUS (RFC 5819), LIST-METADATA (RFC 9590) and
+ * SPECIAL-USE (RFC 6154), and LSUB of RFC 3501.
  *
  * All names there are, those that exist and those that are only subscribed, are
  * put into one table. A name satisfies the selection or not, and matches the
@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "imap/pattern.h"
 #include "imap/response.h"
+#include "session/imap_metadata.h"
 #include "session/imap_status.h"
 #include "session/internal.h"
 
@@ -212,6 +213,9 @@ put_list(struct list *l, const struct name *e)
 		r = mailbox_get(l->s->account, e->entry->row.id, &row);
 	if (status && r == 0)
 		r = imap_status_put(l->s, &row, e->name, l->c->status);
+	if (e->selected && e->entry != NULL && l->c->n_entries > 0 && r == 0)
+		r = imap_metadata_put(l->s, e->entry->row.id, e->name,
+		    l->c->entries, l->c->n_entries);
 	return r == STORE_NOT_FOUND ? 0 : r; /* deleted meanwhile */
 }
 
@@ -339,6 +343,10 @@ imap_list(struct session *s, const struct command *c)
 	    l.c->patterns[0].name.n == 0) {
 		put_root(s);
 		session_ok(s, NULL);
+		return;
+	}
+	if (!imap_metadata_check(l.c->entries, l.c->n_entries)) {
+		session_bad(s, "Not the name of an entry");
 		return;
 	}
 	l.last = &l.first;

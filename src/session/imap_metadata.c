@@ -154,10 +154,8 @@ get_all(struct get *g)
 {
 	AUTO_ARENA struct arena *a = arena_new(LIST_ARENA);
 	struct metadata_entry *all;
-	int r = find(g->s, &g->c->mailbox, g->c->server, &g->mailbox);
+	int r = metadata_list(g->s->account, g->mailbox, a, &all, &g->n);
 
-	if (r == 0)
-		r = metadata_list(g->s->account, g->mailbox, a, &all, &g->n);
 	if (r != 0)
 		return r;
 	g->all = all;
@@ -167,6 +165,27 @@ get_all(struct get *g)
 	return r;
 }
 
+int
+imap_metadata_put(struct session *s, uint32_t mailbox, struct view name,
+    const struct view *entries, size_t n)
+{
+	const struct command_getmetadata c = {
+		.mailbox = { .name = name }, .entries = entries, .n = n
+	};
+	struct get g = { .s = s, .c = &c, .mailbox = mailbox };
+
+	return get_all(&g);
+}
+
+bool
+imap_metadata_check(const struct view *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!metadata_is_level(entries[i]))
+			return false;
+	return true;
+}
+
 void
 imap_getmetadata(struct session *s, const struct command *c)
 {
@@ -174,12 +193,14 @@ imap_getmetadata(struct session *s, const struct command *c)
 	char code[60];
 	int r;
 
-	for (size_t i = 0; i < g.c->n; i++)
-		if (!metadata_is_level(g.c->entries[i])) {
-			session_bad(s, "Not the name of an entry");
-			return;
-		}
-	if ((r = get_all(&g)) != 0) {
+	if (!imap_metadata_check(g.c->entries, g.c->n)) {
+		session_bad(s, "Not the name of an entry");
+		return;
+	}
+	r = find(s, &g.c->mailbox, g.c->server, &g.mailbox);
+	if (r == 0)
+		r = get_all(&g);
+	if (r != 0) {
 		session_store_result(s, r);
 		return;
 	}

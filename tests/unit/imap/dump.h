@@ -183,6 +183,10 @@ dump_list(struct buf *b, const struct command_list *l)
 	dump_mailbox(b, &l->reference);
 	for (size_t i = 0; i < l->n; i++)
 		dump_mailbox(b, &l->patterns[i]);
+	for (size_t i = 0; i < l->n_entries; i++) {
+		buf_put_str(b, " m");
+		dump_text(b, l->entries[i]);
+	}
 }
 
 static inline void
