@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,9 +132,21 @@ read_options(int argc, char **argv, struct options *o)
 	return o->stdio && o->dir != NULL && optind == argc;
 }
 
+/* Who is at the other end of the ssh. */
+static struct view
+own_user(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+
+	return view_str(pw != NULL ? pw->pw_name : "user");
+}
+
+/* Scripts for IMAP events run here too, but nothing leaves. */
 static int
 run_imap(const struct options *o, int dir, struct log *log)
 {
+	char host[256] = "";
+	struct session_events events = { .users = true };
 	struct session_env env = { .in = STDIN_FILENO,
 		.out = STDOUT_FILENO,
 		.hub = -1,
@@ -141,8 +154,13 @@ run_imap(const struct options *o, int dir, struct log *log)
 		.dir = dir,
 		.create = o->create,
 		.round_trip = o->round_trip || getenv("FUMI_ROUNDTRIP") != NULL,
+		.user = own_user(),
+		.events = &events,
 		.log = log };
 
+	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+		memcpy(host, "localhost", sizeof("localhost"));
+	events.host = view_str(host);
 	return session_imap_run(&env) == SESSION_FAILED ? EXIT_FAILURE
 							: EXIT_SUCCESS;
 }

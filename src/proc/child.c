@@ -13,10 +13,13 @@
 
 #include "base/fd.h"
 #include "proc/delivery.h"
+#include "proc/msg_out.h"
 #include "proc/msg_session.h"
 #include "proc/peer.h"
 #include "proc/pop3_conf.h"
+#include "proc/settings.h"
 #include "proc/sieve_conf.h"
+#include "proc/submit.h"
 #include "session/managesieve.h"
 #include "session/session.h"
 #include "store/account.h"
@@ -260,10 +263,29 @@ struct runs {
 	int client;
 };
 
+/* host, capability: room for what comes of the settings. */
+static struct session_events
+events_of(const struct child *c, char host[SETTINGS_HOST_SIZE],
+    char capability[SIEVE_CONF_CAPABILITY_SIZE])
+{
+	struct session_events e = { .host = settings_host(c->conf, host),
+		.globals = c->globals,
+		.users = sieve_conf_imapsieve(c->conf),
+		.submit = submit_out };
+
+	e.disabled =
+	    conf_list(c->conf, "sieve", NULL, "disabled", &e.n_disabled);
+	if (sieve_conf_capability(c->conf, capability))
+		e.capability = capability;
+	return e;
+}
+
 static int
 run_imap(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
 {
+	char host[SETTINGS_HOST_SIZE], capability[SIEVE_CONF_CAPABILITY_SIZE];
+	const struct session_events events = events_of(c, host, capability);
 	struct session_env env = { .in = runs->client,
 		.out = runs->client,
 		.hub = CHILD_FD_HUB,
@@ -280,6 +302,7 @@ run_imap(const struct child *c, struct log *log,
 		.autologout_ms =
 		    (unsigned)conf_num(c->conf, "session", NULL, "idle"),
 		.cpu_s = c->grant->m.cpu_max_s,
+		.events = &events,
 		.log = log };
 
 	return m->login.tag.n > 0 ? child_serve_imap(&env) : CHILD_NO_START;
@@ -386,7 +409,8 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 		    p, message(p, CHILD_REST_MS, &runs->client) });
 		w = *in;
 		type = wire_u32(&w);
-	} while (type == MSG_SESSION_CHANGED); /* crossed our REST */
+		/* crossed our REST */
+	} while (type == MSG_SESSION_CHANGED || type == MSG_OUT_SUBMITTED);
 	if (type == MSG_SESSION_SHUTDOWN)
 		(void)!account_settle(runs->account);
 	runs->session = 0;

@@ -119,7 +119,7 @@ void msg_master_certified_put(
 bool msg_master_certified_get(struct wire *w, struct msg_master_certified *m)
     A_MUST_USE;
 
-/* One script in the file of SCRIPTS: u8 where (1 before, 2 after, 3 global;
+/* One script in the file of SCRIPTS: u8 where (enum filter_where of
  * session/filter.h), name and text with their lengths. */
 #define MSG_MASTER_SCRIPTS_MAX (8u << 20) /* bytes of the file */
 #define MSG_MASTER_SCRIPT_NAME_MAX 200

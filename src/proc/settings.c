@@ -1,5 +1,7 @@
 #include "proc/settings.h"
 
+#include <ctype.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/netaddr.h"
@@ -38,6 +40,8 @@ static const struct conf_section sections[] = {
 	{ "session", false, "Limits after login." },
 	{ "pop3", false, "POP3." },
 	{ "sieve", false, "Sieve scripts." },
+	{ "imapsieve", false,
+	    "Sieve scripts that run when a client changes mail by IMAP." },
 	{ "lmtp", false, "Limits of clients that bring mail by LMTP." },
 	{ "delivery", false, "Mail that comes in." },
 	{ "out", false,
@@ -226,6 +230,18 @@ static const struct conf_setting settings[] = {
 	    "extlists, spamtest, spamtestplus, virustest", 64,
 	    "Extensions that users' scripts may not require. The usual ones "
 	    "have nothing behind them yet: no lists or checkers."),
+	/* imapsieve */
+	STRING("imapsieve", "url", NULL, 0, 300,
+	    "Where clients can put scripts for their mailboxes, "
+	    "sieve://HOST[:PORT], as IMAP tells them; empty: the first "
+	    "ManageSieve listener of this server, if there is one."),
+	PATH("imapsieve", "before", NULL,
+	    "Directory of scripts (*.sieve) that run for each message that a "
+	    "client appends, copies, moves or flags, in any mailbox: before "
+	    "the one that the mailbox's annotation names."),
+	PATH("imapsieve", "after", NULL,
+	    "Directory of scripts that run behind it, when the message is "
+	    "still to be kept."),
 	/* lmtp */
 	NUMBER("lmtp", "connections", CONF_INT, "1000", 1, 100000,
 	    "Connections at once."),
@@ -420,6 +436,22 @@ check_locks(struct conf *c)
 	}
 }
 
+/* RFC 5804 section 3, but for an IPv6 address: its brackets cannot stand in a
+ * capability. */
+static void
+check_url(struct conf *c)
+{
+	struct view url = view_str(conf_str(c, "imapsieve", NULL, "url"));
+	const struct view scheme = VIEW_LIT("sieve://");
+	bool good = url.n > scheme.n && view_starts(url, scheme);
+
+	for (size_t i = scheme.n; good && i < url.n; i++)
+		good = isalnum(url.p[i]) || strchr("-.:_", url.p[i]) != NULL;
+	if (url.n > 0 && !good)
+		conf_fail(c, "imapsieve", NULL, "url",
+		    "it must be sieve://HOST or sieve://HOST:PORT");
+}
+
 bool
 settings_check(struct conf *c)
 {
@@ -435,5 +467,6 @@ settings_check(struct conf *c)
 			conf_fail(c, "certificate", name, "certificate",
 			    "no file is named");
 	check_locks(c);
+	check_url(c);
 	return conf_error_count(c) == before;
 }

@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
 #include "proc/msg_master.h"
+#include "proc/settings.h"
 
 size_t
 sieve_conf_disabled(
@@ -17,6 +19,57 @@ sieve_conf_disabled(
 	for (i = 0; i < n && i < SIEVE_CONF_DISABLED_MAX; i++)
 		out[i] = view_str(name[i]);
 	return i;
+}
+
+/* ---- IMAP events ---- */
+
+bool
+sieve_conf_imapsieve(const struct conf *c)
+{
+	struct view disabled[SIEVE_CONF_DISABLED_MAX];
+	size_t n = sieve_conf_disabled(c, disabled);
+
+	for (size_t i = 0; i < n; i++)
+		if (view_eq(disabled[i], VIEW_LIT("imapsieve")))
+			return false;
+	return true;
+}
+
+/* The first ManageSieve listener; NULL: there is none. */
+static const char *
+sieve_listener(const struct conf *c)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = conf_name(c, "listener", i)) != NULL; i++)
+		if (conf_enum(c, "listener", name, "protocol") ==
+		    SETTINGS_SIEVE)
+			return name;
+	return NULL;
+}
+
+bool
+sieve_conf_capability(
+    const struct conf *c, char out[SIEVE_CONF_CAPABILITY_SIZE])
+{
+	const char *url = conf_str(c, "imapsieve", NULL, "url");
+	const char *name = sieve_listener(c);
+	char room[SETTINGS_HOST_SIZE];
+	struct view host = settings_host(c, room);
+	int n;
+
+	if (!sieve_conf_imapsieve(c))
+		return false;
+	if (*url != '\0')
+		n = snprintf(
+		    out, SIEVE_CONF_CAPABILITY_SIZE, "IMAPSIEVE=%s", url);
+	else if (name == NULL || settings_port(c, name) == 0)
+		return false;
+	else
+		n = snprintf(out, SIEVE_CONF_CAPABILITY_SIZE,
+		    "IMAPSIEVE=sieve://%.*s:%u", (int)host.n,
+		    (const char *)host.p, settings_port(c, name));
+	return n > 0 && n < SIEVE_CONF_CAPABILITY_SIZE;
 }
 
 /* ---- the administrator's scripts ---- */
@@ -88,11 +141,15 @@ add_directory(const char *path, uint8_t where, struct buf *out, struct why *w)
 int
 sieve_conf_scripts(const struct conf *c, struct buf *out, struct why *w)
 {
-	static const char *const keys[] = { "before", "after", "global" };
+	static const struct {
+		const char *section, *key;
+	} of[] = { { "sieve", "before" }, { "sieve", "after" },
+		{ "sieve", "global" }, { "imapsieve", "before" },
+		{ "imapsieve", "after" } };
 	int r = 0;
 
-	for (uint8_t i = 0; i < 3 && r == 0; i++)
-		r = add_directory(conf_str(c, "sieve", NULL, keys[i]),
+	for (uint8_t i = 0; i < sizeof(of) / sizeof(of[0]) && r == 0; i++)
+		r = add_directory(conf_str(c, of[i].section, NULL, of[i].key),
 		    (uint8_t)(i + 1), out, w);
 	return r;
 }

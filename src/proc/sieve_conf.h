@@ -1,6 +1,7 @@
 #ifndef PROC_SIEVE_CONF_H
 #define PROC_SIEVE_CONF_H
 
+#include "base/attrs.h"
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/view.h"
@@ -13,7 +14,17 @@
 size_t sieve_conf_disabled(
     const struct conf *c, struct view out[SIEVE_CONF_DISABLED_MAX]);
 
-/* Read the administrator's scripts ([sieve] before, after, global), each as
+/* May users' scripts run for IMAP events (RFC 6785)? */
+bool sieve_conf_imapsieve(const struct conf *c) A_MUST_USE;
+/* "IMAPSIEVE=sieve://HOST[:PORT]", what clients of IMAP are told; false: nothing,
+ * there is no place for users' scripts that they could be told of. */
+#define SIEVE_CONF_URL_MAX 300
+#define SIEVE_CONF_CAPABILITY_SIZE (SIEVE_CONF_URL_MAX + 16)
+bool sieve_conf_capability(
+    const struct conf *c, char out[SIEVE_CONF_CAPABILITY_SIZE]) A_MUST_USE;
+
+/* Read the administrator's scripts ([sieve] before, after, global; [imapsieve]
+ * before, after), each as
  * msg_master_script_put() has it, in the order in which they run.
  * out  initialised, for MSG_MASTER_SCRIPTS_MAX bytes
  * 0, or a negative errno (-EFBIG: there are too many, or one is too large), *w

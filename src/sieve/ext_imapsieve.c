@@ -6,6 +6,5 @@
 
 const struct ext ext_imapsieve = {
 	.name = "imapsieve",
-	.flags = EXT_UNLISTED,
 	.needs = "environment",
 };

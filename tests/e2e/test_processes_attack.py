@@ -159,6 +159,10 @@ FORGED = {
     "ready-twice": u32(S_READY),
     "state-unknown": u32(S_STATE) + u8(9),
     "committed-short": u32(S_COMMITTED) + b"\0",
+    "submit-without-a-message": u32(S_SUBMIT) + u64(1),
+    "take": u32(S_TAKE) + u64(1),
+    "taken": u32(S_TAKEN) + u64(1) + u8(0) + data(b""),
+    "submitted": u32(S_SUBMITTED) + u64(1) + u8(0) + data(b""),
     "committed-long": u32(S_COMMITTED) + u64(1) + b"\0",
     "empty": b"\0",
 }
@@ -168,6 +172,11 @@ FORGED = {
 def test_forged_message_to_the_hub(stack, name):
     got = stack.run("@" + FORGED[name].hex())
     assert got in ("failed", "")
+    assert stack.hub.wait(0.05) is None
+
+
+def test_half_a_submission_to_the_hub(stack):
+    assert stack.run("@" + (u32(S_SUBMIT) + u64(1)).hex() + "+fd") in ("failed", "")
     assert stack.hub.wait(0.05) is None
 
 

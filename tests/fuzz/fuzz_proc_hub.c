@@ -204,6 +204,31 @@ say_gone(struct script *s)
 	arrive(&s->hub.gate[1].peer, &b, -1);
 }
 
+/* What becomes of a message that was to leave. */
+static void
+out_says(struct script *s)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	struct msg_out_taken m = { 1 + (byte(s) & 7), byte(s) & 1,
+		VIEW_LIT("x") };
+
+	msg_out_taken_put(&b, MSG_OUT_TAKEN, &m);
+	arrive(&s->hub.out, &b, -1);
+}
+
+static void
+put_submission(struct script *s, struct buf *b)
+{
+	static const struct view to = VIEW_LIT("x@example.com");
+	struct msg_out_submit m = { .number = byte(s),
+		.kind = MSG_OUT_REDIRECT,
+		.sender = VIEW_LIT("ann@example.com"),
+		.to = &to,
+		.n = 1 };
+
+	msg_out_submit_put(b, MSG_OUT_SUBMIT, &m);
+}
+
 static void
 session_says(struct script *s)
 {
@@ -231,6 +256,13 @@ session_says(struct script *s)
 	case 3:
 		msg_delivered_put(&b, &d);
 		break;
+	case 4:
+		put_submission(s, &b);
+		fd = s->message;
+		break;
+	case 5:
+		out_says(s);
+		return;
 	default:
 		session_lost(one, "closed");
 		return;
@@ -356,9 +388,24 @@ restart(struct script *s)
 		m.process = MSG_PROCESS_FORKER;
 	else if ((x & 3) == 2)
 		m = (struct msg_master_peer){ MSG_PROCESS_GATE, 1 };
+	else if ((x & 3) == 3)
+		m.process = MSG_PROCESS_OUT;
 	(void)!hub_peer(&s->hub, &m, &fd);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Each session has as many submissions as it is counted for. */
+static void
+check_submissions(const struct script *s, const struct hub_session *one)
+{
+	const struct hub_out_asked *a;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (a, &s->hub.out_asked, link)
+		n += a->session == one->number;
+	if (n != one->submitting || n > MSG_OUT_PENDING_MAX)
+		abort();
 }
 
 /* What must hold whenever nobody is in the middle of something. */
@@ -378,6 +425,7 @@ check(const struct script *s)
 			if (one->account != a ||
 			    hub_session_find(one->hub, one->number) != one)
 				abort();
+			check_submissions(s, one);
 		}
 		if (n != a->count || TAILQ_EMPTY(&a->sessions))
 			abort();
@@ -403,7 +451,7 @@ set_up(struct script *s)
 	log_init(&s->start.log, -1, LOG_STYLE_PLAIN, LOG_ALL, "HUB", 0);
 	if (hub_init(&s->hub, &s->start) != 0)
 		abort();
-	for (uint8_t p = MSG_PROCESS_AUTH; p <= MSG_PROCESS_LMTP; p++) {
+	for (uint8_t p = MSG_PROCESS_AUTH; p <= MSG_PROCESS_OUT; p++) {
 		struct msg_master_peer m = { p, p == MSG_PROCESS_GATE };
 
 		if (p == MSG_PROCESS_HUB)
@@ -430,6 +478,8 @@ tear_down(struct script *s)
 		abort();
 	peer_close(&s->hub.auth);
 	peer_close(&s->hub.forker);
+	give_up(&s->hub);
+	peer_close(&s->hub.out);
 	for (unsigned i = 1; i <= MSG_GATES_MAX; i++)
 		peer_close(&s->hub.gate[i].peer);
 	loop_timer_del(s->start.loop, &s->hub.look);
