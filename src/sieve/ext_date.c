@@ -306,14 +306,17 @@ field_date(struct interp *in, struct letter_value *v, struct date *out)
 {
 	struct view text = v->raw.n > 0 ? v->raw : letter_text(in->letter, v);
 	const uint8_t *p = text.n > 0 ? memrchr(text.p, ';', text.n) : NULL;
-	struct moment m;
+	struct date before;
 
 	if (p != NULL)
 		view_skip(&text, (size_t)(p + 1 - text.p));
 	if (!interp_cost(in, text.n) || !date_parse(text, out))
 		return false;
-	m = split(*out);
-	return names_day(text, m.day);
+	/* a leap second belongs to the day before */
+	before = *out;
+	before.seconds--;
+	return names_day(text, split(*out).day) ||
+	    names_day(text, split(before).day);
 }
 
 /* ":count" of what is no date is 0, which no field is shown for. */
