@@ -288,6 +288,9 @@ execute(struct interp *in)
 
 	w->errors.n = 0;
 	w->more_errors = false;
+	for (size_t i = 0; ext_all[i] != NULL; i++)
+		if (ext_all[i]->finish != NULL)
+			ext_all[i]->finish(in);
 	for (; w->executed < in->n_actions && good; w->executed++)
 		good = world_act(w, &in->env, &in->actions[w->executed]);
 	w->executed = in->n_actions;
