@@ -74,7 +74,12 @@ def test_sockets_of_the_service_manager(place):
         assert greeting(given.getsockname()[1]).startswith(b"* OK")
         os.kill(p.pid, signal.SIGHUP)
         assert b"RELOADING=1" in notify.recv(1000)
-        assert b"READY=1" in notify.recv(1000)
+        assert notify.recv(1000) == b"READY=1\nSTATUS="
+        with open(conf, "a") as f:
+            f.write("[nonsense]\n")
+        os.kill(p.pid, signal.SIGHUP)
+        assert b"RELOADING=1" in notify.recv(1000)
+        assert notify.recv(1000).startswith(b"READY=1\nSTATUS=The last reload failed")
     finally:
         end(p)
     assert b"STOPPING=1" in notify.recv(1000)

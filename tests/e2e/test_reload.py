@@ -88,9 +88,9 @@ def test_a_gate_that_starts_hears_of_a_reload(one_gate, tmp_path):
     make_certificate(tmp_path, "new.example")
     with caught_while_it_starts(server, "fumi-gate"):
         replace_certificate(server, tmp_path, "new.example", "new.example")
-        before = len(results(server))
+        before, out = len(results(server)), children(server, "fumi-out")
         os.kill(server.pid, signal.SIGHUP)
-        wait_for(lambda: os.path.exists(server.info["log"]))
+        wait_for(lambda: children(server, "fumi-out") not in (out, []))  # that one has heard
     wait_for(lambda: "done" in results(server)[before:])
     assert peer_name(server, "any.example") == "new.example"
     server.close()
