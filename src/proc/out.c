@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/mem.h"
+#include "base/random.h"
 #include "proc/out_dsn.h"
 #include "proc/sandbox.h"
 #include "proc/settings.h"
@@ -19,7 +19,11 @@
  * was answered depends on what this process remembers: whatever kills it, the
  * next one goes on from the files.
  */
+#define SPREAD 8 /* a wait may be longer by this part of it */
+
 static void work(struct out *o);
+static uint64_t wait_s(const struct out *o, uint32_t attempts);
+static void note(struct out *o, struct out_item *i);
 
 /* ---- the log ---- */
 
@@ -93,22 +97,24 @@ on_take(void *ctx, struct wire *wire, int *fd)
 	return true;
 }
 
-static struct view
+/* The first that waits; NULL: none. n: how many do. */
+static const struct out_recipient *
 waiting_one(const struct out_item *i, uint32_t *n)
 {
-	struct view v = { NULL, 0 };
+	const struct out_recipient *first = NULL;
 
 	*n = 0;
 	for (uint32_t k = 0; k < i->n; k++)
 		if (i->to[k].state == OUT_WAITING && (*n)++ == 0)
-			v = i->to[k].address;
-	return v;
+			first = &i->to[k];
+	return first;
 }
 
 static void
 send_row(struct out *o, uint64_t number, const struct out_item *i)
 {
 	AUTO_BUF struct buf b = peer_msg();
+	const struct out_recipient *r;
 	struct msg_out_row m = { .number = number,
 		.id = view_str(i->id),
 		.kind = i->kind,
@@ -119,26 +125,45 @@ send_row(struct out *o, uint64_t number, const struct out_item *i)
 		.next_s = (uint64_t)i->next_s,
 		.attempts = i->attempts };
 
-	m.recipient = waiting_one(i, &m.recipients);
+	if ((r = waiting_one(i, &m.recipients)) != NULL) {
+		m.recipient = r->address;
+		m.text = (struct view){ r->text, r->text_n };
+	}
+	/* what is known of others tells more than nothing */
 	for (uint32_t k = 0; k < i->n && m.text.n == 0; k++)
 		m.text = (struct view){ i->to[k].text, i->to[k].text_n };
 	msg_out_row_put(&b, &m);
 	(void)!peer_send(&o->hub, &b, -1);
 }
 
+/* Is it behind that id, which none has any more? */
+static bool
+is_behind(const struct out_item *i, struct view id)
+{
+	struct view v = view_str(i->id);
+	size_t n = v.n < id.n ? v.n : id.n;
+	int c = n > 0 ? memcmp(v.p, id.p, n) : 0;
+
+	return c > 0 || (c == 0 && v.n > id.n);
+}
+
+/* Rows that the hub does not take now are left for the next question: what it
+ * must hear has to find room. */
 static void
 list(struct out *o, const struct msg_out_question *m, struct msg_out_end *end)
 {
-	const struct out_item *i;
+	const struct out_item *i =
+	    m->id.n > 0 ? out_queue_find(o->queue, m->id) : NULL;
 
-	TAILQ_FOREACH (i, out_queue_items(o->queue), link) {
-		struct view id = view_str(i->id);
-		size_t n = id.n < m->id.n ? id.n : m->id.n;
-		int c = n > 0 ? memcmp(id.p, m->id.p, n) : 0;
-
-		if (c < 0 || (c == 0 && id.n <= m->id.n && m->id.n > 0))
-			continue;
-		if (end->count == MSG_OUT_ROWS_MAX) {
+	if (i != NULL)
+		i = TAILQ_NEXT(i, link);
+	else
+		i = TAILQ_FIRST(out_queue_items(o->queue));
+	while (i != NULL && m->id.n > 0 && !is_behind(i, m->id))
+		i = TAILQ_NEXT(i, link);
+	for (; i != NULL; i = TAILQ_NEXT(i, link)) {
+		if (end->count == MSG_OUT_ROWS_MAX ||
+		    o->hub.waiting >= PEER_QUEUE_MAX / 2) {
 			end->more = true;
 			return;
 		}
@@ -148,25 +173,51 @@ list(struct out *o, const struct msg_out_question *m, struct msg_out_end *end)
 }
 
 static void
+retry_one(struct out *o, struct out_item *i, struct msg_out_end *end)
+{
+	if (i == NULL || i->busy)
+		return;
+	out_queue_schedule(o->queue, i, clock_wall_s());
+	end->count++;
+}
+
+static void
 retry(struct out *o, struct view id, struct msg_out_end *end)
 {
 	struct out_item *i;
 
-	TAILQ_FOREACH (i, out_queue_items(o->queue), link)
-		if (!i->busy && (id.n == 0 || view_eq(view_str(i->id), id))) {
-			i->next_s = clock_wall_s();
-			end->count++;
-		}
+	if (id.n > 0)
+		retry_one(o, out_queue_find(o->queue, id), end);
+	else
+		TAILQ_FOREACH (i, out_queue_items(o->queue), link)
+			retry_one(o, i, end);
+	o->away_until_s = 0;
 	work(o);
 }
 
+/* Done with; what cannot be removed now is later, and not sent meanwhile: it has
+ * nobody who waits. */
 static void
-remove_item(struct out *o, struct out_item *i)
+drop(struct out *o, struct out_item *i)
 {
 	struct why w = { "" };
 
-	if (out_queue_remove(o->queue, &i, &w) != 0)
-		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+	if (out_queue_remove(o->queue, &i, &w) == 0)
+		return;
+	log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+	out_queue_schedule(
+	    o->queue, i, clock_wall_s() + (int64_t)wait_s(o, i->attempts));
+	note(o, i);
+}
+
+/* As an administrator wishes: nobody is told. */
+static void
+remove_item(struct out *o, struct out_item *i)
+{
+	log_item(o, LOG_MAJOR, "removed", i);
+	for (uint32_t k = 0; k < i->n; k++)
+		i->to[k].state = OUT_TOLD;
+	drop(o, i);
 }
 
 static bool
@@ -191,7 +242,6 @@ on_ask(void *ctx, struct wire *w, int *fd)
 		break;
 	case MSG_OUT_REMOVE:
 		if ((i = out_queue_find(o->queue, m.id)) != NULL && !i->busy) {
-			log_item(o, LOG_MAJOR, "removed", i);
 			remove_item(o, i);
 			end.count = 1;
 		}
@@ -299,7 +349,10 @@ wait_s(const struct out *o, uint32_t attempts)
 
 	for (uint32_t i = 1; i < attempts && first < most; i++)
 		first *= 2;
-	return first < most ? first : most;
+	if (first > most)
+		first = most;
+	/* what came together need not come together again */
+	return first + random_below(first / SPREAD + 1);
 }
 
 /* Those that were tried for too long. */
@@ -312,8 +365,10 @@ give_up(struct out *o, struct out_item *i)
 	    (int64_t)(conf_num(o->s->conf, "out", NULL, "max-age") / 1000))
 		return;
 	for (uint32_t k = 0; k < i->n; k++)
-		if (i->to[k].state == OUT_WAITING)
+		if (i->to[k].state == OUT_WAITING) {
 			i->to[k].state = OUT_FAILED;
+			log_recipient(o, i, &i->to[k]);
+		}
 }
 
 static void
@@ -325,31 +380,65 @@ note(struct out *o, struct out_item *i)
 		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
 }
 
+static void
+mark_told(struct out_item *i)
+{
+	for (uint32_t k = 0; k < i->n; k++)
+		if (i->to[k].state == OUT_FAILED)
+			i->to[k].state = OUT_TOLD;
+}
+
+/*
+ * Tell the sender, if there is something to tell. What it is about is written
+ * down first: after a crash the same is told, in a report of the same id, and
+ * nobody who was refused is tried again. False: there is no room; nothing is
+ * forgotten until there is.
+ */
+static bool
+report(struct out *o, struct out_item *i)
+{
+	if (out_dsn_wanted(i)) {
+		note(o, i);
+		if (bounce(o, i) != 0)
+			return false;
+	}
+	mark_told(i);
+	return true;
+}
+
 /* After an attempt: on the disk, or gone. */
 static void
 settle(struct out *o, struct out_item *i)
 {
+	bool told;
 	uint32_t waiting;
 
 	give_up(o, i);
-	if (out_dsn_wanted(i) && bounce(o, i) != 0) {
-		/* no room: nothing is forgotten until there is; who has it must
-		 * not get it again */
-		i->next_s =
-		    clock_wall_s() + 1 + (int64_t)wait_s(o, i->attempts);
-		note(o, i);
-		return;
-	}
-	for (uint32_t k = 0; k < i->n; k++)
-		if (i->to[k].state == OUT_FAILED)
-			i->to[k].state = OUT_TOLD;
+	told = report(o, i);
 	(void)waiting_one(i, &waiting);
-	if (waiting == 0) {
-		remove_item(o, i);
+	if (told && waiting == 0) {
+		drop(o, i);
 		return;
 	}
-	i->next_s = clock_wall_s() + (int64_t)wait_s(o, i->attempts);
+	out_queue_schedule(
+	    o->queue, i, clock_wall_s() + (int64_t)wait_s(o, i->attempts));
 	note(o, i);
+}
+
+/* Nobody has answered: the server is away, and the next in line need not each
+ * wait for it in vain. */
+static void
+look_whether_away(struct out *o, const struct out_send_sent *m)
+{
+	uint64_t s = conf_num(o->s->conf, "out", NULL, "retry") / 1000;
+	bool answered = *conf_str(o->s->conf, "out", NULL, "smtp") == '\0';
+
+	for (uint32_t k = 0; k < m->n; k++)
+		answered = answered || m->fate[k].code != 0 ||
+		    m->fate[k].state != OUT_WAITING;
+	o->away_until_s = answered
+	    ? 0
+	    : clock_wall_s() + (int64_t)(s < OUT_AWAY_S ? s : OUT_AWAY_S);
 }
 
 static bool
@@ -378,7 +467,7 @@ on_sent(void *ctx, struct wire *w, int *fd)
 		log_recipient(s->out, i, r);
 	}
 	s->item = NULL;
-	i->busy = false;
+	look_whether_away(s->out, &m);
 	settle(s->out, i);
 	work(s->out);
 	return true;
@@ -397,51 +486,73 @@ on_worn(void *ctx)
 	work(o);
 }
 
+/* An attempt of which nothing was heard. It counts and is written down, or a
+ * message that no sender survives would be the first again and again. */
+static void
+missed(struct out *o, struct out_item *i, struct view text)
+{
+	i->attempts++;
+	for (uint32_t k = 0; k < i->n; k++)
+		if (i->to[k].state == OUT_WAITING) {
+			i->to[k].code = 0;
+			out_recipient_text(&i->to[k], text);
+		}
+	settle(o, i);
+}
+
 /* What it had is tried again: whether it was sent nobody knows. */
 static void
 sender_lost(void *ctx, const char *why)
 {
 	struct out_sender *s = ctx;
+	struct out_item *i = s->item;
 	struct out *o = s->out;
 
 	log_say(&o->s->log, LOG_FAILURES, "sender-lost", "%s", why);
-	if (s->item != NULL) {
-		s->item->busy = false;
-		s->item->attempts++;
-		s->item->next_s =
-		    clock_wall_s() + (int64_t)wait_s(o, s->item->attempts);
-		s->item = NULL;
-	}
+	s->item = NULL;
+	if (i != NULL)
+		missed(o, i, VIEW_LIT("The process that sends it has ended"));
 	if (!o->s->stopping)
 		loop_timer_set(o->s->loop, &o->end, OUT_WORN_MS, on_worn, o);
-}
-
-static struct out_item *
-due(struct out *o)
-{
-	int64_t now = clock_wall_s();
-	struct out_item *i;
-
-	TAILQ_FOREACH (i, out_queue_items(o->queue), link)
-		if (!i->busy && i->next_s <= now)
-			return i;
-	return NULL;
+	work(o);
 }
 
 /* One to be sent; those of which only the report was missing are settled. */
 static struct out_item *
 next_item(struct out *o)
 {
+	int64_t now = clock_wall_s();
 	struct out_item *i;
 	uint32_t waiting;
 
-	while ((i = due(o)) != NULL) {
+	while ((i = out_queue_first(o->queue)) != NULL && i->next_s <= now) {
 		(void)waiting_one(i, &waiting);
 		if (waiting > 0)
-			break;
+			return i;
 		settle(o, i); /* it is gone, or due later */
 	}
-	return i;
+	return NULL;
+}
+
+/* It cannot be read: set aside when that is its own fault, for an administrator
+ * to look at; what was acknowledged is never thrown away. */
+static void
+unreadable(struct out *o, struct out_item *i, int r)
+{
+	bool damaged = r == -EBADMSG || r == -ENOENT;
+	struct log_line l;
+
+	log_begin(&l, &o->s->log, damaged ? LOG_CRASHES : LOG_FAILURES,
+	    damaged ? "set-aside" : "unreadable");
+	log_str(&l, "id", i->id);
+	log_view(&l, "account", i->account);
+	log_view(&l, "sender", i->sender);
+	log_errno(&l, "why", r);
+	log_end(&l);
+	if (damaged)
+		out_queue_set_aside(o->queue, &i);
+	else
+		missed(o, i, VIEW_LIT("It cannot be read"));
 }
 
 static void
@@ -454,20 +565,20 @@ start_job(struct out_sender *s, struct out_item *i)
 		.size = i->size,
 		.sender = i->sender,
 		.item = i };
+	int r = fd < 0 ? fd : out_queue_check(i, fd);
 
-	(void)waiting_one(i, &m.n);
-	i->busy = true;
+	if (r == 0) {
+		(void)waiting_one(i, &m.n);
+		out_send_job_put(&b, &m);
+		r = peer_send(&s->peer, &b, fd);
+	}
+	if (r != 0) {
+		unreadable(s->out, i, r);
+		return;
+	}
+	out_queue_hold(s->out->queue, i);
 	s->item = i;
 	s->job = m.number;
-	out_send_job_put(&b, &m);
-	if (fd >= 0 && peer_send(&s->peer, &b, fd) == 0)
-		return;
-	log_say(
-	    &s->out->s->log, LOG_FAILURES, "queue", "%s cannot be read", i->id);
-	i->busy = false;
-	i->attempts++;
-	i->next_s = clock_wall_s() + (int64_t)wait_s(s->out, i->attempts);
-	s->item = NULL;
 }
 
 static bool
@@ -490,13 +601,22 @@ static void
 set_wake(struct out *o)
 {
 	int64_t now = clock_wall_s(), next = now + 60;
-	const struct out_item *i;
+	const struct out_item *i = out_queue_first(o->queue);
 
-	TAILQ_FOREACH (i, out_queue_items(o->queue), link)
-		if (!i->busy && i->next_s < next)
-			next = i->next_s;
+	if (i != NULL && i->next_s < next)
+		next = i->next_s;
+	if (next < o->away_until_s)
+		next = o->away_until_s;
 	loop_timer_set(o->s->loop, &o->wake,
 	    next > now ? (uint64_t)(next - now) * 1000 : 1000, on_wake, o);
+}
+
+static bool
+is_away(const struct out *o)
+{
+	int64_t now = clock_wall_s();
+
+	return now < o->away_until_s && o->away_until_s <= now + OUT_AWAY_S;
 }
 
 /* Whoever can do something gets something to do. */
@@ -510,14 +630,12 @@ work(struct out *o)
 			start_done(o->s);
 		return;
 	}
-	for (size_t k = 0; k < o->senders; k++) {
+	for (size_t k = 0; k < o->senders && !is_away(o); k++) {
 		struct out_sender *s = &o->sender[k];
 
-		if (s->item != NULL || !peer_is_open(&s->peer))
-			continue;
-		if ((i = next_item(o)) == NULL)
-			break;
-		start_job(s, i);
+		while (s->item == NULL && peer_is_open(&s->peer) &&
+		    (i = next_item(o)) != NULL)
+			start_job(s, i);
 	}
 	set_wake(o);
 }
@@ -578,6 +696,25 @@ start_senders(struct out *o, enum sandbox_mode mode)
 	return 0;
 }
 
+/* Reports that a crash has come before; and times that only a clock can have
+ * made which was wrong. */
+static void
+go_on(struct out *o)
+{
+	int64_t most = clock_wall_s() + 1 +
+	    2 *
+		(int64_t)(conf_num(o->s->conf, "out", NULL, "retry-max") /
+		    1000);
+	struct out_item *i;
+
+	TAILQ_FOREACH (i, out_queue_items(o->queue), link) {
+		if (i->next_s > most)
+			out_queue_schedule(o->queue, i, clock_wall_s());
+		if (out_dsn_wanted(i) && report(o, i))
+			note(o, i);
+	}
+}
+
 static int
 out_go(void *ctx)
 {
@@ -600,8 +737,10 @@ out_go(void *ctx)
 	o->take = out_take_new(o->queue);
 	if (bad > 0)
 		log_say(&o->s->log, LOG_CRASHES, "queue",
-		    "%zu files cannot be read; they are set aside as *.bad",
+		    "%zu files cannot be read; those that are damaged are set "
+		    "aside as *.bad",
 		    bad);
+	go_on(o);
 	work(o);
 	return 0;
 }

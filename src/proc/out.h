@@ -13,13 +13,16 @@
  * of failure, and sees no network.
  *
  * A message is tried at once, then after [out] retry, doubled each time up to
- * retry-max. What the server refuses for good is told to the sender at once,
- * what is not sent after max-age then; a message from the null sender is
- * forgotten instead.
+ * retry-max, and up to an eighth longer. What the server refuses for good is
+ * told to the sender at once, what is not sent after max-age then, in either
+ * case once; a message from the null sender is forgotten instead.
  */
 #define OUT_SENDERS_MAX 16
 #define OUT_STOP_MS 5000  /* a sender may take so long to finish */
 #define OUT_WORN_MS 10000 /* from the death of a sender to a new start */
+/* Nothing else is tried for so long (or [out] retry, if that is less) when the
+ * server did not answer at all */
+#define OUT_AWAY_S 30
 
 struct out_sender {
 	struct out *out;
@@ -37,6 +40,7 @@ struct out {
 	struct out_sender sender[OUT_SENDERS_MAX];
 	size_t senders;
 	uint64_t next_job;
+	int64_t away_until_s; /* the server did not answer; 0: it did */
 	bool worn; /* to be started anew when nothing is being sent */
 	struct loop_timer wake, end;
 };

@@ -5,22 +5,22 @@
 
 #include "base/why.h"
 #include "proc/msg_out.h"
+#include "proc/out_seen.h"
 
 /*
  * Messages that wait to be sent, one directory. Of each there are
  *
- *   ID.m    "fumiout1", u32 length of the head, the head, u32 CRC-32C of it,
- *           the octets of the message. Written as ID.new, synced, renamed, and
- *           the directory synced: from then on it is queued, and never changed.
+ *   ID.m    "fumiout2", u32 length of the head, the head, u32 CRC-32C of it,
+ *           the octets of the message, u32 CRC-32C of them ("fumiout1":
+ *           without that). Written as ID.new, synced, renamed, and the
+ *           directory synced: from then on it is queued, and never changed.
  *   ID.s    how far it is: attempts, next one, state of each recipient, CRC.
  *           Replaced by renaming; without it nothing has been tried. When it is
  *           broken everything is tried again.
  *
  * and for all of them
  *
- *   seen    keys of messages that were taken in the last SEEN seconds, so that
- *           the same submission is not sent twice. What is appended is not
- *           synced: what is lost in a power cut may be sent twice.
+ *   seen    what was taken lately (out_seen.h)
  *
  * Who has the queue open holds a lock on the directory (flock): out, as long as
  * it lives, and "fumi deliver" for a moment where no server runs.
@@ -29,8 +29,6 @@
  * waiting. What is neither, such as *.new, is removed at the next start.
  */
 #define OUT_QUEUE_HEAD_MAX (64 * 1024) /* bytes */
-#define OUT_QUEUE_SEEN_S (24 * 3600)
-#define OUT_QUEUE_SEEN_MAX 65536 /* keys */
 #define OUT_QUEUE_TEXT_MAX MSG_TEXT_MAX
 #define OUT_QUEUE_LOCK_MS 10000 /* who has it open has so long to close it */
 
@@ -55,12 +53,15 @@ struct out_item {
 	struct view account; /* empty: a bounce */
 	struct view sender;
 	uint8_t key[MSG_OUT_KEY_SIZE];
+	/* seconds since 1970; next_s is changed by out_queue_schedule() */
 	int64_t created_s, next_s;
 	uint32_t attempts;
 	uint64_t offset, size; /* of the octets in ID.m */
 	struct out_recipient *to;
 	uint32_t n;
-	bool busy; /* the owner's: it is being sent */
+	bool summed; /* the CRC-32C of the octets stands behind them */
+	bool busy;   /* it is held: out_queue_hold() */
+	size_t due;  /* of out_due.c */
 	TAILQ_ENTRY(out_item) link;
 	uint8_t head[]; /* memory of the views */
 };
@@ -72,8 +73,8 @@ struct out_queue;
  * Read what is there.
  * dir   borrowed; must stay open as long
  * now   seconds since 1970
- * 0 or negative errno with *w; a message that cannot be read is renamed to
- * ID.bad, counted in *bad, and left alone.
+ * 0 or negative errno with *w (-EBUSY: another has it open); a message that
+ * cannot be read is renamed to ID.bad, counted in *bad, and left alone.
  */
 int out_queue_open(int dir, int64_t now, struct out_queue **out, size_t *bad,
     struct why *w) A_MUST_USE;
@@ -84,7 +85,7 @@ struct out_items *out_queue_items(struct out_queue *q);
 size_t out_queue_count(const struct out_queue *q);
 /* NULL: none of that id. */
 struct out_item *out_queue_find(struct out_queue *q, struct view id);
-/* Was that key of the account taken before? */
+/* Was that key of the account taken before? As out_seen_again(). */
 bool out_queue_seen(struct out_queue *q, struct view account,
     const uint8_t key[MSG_OUT_KEY_SIZE]);
 
@@ -99,16 +100,37 @@ bool out_queue_seen(struct out_queue *q, struct view account,
 int out_queue_add(struct out_queue *q, const char *id,
     const struct msg_out_submit *m, int fd, uint64_t max, int64_t now,
     struct out_item **out, struct why *w) A_MUST_USE;
-/* Write down how far it is. 0 or negative errno. */
+/* Write down how far it is. 0 or negative errno: then it may be as it was, and a
+ * crash would have done again what was done. */
 int out_queue_note(struct out_queue *q, struct out_item *i, struct why *w)
     A_MUST_USE;
-/* It is done with: frees *i, sets it to NULL. A failure is told, and the files
- * are then tried again at the next start. */
+/* It is done with: 0, it is gone for good, *i is freed and NULL. A negative
+ * errno: its files may be there or not, and it is still one of the queue; remove
+ * it again. */
 int out_queue_remove(struct out_queue *q, struct out_item **i, struct why *w)
     A_MUST_USE;
+/* It is damaged: rename it to ID.bad, and have it no more. Frees *i. */
+void out_queue_set_aside(struct out_queue *q, struct out_item **i);
 /* ID.m for reading, or negative errno. */
 int out_queue_message(const struct out_queue *q, const struct out_item *i)
     A_MUST_USE;
+/* Are its octets as they were taken? fd: ID.m. 0, -EBADMSG: they are not, or
+ * another negative errno. Reads all of them. */
+int out_queue_check(const struct out_item *i, int fd) A_MUST_USE;
+
+/* --- when --- */
+
+/* The one that is due first, of those that are not held; NULL: there is none. */
+struct out_item *out_queue_first(const struct out_queue *q);
+/* It is due then, and held no more. Not written down. */
+void out_queue_schedule(
+    struct out_queue *q, struct out_item *i, int64_t next_s);
+/* It is being worked on: due at no time. */
+void out_queue_hold(struct out_queue *q, struct out_item *i);
+
+/* --- what was taken --- */
+
+const struct out_seen *out_queue_taken(const struct out_queue *q);
 
 /* Set the text of a recipient: cut, and "?" for what is not printable ASCII. */
 void out_recipient_text(struct out_recipient *r, struct view text);

@@ -33,7 +33,8 @@
 #define PIECE (64 * 1024)
 #define PATH_ENV                                                               \
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define ARGS_MAX 32 /* words of [out] sendmail */
+#define ARGS_MAX 32     /* words of [out] sendmail */
+#define BYTES_PER_MS 16 /* a large message may take longer by so much */
 static const char trust_store[] = "/etc/ssl/certs/ca-certificates.crt";
 
 /* ---- messages ---- */
@@ -224,6 +225,14 @@ bracketed(struct view v, char out[MSG_OUT_ADDRESS_MAX + 3])
 	    (const char *)v.p);
 }
 
+/* All of one transaction. */
+static uint64_t
+timeout_ms(const struct sender *s, const struct out_send_job *job)
+{
+	return conf_num(s->conf, "out", NULL, "timeout") +
+	    job->size / BYTES_PER_MS;
+}
+
 static void
 set_address(const struct sender *s, const struct out_send_job *job,
     struct view to, struct curl_slist **list)
@@ -273,6 +282,8 @@ smtp_one(struct sender *s, const struct out_send_job *job, struct view to,
 	(void)curl_easy_setopt(s->curl, CURLOPT_DEBUGDATA, &t);
 	(void)curl_easy_setopt(
 	    s->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)job->size);
+	(void)curl_easy_setopt(
+	    s->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms(s, job));
 	r = curl_easy_perform(s->curl);
 	curl_slist_free_all(list);
 	fate_of(r, &t, fate);
@@ -340,6 +351,13 @@ resolve(const char *host, const char *port)
 	return list;
 }
 
+/* It did not answer at all. */
+static bool
+is_away(const struct out_send_fate *f)
+{
+	return f->state == OUT_WAITING && f->code == 0;
+}
+
 static void
 send_smtp(struct sender *s, const struct out_send_job *job,
     struct out_send_sent *sent)
@@ -351,16 +369,22 @@ send_smtp(struct sender *s, const struct out_send_job *job,
 	if (split_url(conf_str(s->conf, "out", NULL, "smtp"), host, port))
 		names = resolve(host, port);
 	for (uint32_t i = 0; i < job->n && msg_out_next(&rest, &to); i++) {
+		struct out_send_fate *fate = &sent->fate[i];
+
 		if (names == NULL) {
 			set_text(&s->text[i],
 			    VIEW_LIT("The name of the server cannot be "
 				     "looked up"));
-			sent->fate[i] = (struct out_send_fate){ OUT_WAITING, 0,
-				{ s->text[i].p, s->text[i].n } };
+			*fate = (struct out_send_fate){ .text = { s->text[i].p,
+							    s->text[i].n } };
+			continue;
+		}
+		if (i > 0 && is_away(&sent->fate[i - 1])) {
+			*fate = sent->fate[i - 1]; /* no need to wait again */
 			continue;
 		}
 		(void)curl_easy_setopt(s->curl, CURLOPT_RESOLVE, names);
-		smtp_one(s, job, to, &s->text[i], &sent->fate[i]);
+		smtp_one(s, job, to, &s->text[i], fate);
 	}
 	curl_slist_free_all(names);
 }
@@ -371,9 +395,16 @@ set_security(struct sender *s)
 	static const long how[] = { CURLUSESSL_ALL, CURLUSESSL_TRY,
 		CURLUSESSL_NONE };
 	struct curl_blob ca = { s->ca, s->ca_n, CURL_BLOB_NOCOPY };
+	size_t tls = conf_enum(s->conf, "out", NULL, "smtp-tls");
 
-	(void)curl_easy_setopt(s->curl, CURLOPT_USE_SSL,
-	    how[conf_enum(s->conf, "out", NULL, "smtp-tls")]);
+	/* whoever can cut STARTTLS out of an answer gets no password by it */
+	if (s->name != NULL && how[tls] == CURLUSESSL_TRY)
+		tls = 0;
+	(void)curl_easy_setopt(s->curl, CURLOPT_USE_SSL, how[tls]);
+	(void)curl_easy_setopt(
+	    s->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	(void)curl_easy_setopt(s->curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(s->curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	if (s->ca != NULL)
 		(void)curl_easy_setopt(s->curl, CURLOPT_CAINFO_BLOB, &ca);
 	if (s->name != NULL) {
@@ -414,7 +445,6 @@ start_smtp(struct sender *s)
 	(void)curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 1L);
-	(void)curl_easy_setopt(s->curl, CURLOPT_TIMEOUT_MS, (long)ms);
 	(void)curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)(ms < 60000 ? ms : 60000));
 	(void)curl_easy_setopt(s->curl, CURLOPT_READFUNCTION, on_read);
@@ -550,13 +580,27 @@ send_program(struct sender *s, const struct out_send_job *job,
 
 /* ---- jobs ---- */
 
+/* A CR or LF that stands alone becomes a blank (RFC 5321 section 2.3.8 forbids to
+ * send it): a server that takes it for the end of a line could be made to see
+ * the end of the message where none is, and commands behind it. */
+static void
+no_stray_ends(uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\r' && i + 1 < n && p[i + 1] == '\n')
+			i++;
+		else if (p[i] == '\r' || p[i] == '\n')
+			p[i] = ' ';
+	}
+}
+
 static void
 run_job(struct sender *s, const struct out_send_job *job, int fd,
     struct out_send_sent *sent)
 {
 	size_t all = (size_t)(job->offset + job->size);
-	uint8_t *p =
-	    mmap(NULL, all > 0 ? all : 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	uint8_t *p = mmap(NULL, all > 0 ? all : 1, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE, fd, 0);
 
 	sent->number = job->number;
 	sent->n = job->n;
@@ -566,6 +610,7 @@ run_job(struct sender *s, const struct out_send_job *job, int fd,
 				VIEW_LIT("No memory is left") };
 		return;
 	}
+	no_stray_ends(p + job->offset, (size_t)job->size);
 	s->octets = p + job->offset;
 	if (s->program)
 		send_program(s, job, sent);
@@ -618,10 +663,10 @@ read_login(struct sender *s)
 		    "%s must have two lines: name and password", path);
 		return false;
 	}
-	*lf = '\0';
+	s->login[strcspn(s->login, "\r\n")] = '\0';
 	s->name = s->login;
 	s->password = lf + 1;
-	lf[1 + strcspn(lf + 1, "\n")] = '\0';
+	lf[1 + strcspn(lf + 1, "\r\n")] = '\0';
 	return true;
 }
 

@@ -8,9 +8,10 @@
 #include "proc/settings.h"
 
 /*
- * Rates are counted in memory, in windows that begin with the first message in
- * them. At the start what is in the queue is counted as if it came then, in its
- * own order.
+ * Rates are counted in windows that begin with the first message in them. The
+ * queue knows what was taken lately (out_seen.h), so at a start each window is
+ * that of what is known of its length: no start of a process makes an account's
+ * rate begin anew.
  */
 #define REDIRECTS_S (24 * 3600)
 #define REPLIES_S 3600
@@ -23,8 +24,7 @@ struct window {
 
 struct rate {
 	struct window redirects, replies;
-	size_t n;
-	uint8_t account[]; /* n bytes */
+	uint8_t account[OUT_SEEN_ACCOUNT];
 };
 
 struct out_take {
@@ -36,16 +36,17 @@ struct out_take {
 
 /* NULL: too many accounts; then nothing is counted. */
 static struct rate *
-rate_of(struct out_take *t, struct view account)
+rate_of(struct out_take *t, const uint8_t account[OUT_SEEN_ACCOUNT])
 {
-	struct rate *r = hash_get(t->rates, account);
+	struct rate *r =
+	    hash_get(t->rates, (struct view){ account, OUT_SEEN_ACCOUNT });
 
 	if (r != NULL)
 		return r;
-	r = xcalloc(1, sizeof(*r) + account.n);
-	memcpy(r->account, account.p, account.n);
-	r->n = account.n;
-	if (hash_put(t->rates, (struct view){ r->account, r->n }, r))
+	r = xcalloc(1, sizeof(*r));
+	memcpy(r->account, account, OUT_SEEN_ACCOUNT);
+	if (hash_put(
+		t->rates, (struct view){ r->account, OUT_SEEN_ACCOUNT }, r))
 		return r;
 	free(r);
 	return NULL;
@@ -58,36 +59,63 @@ is_reply(uint8_t kind)
 	    kind == MSG_OUT_NOTIFY;
 }
 
+static int64_t
+length_of(uint8_t kind)
+{
+	return is_reply(kind) ? REPLIES_S : REDIRECTS_S;
+}
+
+/* NULL: it is not counted. */
+static struct window *
+window_of(
+    struct out_take *t, const uint8_t account[OUT_SEEN_ACCOUNT], uint8_t kind)
+{
+	struct rate *r = rate_of(t, account);
+
+	if (r == NULL)
+		return NULL;
+	return is_reply(kind) ? &r->replies : &r->redirects;
+}
+
 /* The window that a message of that kind falls into, begun anew when it is over;
  * NULL: it is not counted. */
 static struct window *
 window_at(struct out_take *t, struct view account, uint8_t kind, int64_t now)
 {
-	struct rate *r = rate_of(t, account);
-	int64_t length_s = is_reply(kind) ? REPLIES_S : REDIRECTS_S;
+	uint8_t name[OUT_SEEN_ACCOUNT];
 	struct window *w;
 
-	if (r == NULL)
+	out_seen_account(account, name);
+	if ((w = window_of(t, name, kind)) == NULL)
 		return NULL;
-	w = is_reply(kind) ? &r->replies : &r->redirects;
-	if (now - w->began_s >= length_s || now < w->began_s)
+	if (now - w->began_s >= length_of(kind) || now < w->began_s)
 		*w = (struct window){ .began_s = now };
 	return w;
 }
 
+/* One that was taken then, whatever the order in which one hears of them. */
 static void
-count_waiting(struct out_take *t)
+count_one(struct window *w, int64_t at_s, int64_t length_s)
 {
-	const struct out_item *i;
+	if (w->count == 0 || at_s - w->began_s >= length_s)
+		*w = (struct window){ .began_s = at_s };
+	if (w->began_s - at_s >= length_s)
+		return;
+	if (at_s < w->began_s)
+		w->began_s = at_s;
+	w->count++;
+}
+
+static void
+count_taken(struct out_take *t)
+{
+	struct out_seen_taken s;
+	const void *at = NULL;
 	struct window *w;
 
-	TAILQ_FOREACH (i, out_queue_items(t->queue), link) {
-		if (i->account.n == 0)
-			continue;
-		w = window_at(t, i->account, i->kind, i->created_s);
-		if (w != NULL)
-			w->count++;
-	}
+	while (out_seen_next(out_queue_taken(t->queue), &at, &s))
+		if ((w = window_of(t, s.account, s.kind)) != NULL)
+			count_one(w, s.at_s, length_of(s.kind));
 }
 
 /* ---- taking ---- */
@@ -158,7 +186,7 @@ out_take_new(struct out_queue *q)
 
 	t->queue = q;
 	t->rates = hash_new(OUT_TAKE_ACCOUNTS_MAX);
-	count_waiting(t);
+	count_taken(t);
 	return t;
 }
 

@@ -13,7 +13,7 @@
 
 struct out_take;
 
-/* What waits in q counts already: its accounts have sent that. q must live as
+/* What was taken lately counts already, by whichever process. q must live as
  * long. Never NULL. */
 struct out_take *out_take_new(struct out_queue *q);
 void out_take_free(struct out_take **t);

@@ -302,7 +302,8 @@ static const struct conf_setting settings[] = {
 	    "from the first byte, smtps://HOST[:PORT]."),
 	CHOICE("out", "smtp-tls", "require", out_tls_names,
 	    "With smtp://: whether TLS must be begun, is begun when the server "
-	    "can, or never is. A certificate is always checked."),
+	    "can, or never is. With login, try means require. A certificate is "
+	    "always checked."),
 	PATH("out", "login", NULL,
 	    "File with the name for that server on its first line and the "
 	    "password on its second; empty: none is needed."),
@@ -316,7 +317,8 @@ static const struct conf_setting settings[] = {
 	NUMBER("out", "senders", CONF_INT, "2", 1, 16,
 	    "Processes that send, so many messages at once."),
 	NUMBER("out", "timeout", CONF_DURATION, "5m", SECOND, HOUR,
-	    "How long sending one message may take."),
+	    "How long sending one message to one recipient may take, and a "
+	    "second more for each 16 KB of it."),
 	NUMBER("out", "retry", CONF_DURATION, "2m", SECOND, DAY,
 	    "How long to wait after the first attempt that failed; doubled "
 	    "after each further one."),

@@ -130,7 +130,7 @@ class Stub:
 
     def said(self, verb):
         with self.lock:
-            return [line for line in self.lines if line.upper().startswith(verb)]
+            return [line for line in self.lines if line.upper().startswith(verb.upper())]
 
     def close(self):
         self.listener.close()

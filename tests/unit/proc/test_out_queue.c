@@ -5,8 +5,11 @@
 
 #include "../store/scratch.h"
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "proc/out_dsn.h"
+#include "store/io.h"
 #include "tap.h"
 
 static int dir;
@@ -141,7 +144,7 @@ test_seen_again(void)
 	if ((i = add(q, NULL, 9, 1)) == NULL ||
 	    out_queue_remove(q, &i, &w) != 0)
 		abort();
-	clock_fake_advance((uint64_t)OUT_QUEUE_SEEN_S * 1000000);
+	clock_fake_advance((uint64_t)OUT_SEEN_S * 1000000);
 	before = out_queue_seen(q, account, (uint8_t[16]){ 9 });
 	if ((i = add(q, NULL, 9, 1)) == NULL ||
 	    out_queue_remove(q, &i, &w) != 0)
@@ -259,6 +262,225 @@ test_damage(void)
 	scratch_empty(dir);
 }
 
+/* Octets that are not those that were taken are found when they are read. */
+static void
+test_octets(void)
+{
+	uint8_t m[512];
+	size_t bad, n, good = 0;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i = add(q, "y1", 1, 1);
+	size_t offset = i->offset, size = i->size;
+
+	n = file_read("y1.m", m, sizeof(m));
+	for (size_t at = offset; at < n; at++) {
+		AUTO_CLOSE int fd = -1;
+
+		m[at] ^= 0x10;
+		file_write("y1.m", m, n);
+		m[at] ^= 0x10;
+		fd = out_queue_message(q, i);
+		good += out_queue_check(i, fd) == -EBADMSG;
+	}
+	tap_ok(n == offset + size + 4 && good == size + 4,
+	    "each octet counts, and the sum");
+	out_queue_set_aside(q, &i);
+	tap_ok(i == NULL && out_queue_count(q) == 0 &&
+		faccessat(dir, "y1.bad", F_OK, 0) == 0 &&
+		faccessat(dir, "y1.m", F_OK, 0) != 0,
+	    "set aside");
+	out_queue_free(&q);
+	/* as the oldest fumi wrote it */
+	m[7] = '1';
+	file_write("y2.m", m, n - 4);
+	q = reopen(&bad);
+	i = out_queue_find(q, VIEW_LIT("y2"));
+	tap_ok(bad == 0 && i != NULL && out_queue_check(i, -1) == 0 &&
+		has_octets(q, i, "Subject: x\r\n\r\nbody\r\n"),
+	    "one without a sum is good, too");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+/* ---- calls that fail ---- */
+
+static enum io_op fail_op;
+static int fail_with; /* 0: nothing fails */
+
+static int
+fail(void *ctx, const struct io_event *e, uint64_t *size)
+{
+	(void)ctx;
+	(void)size;
+	return e->op == fail_op && fail_with != 0 ? fail_with : IO_GO;
+}
+
+/* The disk is full while an entry is settled: what is known here goes on, and
+ * after a crash it is as it was. */
+static void
+test_full(void)
+{
+	static const struct io_hooks hooks = { .before = fail };
+	size_t bad;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i = add(q, "z1", 1, 2);
+	struct why w = { "" };
+
+	io_hooks = &hooks;
+	fail_op = IO_WRITE;
+	fail_with = -ENOSPC;
+	i->to[0].state = OUT_SENT;
+	i->attempts = 1;
+	tap_ok(out_queue_note(q, i, &w) == -ENOSPC &&
+		out_queue_find(q, VIEW_LIT("z1")) == i,
+	    "no room for a state: told");
+	tap_ok(add(q, "z2", 2, 1) == NULL && out_queue_count(q) == 1 &&
+		faccessat(dir, "z2.new", F_OK, 0) != 0 &&
+		!out_queue_seen(
+		    q, VIEW_LIT("demo@example.org"), (uint8_t[16]){ 2 }),
+	    "no room for a message: nothing of it is left or known");
+	fail_op = IO_UNLINK;
+	fail_with = -EIO;
+	tap_ok(out_queue_remove(q, &i, &w) == -EIO && i != NULL &&
+		out_queue_count(q) == 1,
+	    "one that cannot be removed is still there");
+	fail_op = IO_SYNC;
+	tap_ok(out_queue_remove(q, &i, &w) == -EIO && i != NULL,
+	    "so is one that may come back");
+	fail_with = 0;
+	tap_ok(out_queue_remove(q, &i, &w) == 0 && i == NULL,
+	    "it is removed later");
+	io_hooks = NULL;
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(out_queue_count(q) == 0, "for good");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+/* ---- when ---- */
+
+#define MANY 3000
+
+static void
+test_order(void)
+{
+	size_t bad, good = 0, n = 0;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i, *held = NULL;
+	int64_t last = 0;
+	struct why w = { "" };
+	char id[MSG_OUT_ID_MAX + 1];
+
+	/* their names in an order, their times in another */
+	for (unsigned k = 0; k < MANY; k++) {
+		snprintf(id, sizeof(id), "%05u", k * 7919 % MANY);
+		if ((i = add(q, id, 0, 1)) == NULL)
+			abort();
+		out_queue_schedule(q, i, 1 + k * 104729 % MANY);
+	}
+	while ((i = out_queue_first(q)) != NULL) {
+		good += i->next_s >= last;
+		last = i->next_s;
+		n++;
+		if (n == MANY / 2)
+			held = i;
+		out_queue_hold(q, i);
+	}
+	tap_ok(n == MANY && good == MANY && out_queue_count(q) == MANY,
+	    "in the order of their times");
+	out_queue_schedule(q, held, 5);
+	tap_ok(out_queue_first(q) == held && !held->busy, "due again");
+	if (out_queue_remove(q, &held, &w) != 0)
+		abort();
+	tap_ok(out_queue_first(q) == NULL && out_queue_count(q) == MANY - 1,
+	    "removed");
+	out_queue_free(&q);
+	q = reopen(&bad);
+	good = 0;
+	id[0] = '\0';
+	TAILQ_FOREACH (i, out_queue_items(q), link) {
+		good += strcmp(id, i->id) < 0;
+		snprintf(id, sizeof(id), "%s", i->id);
+	}
+	tap_ok(good == MANY - 1, "read in the order of their names");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+/* ---- what was taken ---- */
+
+static unsigned
+count_taken(const struct out_queue *q)
+{
+	struct out_seen_taken t;
+	const void *at = NULL;
+	unsigned n = 0;
+
+	while (out_seen_next(out_queue_taken(q), &at, &t))
+		n += t.kind == MSG_OUT_REDIRECT;
+	return n;
+}
+
+static void
+test_taken(void)
+{
+	const struct view account = VIEW_LIT("demo@example.org");
+	const int64_t now = clock_wall_s(), half = OUT_SEEN_S / 2;
+	size_t bad, n;
+	struct out_queue *q;
+	struct out_item *i;
+	struct why w = { "" };
+	uint8_t p[512];
+	bool good = true;
+
+	clock_fake_set(now * 1000000, 0);
+	q = reopen(&bad);
+	for (uint8_t k = 0; k < 3; k++) /* the first has no key */
+		if ((i = add(q, NULL, k, 1)) == NULL ||
+		    out_queue_remove(q, &i, &w) != 0)
+			abort();
+	for (unsigned k = 0; k < 4; k++) { /* the bringer goes on for days */
+		clock_fake_advance((uint64_t)half * 1000000);
+		good = good && out_queue_seen(q, account, (uint8_t[16]){ 1 });
+		out_queue_free(&q);
+		q = reopen(&bad);
+	}
+	tap_ok(good && !out_queue_seen(q, account, (uint8_t[16]){ 2 }),
+	    "what is brought again is known for as long again");
+	out_queue_free(&q);
+	clock_fake_set(now * 1000000, 0);
+	scratch_empty(dir);
+
+	q = reopen(&bad);
+	for (uint8_t k = 0; k < 3; k++)
+		if (add(q, NULL, k, 1) == NULL)
+			abort();
+	(void)out_queue_seen(q, account, (uint8_t[16]){ 1 });
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(count_taken(q) == 3, "each is counted once, after a start too");
+	out_queue_free(&q);
+	n = file_read("seen", p, sizeof(p));
+	good = true;
+	for (size_t at = 0; at < n; at++) { /* cut at every length */
+		struct out_seen *s;
+
+		file_write("seen", p, at);
+		s = out_seen_open(dir, now);
+		out_seen_add(
+		    s, account, (uint8_t[16]){ 9 }, MSG_OUT_REDIRECT, now, now);
+		out_seen_free(&s);
+		s = out_seen_open(dir, now);
+		good =
+		    good && out_seen_has(s, account, (uint8_t[16]){ 9 }, now);
+		out_seen_free(&s);
+	}
+	tap_ok(n > 100 && good, "a file that was cut is gone on with");
+	clock_fake_off();
+	scratch_empty(dir);
+}
+
 static bool
 has(const struct buf *b, const char *text)
 {
@@ -326,6 +548,10 @@ main(void)
 	test_seen_again();
 	test_limits();
 	test_damage();
+	test_octets();
+	test_full();
+	test_order();
+	test_taken();
 	test_report();
 	scratch_end(&dir, &path);
 	return tap_done();
