@@ -478,6 +478,7 @@ tear_down(struct script *s)
 		abort();
 	peer_close(&s->hub.auth);
 	peer_close(&s->hub.forker);
+	peer_close(&s->hub.lmtp);
 	give_up(&s->hub);
 	peer_close(&s->hub.out);
 	for (unsigned i = 1; i <= MSG_GATES_MAX; i++)
