@@ -446,6 +446,8 @@ run_open(struct run *r, const struct conf *conf, int dir)
 		.account = r->account,
 		.user = view_str(r->user),
 		.host = view_str(conf_str(conf, "server", NULL, "hostname")),
+		.delimiters =
+		    conf_str(conf, "delivery", NULL, "recipient-delimiter"),
 	};
 	int result = mailbox_find(r->account, r->mailbox, &r->box);
 

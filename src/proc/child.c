@@ -275,6 +275,8 @@ events_of(const struct child *c, char host[SETTINGS_HOST_SIZE],
 
 	e.disabled =
 	    conf_list(c->conf, "sieve", NULL, "disabled", &e.n_disabled);
+	e.delimiters =
+	    conf_str(c->conf, "delivery", NULL, "recipient-delimiter");
 	if (sieve_conf_capability(c->conf, capability))
 		e.capability = capability;
 	return e;

@@ -357,6 +357,8 @@ delivery_settings(struct delivery_env *env, const struct conf *conf,
 	env->host = settings_host(conf, host);
 	env->disabled =
 	    conf_list(conf, "sieve", NULL, "disabled", &env->n_disabled);
+	env->delimiters =
+	    conf_str(conf, "delivery", NULL, "recipient-delimiter");
 }
 
 int

@@ -27,6 +27,7 @@ struct delivery_env {
 	struct view host, globals;
 	const char *const *disabled;
 	size_t n_disabled;
+	const char *delimiters;
 	struct log *log;
 };
 

@@ -41,6 +41,7 @@ filter_of(struct delivery *d)
 		.globals = d->env->globals,
 		.disabled = d->env->disabled,
 		.n_disabled = d->env->n_disabled,
+		.delimiters = d->env->delimiters,
 		.log = d->env->log };
 
 	if (d->filter == NULL)

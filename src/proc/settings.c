@@ -252,7 +252,8 @@ static const struct conf_setting settings[] = {
 	STRING("delivery", "recipient-delimiter", "+", 0, 8,
 	    "Characters of which the first in a local part ends the account's "
 	    "name: mail for user+detail goes to user, unless there is an "
-	    "account or alias of the whole name. Empty: there is no detail."),
+	    "account or alias of the whole name, and Sieve parts :user "
+	    "from :detail there. Empty: there is no detail."),
 	NUMBER("delivery", "detail-mailbox", CONF_BOOL, "no", 0, 0,
 	    "Whether mail for user+detail that no script files goes to the "
 	    "mailbox named detail where there is one, instead of INBOX."),

@@ -242,6 +242,19 @@ environment(void *ctx, struct view name, struct arena *a, struct view *out)
 	return true;
 }
 
+static bool
+setting(void *ctx, struct view name, struct view *out)
+{
+	const struct filter_inside *in = ctx;
+	const char *delimiters = in->filter->env.delimiters;
+
+	if (delimiters == NULL ||
+	    !view_eq(name, VIEW_LIT("recipient_delimiter")))
+		return false;
+	*out = view_str(delimiters);
+	return true;
+}
+
 static const struct sieve_calls calls = {
 	.mailbox_exists = mailbox_exists,
 	.special_use = special_use,
@@ -249,6 +262,7 @@ static const struct sieve_calls calls = {
 	.seen = seen,
 	.script = filter_script_include,
 	.environment = environment,
+	.setting = setting,
 };
 
 /* ---- running ---- */

@@ -57,6 +57,8 @@ struct filter_env {
 	/* extensions users' scripts may not require */
 	const char *const *disabled;
 	size_t n_disabled;
+	/* bytes of which any stands between user and detail; NULL: "+" */
+	const char *delimiters;
 	struct log *log;
 };
 

@@ -71,6 +71,7 @@ filter_of(struct session *s)
 		.globals = v->globals,
 		.disabled = v->disabled,
 		.n_disabled = v->n_disabled,
+		.delimiters = v->delimiters,
 		.log = s->log };
 
 	if (s->events == NULL)

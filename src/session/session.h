@@ -35,6 +35,7 @@ struct session_events {
 	bool users; /* the scripts that annotations name run, too */
 	const char *const *disabled;
 	size_t n_disabled;
+	const char *delimiters;
 	/*
 	 * Hand a message to the hub, which answers with its number
 	 * (session/hub.h). False: it can never leave, or the hub has taken

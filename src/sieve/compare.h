@@ -77,7 +77,7 @@ void compare_capture(struct compare *c, const struct view *parts, size_t n);
 
 /* The part of an address that a test with EXT_ADDRESS asks for; false: the
  * address has none (a broken one has only :all). */
-bool compare_part(const struct script_node *n, const struct letter_address *a,
+bool compare_part(const struct compare *c, const struct letter_address *a,
     struct view *out) A_MUST_USE;
 
 #endif

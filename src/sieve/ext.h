@@ -146,7 +146,8 @@ struct ext_comparator {
 struct ext_part {
 	const char *name; /* without ':' */
 	/* False: this address has no such part; n 0 is a part too. */
-	bool (*get)(const struct letter_address *a, struct view *out);
+	bool (*get)(struct interp *in, const struct letter_address *a,
+	    struct view *out);
 };
 
 enum ext_flag {

@@ -275,22 +275,25 @@ static const struct ext_match matches[] = {
 /* ---- address parts ---- */
 
 static bool
-part_all(const struct letter_address *a, struct view *out)
+part_all(struct interp *in, const struct letter_address *a, struct view *out)
 {
+	(void)in;
 	*out = a->all;
 	return true;
 }
 
 static bool
-part_local(const struct letter_address *a, struct view *out)
+part_local(struct interp *in, const struct letter_address *a, struct view *out)
 {
+	(void)in;
 	*out = a->local;
 	return !a->broken;
 }
 
 static bool
-part_domain(const struct letter_address *a, struct view *out)
+part_domain(struct interp *in, const struct letter_address *a, struct view *out)
 {
+	(void)in;
 	*out = a->domain;
 	return !a->broken;
 }

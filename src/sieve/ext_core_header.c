@@ -119,7 +119,7 @@ show_address(struct compare *c, const struct script_node *n,
 
 	if (is_counting(n))
 		return compare_value(c, a->all);
-	return compare_part(n, a, &part) && compare_value(c, part);
+	return compare_part(c, a, &part) && compare_value(c, part);
 }
 
 /* address <header-list: string-list> <key-list: string-list> */

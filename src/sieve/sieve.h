@@ -149,7 +149,9 @@ struct sieve_calls {
 	 * _default_subject_template ("%$" or "%{subject}" stands for the
 	 * message's), _max_subject_codepoints (at most VACATION_SUBJECT_MAX),
 	 * _dont_check_recipient ("yes"), sieve_variables_max_variable_size
-	 * (at most SIEVE_VARIABLE_MAX). False, or NULL: the default holds. */
+	 * (at most SIEVE_VARIABLE_MAX), recipient_delimiter (bytes of which
+	 * any stands between user and detail; "+" by default, and when it is
+	 * empty there is no detail). False, or NULL: the default holds. */
 	bool (*setting)(void *ctx, struct view name, struct view *out);
 	/* Minutes east of UTC of local time at a moment. NULL: zone_minutes. */
 	int (*zone)(void *ctx, int64_t seconds);

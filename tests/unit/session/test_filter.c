@@ -54,7 +54,8 @@ open_filter(void)
 		.account = account,
 		.user = VIEW_LIT("bob@example.org"),
 		.host = VIEW_LIT("mail.example.org"),
-		.globals = buf_view(&globals) };
+		.globals = buf_view(&globals),
+		.delimiters = "-+" };
 
 	return filter_new(&e);
 }
@@ -138,6 +139,24 @@ want_now(const char *want, const char *what)
 	tap_ok(strcmp(plan_text(&p), want) == 0, "%s: got \"%s\", want \"%s\"",
 	    what, plan_text(&p), want);
 	filter_done(filter, &p);
+	filter_plan_fini(&p);
+}
+
+/* What stands between user and detail is the site's. */
+static void
+test_delimiters(void)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	m.recipient = VIEW_LIT("bob-work+x@example.org");
+	activate("require [\"subaddress\", \"envelope\", \"fileinto\"];"
+		 "if allof (envelope :user \"to\" \"bob\","
+		 "    envelope :detail \"to\" \"work+x\") {"
+		 "fileinto \"Work\"; }");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Work") == 0, "delimiters: %s",
+	    plan_text(&p));
 	filter_plan_fini(&p);
 }
 
@@ -452,6 +471,7 @@ main(void)
 		abort();
 	filter = open_filter();
 	test_plans();
+	test_delimiters();
 	test_alias();
 	test_keys();
 	test_keys_of_two("require \"enotify\";"
