@@ -1,5 +1,6 @@
 #include "proc/delivery.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,6 +22,8 @@
 #define HUB 0
 #define SOURCES (1 + DELIVERY_CHANNELS_MAX)
 #define NOBODY SIZE_MAX /* who brought it is gone */
+/* Enough for all that channels can hold; the hub could go on for ever. */
+#define LEAVING_TURNS 32
 
 _Static_assert(MSG_TYPE_SIZE + MSG_DELIVER_MAX <= MSG_MAX, "fits a message");
 
@@ -245,18 +248,41 @@ turn(struct delivery *d)
 	d->n = 0;
 }
 
+/* Nothing more gets into the sources from `first` to before `end`. */
+static void
+shut(struct delivery *d, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++)
+		if (d->source[i].fd >= 0)
+			(void)shutdown(d->source[i].fd, SHUT_RD);
+}
+
+static void
+take_rest(struct delivery *d, unsigned turns)
+{
+	while (turns-- > 0) {
+		take_waiting(d);
+		if (d->n == 0)
+			return;
+		turn(d);
+	}
+}
+
+/*
+ * The channels are shut first, while the hub is still heard: what is in them
+ * may have to be handed to out, and out's answers come from there. What the hub
+ * itself brings in the moment before its side is shut is stored, too, but
+ * nothing of that can be sent on: then it is the bringer's to try again.
+ */
 static void
 leave(struct delivery *d)
 {
 	d->leaving = true;
-	for (size_t i = 0; i < SOURCES; i++)
-		if (d->source[i].fd >= 0)
-			(void)shutdown(d->source[i].fd, SHUT_RD);
-	take_waiting(d);
-	while (d->n > 0) {
-		turn(d);
-		take_waiting(d);
-	}
+	shut(d, HUB + 1, SOURCES);
+	take_rest(d, LEAVING_TURNS);
+	shut(d, HUB, HUB + 1);
+	d->deaf = true;
+	take_rest(d, UINT_MAX);
 	for (size_t i = HUB + 1; i < SOURCES; i++)
 		if (d->source[i].fd >= 0)
 			send_plain(d->source[i].fd, MSG_DELIVER_LEFT);

@@ -19,6 +19,11 @@
  * While out writes, the hub may send other things; they wait in the stash and
  * are read when the turn is over. A turn that was not answered in time is the
  * process's last: the next one starts with an empty line to the hub.
+ *
+ * A message that has handed something to out is never refused for good any more
+ * (delivery_item.left): whatever goes wrong then, it is tried again, and what
+ * leaves is known by its key. What can refuse it for good comes before: its
+ * size, the rules themselves.
  */
 #define SUBMIT_MS 60000 /* so long out may take for all of a turn */
 
@@ -166,11 +171,28 @@ can_leave(const struct filter_out *o)
 	return good;
 }
 
+/* The octets of the last one; several redirects of one message share them. */
+struct shared {
+	struct view octets;
+	int fd;
+};
+
+static int
+share(struct shared *s, struct view octets)
+{
+	if (s->fd >= 0 && s->octets.p == octets.p && s->octets.n == octets.n)
+		return s->fd;
+	fd_close(&s->fd);
+	s->octets = octets;
+	return s->fd = sealed(octets);
+}
+
 static bool
-submit(struct delivery *d, uint64_t number, const struct filter_out *o)
+submit(struct delivery *d, uint64_t number, const struct filter_out *o,
+    struct shared *s)
 {
 	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
-	AUTO_CLOSE int fd = sealed(o->octets);
+	int fd = share(s, o->octets);
 	struct msg_out_submit m = { .number = number,
 		.kind = (uint8_t)o->kind,
 		.sender = o->sender,
@@ -223,8 +245,10 @@ answered(struct delivery *d, struct wire *w)
 	if (!msg_out_taken_get(w, &m) ||
 	    (it = item_of(d, m.number, &at)) == NULL)
 		return false;
-	if (m.result == MSG_OUT_QUEUED)
+	if (m.result == MSG_OUT_QUEUED) {
+		it->left = true;
 		return true;
+	}
 	log_say(d->env->log, LOG_PROBLEMS, "submit", "%.*s", (int)m.text.n,
 	    (const char *)m.text.p);
 	not_sent(d, it, at, m.result == MSG_OUT_LATER);
@@ -300,38 +324,48 @@ fail_all(struct delivery *d)
 	}
 }
 
-/* In portions, since the hub takes so many at once. */
+/* All of one item, in portions, since the hub takes so many at once; false:
+ * out or the hub is not there. */
+static bool
+submit_item(struct delivery *d, size_t i, struct shared *s, size_t *asked)
+{
+	struct delivery_item *it = &d->item[i];
+	bool good = true;
+
+	/* what is refused may add a place, but nothing that leaves */
+	for (size_t k = 0; good && it->failed == NULL && k < it->plan.n_outs;
+	     k++) {
+		if (!can_leave(&it->plan.outs[k])) {
+			not_sent(d, it, k, false);
+			continue;
+		}
+		good =
+		    submit(d, (uint64_t)d->turns << 32 | (uint64_t)i << 16 | k,
+			&it->plan.outs[k], s);
+		if (good && ++*asked == MSG_OUT_PENDING_MAX) {
+			good = hear_all(d, *asked);
+			*asked = 0;
+		}
+	}
+	return good;
+}
+
 void
 delivery_filter_submit(struct delivery *d)
 {
+	struct shared s = { .fd = -1 };
 	size_t asked = 0;
-	bool good = true;
+	bool good = !d->deaf;
 
 	d->turns++;
 	d->submit_end_ms = clock_mono_ms() + SUBMIT_MS;
-	for (size_t i = 0; i < d->n; i++) {
-		struct delivery_item *it = &d->item[i];
-
-		if (!it->planned)
-			continue;
-		/* what is refused may add a place, but nothing that leaves */
-		for (size_t k = 0;
-		     good && it->failed == NULL && k < it->plan.n_outs; k++) {
-			if (!can_leave(&it->plan.outs[k])) {
-				not_sent(d, it, k, false);
-				continue;
-			}
-			good = submit(d,
-			    (uint64_t)d->turns << 32 | (uint64_t)i << 16 | k,
-			    &it->plan.outs[k]);
-			if (good && ++asked == MSG_OUT_PENDING_MAX) {
-				good = hear_all(d, asked);
-				asked = 0;
-			}
-		}
-	}
+	for (size_t i = 0; good && i < d->n; i++)
+		if (d->item[i].planned)
+			good = submit_item(d, i, &s, &asked);
+	fd_close(&s.fd);
 	if (!good || !hear_all(d, asked)) {
 		fail_all(d);
-		d->stop = true; /* what comes late is nobody's */
+		/* what comes late is nobody's */
+		d->stop = d->deaf = true;
 	}
 }

@@ -29,6 +29,8 @@ struct delivery_item {
 	const char *failed; /* NULL: good so far */
 	const char *status; /* enhanced status code; NULL: the usual one */
 	bool for_good;      /* trying again will not help */
+	bool left; /* something was handed to out: it can fail, but not for
+		    * good, since it cannot be called back */
 };
 
 /* A message of the hub that came while another was awaited. */
@@ -56,7 +58,8 @@ struct delivery {
 	struct delivery_item item[DELIVERY_BATCH];
 	size_t n;
 	bool stop;    /* no more is to come */
-	bool leaving; /* all sources are shut; what is in them is taken */
+	bool leaving; /* sources are shut; what is in them is taken */
+	bool deaf;    /* answers of out can no longer be heard */
 };
 
 /* The rules' plan for a spooled item; it may fail by that. */

@@ -31,6 +31,14 @@ fail(struct delivery_item *it, const char *text, const char *status,
 	it->for_good = for_good;
 }
 
+/* No place takes it. */
+static void
+fail_full(struct delivery_item *it)
+{
+	fail(it, "The mailbox takes no more messages",
+	    it->left ? "4.2.2" : "5.2.2", !it->left);
+}
+
 static void
 fail_by(struct delivery *d, struct delivery_item *it, int r, const char *what)
 {
@@ -249,7 +257,9 @@ put_all(struct delivery *d, struct tx *t, int64_t now, int16_t zone)
 			continue;
 		if ((r = put_one(d, t, it, now, zone)) < 0)
 			return r;
-		if (r > 0)
+		if (r == STORE_LIMIT)
+			fail_full(it);
+		else if (r > 0)
 			fail_by(d, it, r, "append");
 	}
 	return 0;

@@ -533,7 +533,10 @@ filter_done(struct filter *f, struct filter_plan *p)
 	for (size_t i = 0; i < in->n_remember; i++) {
 		const struct filter_remember *r = &in->remember[i];
 
-		(void)memory_add(f->memory, &r->key, r->expires, in->m->now);
+		/* a reply that could not be sent is due at the next occasion */
+		if (r->out == 0 || !p->outs[r->out - 1].refused)
+			(void)memory_add(
+			    f->memory, &r->key, r->expires, in->m->now);
 		memory_forget_pending(f->memory, &r->key);
 	}
 	in->n_remember = 0;

@@ -24,7 +24,10 @@
  * So what leaves is durable before the commit: a redirect that is refused can
  * still be kept, and nobody hears that a message was taken before all of it was.
  * A crash or a full disk between the two makes the bringer try again, and then
- * the same is submitted again: under the same key, by which out knows it. What
+ * the same is submitted again: under the same key, by which out knows it. So a
+ * message of which something was submitted must not be refused for good: what
+ * can be wrong with it for good (its size, what the rules say) is found before,
+ * and whatever fails afterwards is answered as to be tried again. What
  * must not happen twice but may be lost (that a reply was sent) is remembered
  * last, and not synced.
  *
@@ -195,7 +198,8 @@ void filter_refused(struct filter *f, struct filter_plan *p, size_t i);
  * body      of the original, from tx_body(); not looked at when no place needs
  *           it (filter_needs_original())
  *
- * 0, STORE_LIMIT, or a negative errno (only tx_abort() is left).
+ * 0 when at least one copy is stored (or none was to be), STORE_LIMIT when no
+ * mailbox takes one, or a negative errno (only tx_abort() is left).
  */
 int filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
     uint64_t body, int64_t date, int16_t zone) A_MUST_USE;

@@ -48,7 +48,7 @@ filter_remember_add(
 	in->remember = xrealloc(
 	    in->remember, in->n_remember + 1, sizeof(struct filter_remember));
 	in->remember[in->n_remember++] =
-	    (struct filter_remember){ key, expires };
+	    (struct filter_remember){ .key = key, .expires = expires };
 	memory_pending(in->filter->memory, &key);
 }
 
@@ -320,8 +320,10 @@ vacation(struct filter_plan *p, const struct sieve_action *a)
 	o->to = one_address(p, v->to);
 	o->n = o->to != NULL;
 	set_key(p, o);
-	if (v->seconds > 0)
+	if (v->seconds > 0) {
 		filter_remember_add(in, k, in->m->now + (int64_t)v->seconds);
+		in->remember[in->n_remember - 1].out = p->n_outs;
+	}
 	fcc(p, &v->fcc, o->octets);
 }
 

@@ -183,9 +183,10 @@ store_one(struct filter *f, struct filter_place *l, struct tx *t, uint64_t body,
 	if (!l->original && (r = tx_body(t, l->spool, &body)) != 0)
 		return r;
 	r = tx_message(t, l->id, body, &flags, date, zone, &l->uid);
-	if (r <= 0 || r == STORE_LIMIT || l->id == FILTER_INBOX)
+	if (r <= 0 || l->id == FILTER_INBOX)
 		return r;
-	l->id = FILTER_INBOX; /* it went away a moment ago */
+	/* it went away a moment ago, or takes no more */
+	l->id = FILTER_INBOX;
 	return tx_message(t, l->id, body, &flags, date, zone, &l->uid);
 }
 
@@ -193,14 +194,17 @@ int
 filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
     uint64_t body, int64_t date, int16_t zone)
 {
+	size_t stored = 0;
+
 	filter_made_begin(f, t);
 	for (size_t i = 0; i < p->n_places; i++) {
 		int r = store_one(f, &p->places[i], t, body, date, zone);
 
-		if (r != 0)
+		if (r != 0 && r != STORE_LIMIT)
 			return r;
+		stored += r == 0;
 	}
-	return 0;
+	return stored > 0 || p->n_places == 0 ? 0 : STORE_LIMIT;
 }
 
 uint32_t

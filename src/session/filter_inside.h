@@ -69,6 +69,7 @@ struct filter {
 struct filter_remember {
 	struct memory_key key;
 	int64_t expires;
+	size_t out; /* of which it is, from 1; 0: none */
 };
 
 /* What a plan holds besides what its user sees. */

@@ -256,6 +256,11 @@ test_memory(void)
 	filter_plan_fini(&p);
 	filter_plan(filter, &m, &r);
 	tap_ok(r.n_outs == 1, "what was not done is not remembered");
+	filter_refused(filter, &r, 0);
+	filter_done(filter, &r);
+	filter_plan_fini(&r);
+	filter_plan(filter, &m, &r);
+	tap_ok(r.n_outs == 1, "nor is what could not be sent");
 	filter_done(filter, &r);
 	filter_plan_fini(&r);
 	filter_free(&filter);
