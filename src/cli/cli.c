@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/why.h"
+#include "proc/auth_conf.h"
+#include "proc/delivery.h"
 #include "proc/users.h"
 
 #define PROGRESS_MS 100
@@ -341,10 +343,15 @@ static int
 find_new(const struct conf *conf, const char *command, const char *name,
     int accounts, struct directory_account *who, int *dir)
 {
+	const char *missing;
 	int r = find(conf, command, name, who);
 
 	if (r != EX_OK)
 		return r;
+	if (!auth_conf_one_owner(conf, &who->uid, &who->gid, &missing) &&
+	    missing != NULL)
+		return cli_fail(
+		    EX_CONFIG, command, "there is no user %s", missing);
 	r = open_directory(command, accounts, who->path, dir);
 	return r == EX_NOUSER
 	    ? make_directory(command, accounts, who->path, who, dir)
@@ -372,6 +379,8 @@ cli_account_find(const struct conf *conf, const char *command, const char *name,
 	r = open_directory(command, accounts, path, &out->dir);
 	if (r == EX_NOUSER && create)
 		r = find_new(conf, command, name, accounts, &who, &out->dir);
+	else if (r == EX_NOUSER && (how & CLI_LOOK) != 0)
+		r = find(conf, command, name, &who);
 	else if (r == EX_NOUSER)
 		(void)cli_fail(r, command, "%s has no mail here", name);
 	else if (r == EX_OK && create)
@@ -391,14 +400,19 @@ cli_account_open(const struct conf *conf, const char *command, const char *name,
     unsigned how, const struct account_options *o, int *dir,
     struct account **out)
 {
+	const struct account_options usual = delivery_options(conf);
 	struct cli_account found;
 	struct why w = { "" };
 	int r = cli_account_find(conf, command, name, how, &found);
 
 	*dir = found.dir;
+	*out = NULL;
+	if (r == EX_OK && found.dir == -1)
+		return r; /* CLI_LOOK */
 	if (r != EX_OK || (r = cli_become_owner(command, *dir, how)) != EX_OK)
 		return r;
-	r = account_open(*dir, (how & CLI_CREATE) != 0, o, out, &w);
+	r = account_open(
+	    *dir, (how & CLI_CREATE) != 0, o != NULL ? o : &usual, out, &w);
 	if (r == 0)
 		return EX_OK;
 	return cli_fail(cli_store_status(r), command, "%s: %s%s%s", name,

@@ -24,13 +24,20 @@ int cli_fail(int status, const char *command, const char *fmt, ...)
 /* A wrong argument: the usage line on standard error, EX_USAGE. */
 int cli_usage(const char *text);
 
-enum cli_how { CLI_CREATE = 1, CLI_READ_ALL = 2, CLI_WRITE_ALL = 4 };
+enum cli_how {
+	CLI_CREATE = 1,
+	CLI_READ_ALL = 2,
+	CLI_WRITE_ALL = 4,
+	CLI_LOOK = 8
+};
 /*
  * Open the account called name and become whoever owns its mail: root gives up
  * its rights for good (call it after opening everything else); anybody else
  * must be the owner already.
  *
- * how     CLI_CREATE: make the account's directory and store when there is none
+ * how     CLI_LOOK: an account that has no mail yet is fine, *out is NULL then
+ *         and *dir -1;
+ *         CLI_CREATE: make the account's directory and store when there is none
  *         yet; the name must be an account of the directory then. CLI_READ_ALL,
  *         CLI_WRITE_ALL: keep, of root's rights, that of reading any file (an
  *         import), or of writing any (an export)

@@ -22,7 +22,7 @@ static void
 read_uids(struct auth *a)
 {
 	const char *range = conf_str(a->conf, "store", NULL, "uid-range");
-	const char *user = NULL;
+	const char *user;
 
 	if (!directory_uids_parse(view_str(range), &a->uids)) {
 		log_say(a->log, LOG_FAILURES, "config",
@@ -30,14 +30,11 @@ read_uids(struct auth *a)
 		a->uids = (struct directory_uids){ 200000, 299999 };
 	}
 	a->uid_rule = conf_enum(a->conf, "store", NULL, "uid");
-	if (a->uid_rule == SETTINGS_UID_VMAIL)
-		user = conf_str(a->conf, "store", NULL, "vmail-user");
-	else if (a->uid_rule == SETTINGS_UID_SERVER)
-		user = conf_str(a->conf, "server", NULL, "forker-user");
 	a->fixed_uid = geteuid();
 	a->fixed_gid = getegid();
-	if (user != NULL &&
-	    users_find(user, &a->fixed_uid, &a->fixed_gid) == USERS_NONE)
+	if (!auth_conf_one_owner(
+		a->conf, &a->fixed_uid, &a->fixed_gid, &user) &&
+	    user != NULL)
 		log_say(a->log, LOG_FAILURES, "config", "there is no user %s",
 		    user);
 }

@@ -40,6 +40,26 @@ auth_conf_local(
 	return true;
 }
 
+bool
+auth_conf_one_owner(
+    const struct conf *c, uint32_t *uid, uint32_t *gid, const char **why)
+{
+	size_t rule = conf_enum(c, "store", NULL, "uid");
+	const char *user = NULL;
+
+	*why = NULL;
+	if (rule == SETTINGS_UID_VMAIL)
+		user = conf_str(c, "store", NULL, "vmail-user");
+	else if (rule == SETTINGS_UID_SERVER)
+		user = conf_str(c, "server", NULL, "forker-user");
+	if (user == NULL)
+		return false;
+	if (users_find(user, uid, gid) != USERS_NONE)
+		return true;
+	*why = user;
+	return false;
+}
+
 static int
 make(const char *path, mode_t mode, bool *made, struct why *w)
 {
