@@ -455,8 +455,9 @@ cmd_import(const struct conf *conf, int argc, char **argv)
 		return cli_fail(EX_NOINPUT, "import",
 		    "%s is no file; a maildir is imported by: import maildir",
 		    im.path);
-	r = cli_account_open(conf, "import", im.user, CLI_CREATE | CLI_READ_ALL,
-	    NULL, &dir, &im.account);
+	r = cli_account_open(conf, "import", im.user,
+	    (im.dry_run ? CLI_LOOK : CLI_CREATE) | CLI_READ_ALL, NULL, &dir,
+	    &im.account);
 	if (r != EX_OK)
 		return r;
 	im.to = importer_new(im.account, dir, im.dry_run);

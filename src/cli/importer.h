@@ -20,7 +20,8 @@ struct importer_counts {
 };
 
 /* a is borrowed, and so is dir, the account's directory (-1: unique ids are not
- * kept). dry_run: only count what would be done. Never NULL. */
+ * kept). dry_run: only count what would be done; then a may be NULL, there is no
+ * mail yet. Never NULL. */
 struct importer *importer_new(struct account *a, int dir, bool dry_run);
 void importer_free(struct importer **im);
 

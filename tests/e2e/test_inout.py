@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from serving import VECTORS, message
+from serving import VECTORS, message, others_can_run
 
 
 def bodies(c, box="INBOX"):
@@ -158,3 +158,23 @@ def test_what_cannot_be_leaves_nothing(server, account, tmp_path):
     server.fumi("export", "-u", "nobody@example.org", "--format", "eml", str(tmp_path / "out"), status=67)
     assert not (tmp_path / "out").exists()
     assert b"is no file" in server.fumi("import", "-u", account.name, "mbox", str(tmp_path), status=66)
+
+
+def test_dry_run_makes_nothing(server, tmp_path):
+    a = server.account()
+    (tmp_path / "box").write_bytes(b"From x@example.org Sun Jan  6 07:08:41 2002\n" + message("m"))
+    assert b"1 added, 0 skipped (dry run)" in server.fumi("import", "-n", "-u", a.name, "mbox", str(tmp_path / "box"))
+    assert not os.path.exists(a.dir)
+    server.fumi("import", "-n", "-u", "nobody@example.org", "mbox", str(tmp_path / "box"), status=67)
+
+
+@pytest.mark.skipif(not others_can_run(), reason="needs root, and a clone that others can get to")
+@pytest.mark.parametrize("rule", ["vmail", "server"])
+def test_one_uid_for_all(own_server, rule):
+    """Mail that was put in while the server did not run is the same user's that sessions run as."""
+    s = own_server("--set", f"store/uid={rule}", "--set", "store/vmail-user=64999")
+    a = s.account()
+    s.close()
+    s.fumi("deliver", "-d", a.name, input=message("before"))
+    owner = os.stat(a.dir).st_uid
+    assert owner == 64999 if rule == "vmail" else owner == os.stat(os.path.dirname(os.path.dirname(a.dir))).st_uid
