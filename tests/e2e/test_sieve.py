@@ -151,6 +151,23 @@ def test_redirect_to_oneself_is_kept(rules, sink):
     assert rules.boxes(a) == {"INBOX": ["before", "mine"]}
 
 
+def test_redirects_in_a_circle_end(rules, sink):
+    """Two that redirect to each other, over servers that know nothing of it; and a message that has come too far."""
+    a, b = rules.account("keep;"), rules.account("keep;")
+    rules.script(a, f'redirect "{b.name}";')
+    rules.script(b, f'redirect "{a.name}";')
+    assert rules.lmtp(a, rules.message(a, "round"))[0] == 250
+    assert rules.lmtp(b, wait_for(lambda: sink.to(b.name))[0][1])[0] == 250
+    assert rules.lmtp(a, wait_for(lambda: sink.to(a.name))[0][1])[0] == 250
+    rules.quiet()
+    assert len(sink.to(a.name)) == len(sink.to(b.name)) == 1
+    assert "round" in rules.boxes(a)["INBOX"] and "round" not in rules.boxes(b)["INBOX"]
+    received = "Received: from x by y; Thu, 1 Jan 2026 00:00:00 +0000\r\n"
+    rules.deliver(b, subject="far", fields=received * 101)
+    rules.quiet()
+    assert len(sink.to(a.name)) == 1 and "far" in rules.boxes(b)["INBOX"]
+
+
 def test_the_same_message_brought_twice_is_redirected_once(rules, sink):
     a = rules.account('redirect :copy "once@example.com";'.join(['require "copy"; ', ""]))
     m = rules.message(a, "again")
