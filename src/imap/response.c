@@ -511,6 +511,19 @@ response_metadata_begin(struct buf *b, struct view name, bool utf8)
 }
 
 void
+response_metadata_changed(struct buf *b, struct view name,
+    const struct view *entries, size_t n, bool utf8)
+{
+	buf_put(b, VIEW_LIT("* METADATA "));
+	response_mailbox(b, name, utf8);
+	for (size_t i = 0; i < n; i++) {
+		buf_put_byte(b, ' ');
+		response_astring(b, entries[i], false);
+	}
+	buf_put(b, VIEW_LIT("\r\n"));
+}
+
+void
 response_metadata_entry(
     struct buf *b, bool first, struct view entry, struct view value, bool utf8)
 {

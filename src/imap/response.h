@@ -128,6 +128,10 @@ void response_esearch_ranges(struct buf *b, struct view tag, bool uid,
 /* "* METADATA name (": entries with their values follow, then ")" CRLF. name in
  * UTF-8, empty for the server (RFC 5464 section 4.4.1). */
 void response_metadata_begin(struct buf *b, struct view name, bool utf8);
+/* "* METADATA name entry entry" CRLF: these have changed (section 4.4.2); n >= 1.
+ */
+void response_metadata_changed(struct buf *b, struct view name,
+    const struct view *entries, size_t n, bool utf8);
 /* entry SP value, with a space before it unless it is the first. value: any
  * octets, p NULL for NIL. */
 void response_metadata_entry(

@@ -1,5 +1,6 @@
 #include "imap/response.h"
 #include "session/capability.h"
+#include "session/imap_metadata.h"
 #include "session/internal.h"
 
 /* The commands of any state (RFC 9051 section 6.1), and NAMESPACE, ENABLE. */
@@ -72,17 +73,22 @@ imap_namespace(struct session *s, const struct command *c)
 void
 imap_enable(struct session *s, const struct command *c)
 {
-	const char *enabled[1];
+	const char *enabled[2];
+	bool rev2 = false, metadata = false;
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->u.enable.n; i++) {
-		if (!view_eq_ci(
-			c->u.enable.capabilities[i], VIEW_LIT("IMAP4rev2")))
-			continue;
-		if (n == 0)
-			enabled[n++] = "IMAP4rev2";
+		struct view name = c->u.enable.capabilities[i];
+
+		rev2 = rev2 || view_eq_ci(name, VIEW_LIT("IMAP4rev2"));
+		metadata = metadata || view_eq_ci(name, VIEW_LIT("METADATA"));
+	}
+	if (rev2) {
+		enabled[n++] = "IMAP4rev2";
 		s->st.enabled |= STATE_REV2;
 	}
+	if (metadata && imap_metadata_enable(s))
+		enabled[n++] = "METADATA";
 	response_enabled(&s->out.b, enabled, n);
 	session_ok(s, NULL);
 }

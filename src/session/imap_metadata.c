@@ -1,5 +1,6 @@
 #include "session/imap_metadata.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "imap/response.h"
@@ -9,10 +10,12 @@
 /*
  * GETMETADATA and SETMETADATA (RFC 5464). What is listed is looked up one after
  * the other, so that no more than one value is in memory; what has gone between
- * counts as not there. A changed annotation is not told to other sessions
- * (section 4.1 leaves that to the server), so METADATA cannot be enabled.
+ * counts as not there. Once METADATA is enabled, changes by other sessions are
+ * told with the next answer, or in IDLE, by the versions that the store keeps of
+ * each entry; what this session has done is left out.
  */
 #define LIST_ARENA ((size_t)1 << 20)
+#define TELL_ARENA ((size_t)128 << 20) /* with the names of all mailboxes */
 _Static_assert(METADATA_VALUE_MAX == 65536, "IMAP_METADATA_MAXSIZE says so");
 _Static_assert(LIST_ARENA > 2 * METADATA_MAILBOX_MAX *
 	    (METADATA_NAME_MAX + sizeof(struct metadata_entry)),
@@ -249,10 +252,25 @@ check(struct session *s, const struct command_setmetadata *c)
 	return true;
 }
 
+/* Nobody wrote between modseq before and this commit. */
+static int
+commit_own(struct session *s, struct tx **t, uint64_t before)
+{
+	uint64_t own;
+	int r = session_commit(s, t, &own);
+
+	if (r == 0 && own > before && (s->st.enabled & STATE_METADATA) != 0) {
+		imap_metadata_tell(s, before);
+		s->st.told_metadata = own;
+	}
+	return r;
+}
+
 static int
 set_all(struct session *s, const struct command_setmetadata *c)
 {
 	struct tx *t = NULL;
+	uint64_t before = 0;
 	uint32_t id;
 	int r = find(s, &c->mailbox, c->server, &id);
 
@@ -260,6 +278,7 @@ set_all(struct session *s, const struct command_setmetadata *c)
 		r = tx_begin(s->account, &t);
 	if (r != 0)
 		return r;
+	r = account_modseq(s->account, &before);
 	for (size_t i = 0; i < c->n && r == 0; i++) {
 		const struct command_annotation *e = &c->annotations[i];
 
@@ -267,7 +286,7 @@ set_all(struct session *s, const struct command_setmetadata *c)
 		    t, id, e->entry, e->value.p != NULL ? &e->value : NULL);
 	}
 	if (r == 0)
-		return session_commit(s, &t, NULL);
+		return commit_own(s, &t, before);
 	tx_abort(&t);
 	return r;
 }
@@ -286,4 +305,99 @@ imap_setmetadata(struct session *s, const struct command *c)
 		session_no(s, "[METADATA TOOMANY] Too many annotations");
 	else
 		session_store_result(s, r);
+}
+
+/* --- what others have changed --- */
+
+bool
+imap_metadata_enable(struct session *s)
+{
+	if ((s->st.enabled & STATE_METADATA) == 0 &&
+	    session_failed(
+		s, "modseq", account_modseq(s->account, &s->st.told_metadata)))
+		return false;
+	s->st.enabled |= STATE_METADATA;
+	return true;
+}
+
+struct tell {
+	struct session *s;
+	struct arena *arena;
+	struct mailbox_entry *box; /* all there are, when first needed */
+	size_t n_boxes;
+	bool has_boxes;
+};
+
+/* The name of a mailbox, n 0 and p NULL: there is none any more. */
+static int
+name_of(struct tell *l, uint32_t id, struct view *out)
+{
+	int r = 0;
+
+	*out = VIEW_LIT("");
+	if (id == 0)
+		return 0;
+	if (!l->has_boxes)
+		r = mailbox_list(l->s->account, l->arena, &l->box, &l->n_boxes);
+	l->has_boxes = r == 0;
+	*out = (struct view){ NULL, 0 };
+	for (size_t i = 0; r == 0 && i < l->n_boxes; i++)
+		if (l->box[i].row.id == id)
+			*out = l->box[i].name;
+	return r;
+}
+
+/* Changes of one mailbox. */
+static int
+tell_one(struct tell *l, const struct metadata_change *c, size_t n)
+{
+	struct view *entries = arena_alloc(l->arena, n * sizeof(*entries));
+	struct view name;
+	int r = entries != NULL ? name_of(l, c->mailbox, &name) : -ENOMEM;
+
+	if (r != 0 || name.p == NULL)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		entries[i] = c[i].name;
+	response_metadata_changed(
+	    &l->s->out.b, name, entries, n, session_utf8(l->s));
+	return 0;
+}
+
+static int
+tell_since(struct session *s, uint64_t upto)
+{
+	AUTO_ARENA struct arena *a = arena_new(TELL_ARENA);
+	struct tell l = { .s = s, .arena = a };
+	struct metadata_change *all;
+	size_t n, k = 0;
+	int r = metadata_changes(s->account, s->st.told_metadata, a, &all, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (all[i].version <= upto)
+			all[k++] = all[i];
+	n = k;
+	for (size_t i = 0; r == 0 && i < n; i += k) {
+		for (k = 1; i + k < n; k++)
+			if (all[i + k].mailbox != all[i].mailbox)
+				break;
+		r = tell_one(&l, &all[i], k);
+	}
+	return r;
+}
+
+void
+imap_metadata_tell(struct session *s, uint64_t upto)
+{
+	uint64_t now;
+
+	if ((s->st.enabled & STATE_METADATA) == 0 ||
+	    session_failed(s, "modseq", account_modseq(s->account, &now)))
+		return;
+	if (upto > now)
+		upto = now;
+	if (upto <= s->st.told_metadata)
+		return;
+	(void)session_failed(s, "annotations", tell_since(s, upto));
+	s->st.told_metadata = upto;
 }

@@ -13,4 +13,10 @@ bool imap_metadata_check(const struct view *entries, size_t n) A_MUST_USE;
 int imap_metadata_put(struct session *s, uint32_t mailbox, struct view name,
     const struct view *entries, size_t n) A_MUST_USE;
 
+/* Tell changes from now on. False: it cannot be known what now is. */
+bool imap_metadata_enable(struct session *s) A_MUST_USE;
+/* If that is enabled, tell whose annotations have changed since the last time,
+ * by others, up to the commit of that modseq. Put out, not flushed. */
+void imap_metadata_tell(struct session *s, uint64_t upto);
+
 #endif

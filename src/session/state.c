@@ -2,7 +2,7 @@
 
 /* The wire form begins with its number, so that a session of a newer program
  * that is given an older state refuses it instead of misreading it. */
-#define STATE_FORMAT 1
+#define STATE_FORMAT 2
 
 void
 state_unselect(struct session_state *st)
@@ -30,6 +30,7 @@ state_encode(const struct session_state *st, struct buf *out)
 	wire_put_u32(out, st->enabled);
 	wire_put_u8(out, st->id_given);
 	wire_put_u32(out, st->bads);
+	wire_put_u64(out, st->told_metadata);
 	wire_put_u32(out, st->mailbox);
 	wire_put_u32(out, st->uidvalidity);
 	wire_put_u8(out, st->read_only);
@@ -73,6 +74,7 @@ state_decode(struct view in, struct session_state *st)
 	st->enabled = wire_u32(&w);
 	st->id_given = wire_bool(&w);
 	st->bads = wire_u32(&w);
+	st->told_metadata = wire_u64(&w);
 	st->mailbox = wire_u32(&w);
 	st->uidvalidity = wire_u32(&w);
 	st->read_only = wire_bool(&w);

@@ -9,13 +9,17 @@
  * is hostile input to whoever decodes it.
  */
 enum state_enabled {
-	STATE_REV2 = 1, /* ENABLE IMAP4rev2 (RFC 9051 section 6.3.1) */
+	STATE_REV2 = 1,     /* ENABLE IMAP4rev2 (RFC 9051 section 6.3.1) */
+	STATE_METADATA = 2, /* ENABLE METADATA (RFC 5464 section 4.4) */
 };
 
 struct session_state {
 	unsigned enabled; /* STATE_* */
 	bool id_given;    /* the client has said ID */
 	uint32_t bads;    /* commands answered BAD in a row */
+	/* Modseq up to which changes of annotations are told, with
+	 * STATE_METADATA. */
+	uint64_t told_metadata;
 
 	/* The selected mailbox; 0: none. */
 	uint32_t mailbox;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "imap/response.h"
+#include "session/imap_metadata.h"
 #include "session/internal.h"
 
 /*
@@ -274,7 +275,10 @@ updates_tell(struct session *s, enum session_tell how)
 	uint64_t now;
 	int r;
 
-	if (st->mailbox == 0 || how == SESSION_TELL_NOTHING || s->ending)
+	if (how == SESSION_TELL_NOTHING || s->ending)
+		return;
+	imap_metadata_tell(s, UINT64_MAX);
+	if (st->mailbox == 0)
 		return;
 	if (session_failed(s, "modseq", account_modseq(s->account, &now)))
 		return;

@@ -155,13 +155,19 @@ list_one(void *ctx, const struct record_entry_kv *kv)
 }
 
 static int
+compare(struct view a, struct view b)
+{
+	int r = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return r != 0 ? r : (a.n > b.n) - (a.n < b.n);
+}
+
+static int
 by_name(const void *x, const void *y)
 {
 	const struct metadata_entry *a = x, *b = y;
-	size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
-	int r = memcmp(a->name.p, b->name.p, n);
 
-	return r != 0 ? r : (a->name.n > b->name.n) - (a->name.n < b->name.n);
+	return compare(a->name, b->name);
 }
 
 int
@@ -178,7 +184,7 @@ metadata_list(struct account *a, uint32_t mailbox, struct arena *arena,
 		return r;
 	r = vdb_metadata(t, mailbox, list_one, &l);
 	account_read_end(a, t);
-	if (l.n > 1)
+	if (r == 0 && l.n > 1)
 		qsort(l.e, l.n, sizeof *l.e, by_name);
 	if (r == 0) {
 		*out = arena_alloc(arena, (l.n + 1) * sizeof *l.e);
@@ -189,5 +195,72 @@ metadata_list(struct account *a, uint32_t mailbox, struct arena *arena,
 		*n = r == 0 ? l.n : 0;
 	}
 	free(l.e);
+	return r == -ESTALE ? -EIO : r;
+}
+
+/* --- what has changed --- */
+
+struct changes {
+	struct arena *arena;
+	struct metadata_change *c;
+	size_t n, cap;
+};
+
+static int
+change_one(void *ctx, const struct record_entry_kv *kv)
+{
+	struct changes *l = ctx;
+	struct metadata_name name;
+	struct metadata_change *c;
+
+	if (!metadata_key_read(kv->key, &name) || name.user.n > 0)
+		return 0;
+	if (l->n == l->cap) {
+		l->cap = l->cap == 0 ? 16 : l->cap * 2;
+		l->c = xrealloc(l->c, l->cap, sizeof *l->c);
+	}
+	c = &l->c[l->n++];
+	c->mailbox = name.mailbox;
+	c->version = kv->version;
+	c->name.n = name.entry.n;
+	c->name.p = (uint8_t *)arena_strdup(l->arena, name.entry);
+	return c->name.p != NULL ? 0 : -ENOMEM;
+}
+
+static int
+by_place(const void *x, const void *y)
+{
+	const struct metadata_change *a = x, *b = y;
+
+	if (a->mailbox != b->mailbox)
+		return a->mailbox < b->mailbox ? -1 : 1;
+	return compare(a->name, b->name);
+}
+
+int
+metadata_changes(struct account *a, uint64_t since, struct arena *arena,
+    struct metadata_change **out, size_t *n)
+{
+	struct changes l = { .arena = arena };
+	struct vdb_txn *t;
+	int r;
+
+	*out = NULL;
+	*n = 0;
+	if ((r = account_read(a, &t)) != 0)
+		return r;
+	r = vdb_entries_since(t, RECORD_METADATA, since, change_one, &l);
+	account_read_end(a, t);
+	if (r == 0 && l.n > 1)
+		qsort(l.c, l.n, sizeof *l.c, by_place);
+	if (r == 0) {
+		*out = arena_alloc(arena, (l.n + 1) * sizeof *l.c);
+		if (*out == NULL)
+			r = -ENOMEM;
+		else if (l.n > 0)
+			memcpy(*out, l.c, l.n * sizeof *l.c);
+		*n = r == 0 ? l.n : 0;
+	}
+	free(l.c);
 	return r == -ESTALE ? -EIO : r;
 }

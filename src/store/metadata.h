@@ -59,6 +59,17 @@ struct metadata_entry {
 int metadata_list(struct account *a, uint32_t mailbox, struct arena *arena,
     struct metadata_entry **out, size_t *n) A_MUST_USE;
 
+struct metadata_change {
+	uint32_t mailbox;
+	struct view name;
+	uint64_t version; /* modseq of the commit that did it */
+};
+/* What was set or removed after modseq since, by whomever, each entry once;
+ * sorted by mailbox and name, in the arena (-ENOMEM when its limit is too
+ * small). Of mailboxes that were deleted, too. Looks at all annotations. */
+int metadata_changes(struct account *a, uint64_t since, struct arena *arena,
+    struct metadata_change **out, size_t *n) A_MUST_USE;
+
 /*
  * Set an annotation to *value, or remove it (value NULL; one that is not there
  * may be removed too). \Noselect mailboxes may have annotations.

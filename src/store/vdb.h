@@ -287,5 +287,8 @@ int vdb_entries(struct vdb_txn *t, enum record_type type, vdb_entry_fn *fn,
 /* The annotations of a mailbox (0: of the account) that are set, likewise. */
 int vdb_metadata(struct vdb_txn *t, uint32_t mailbox, vdb_entry_fn *fn,
     void *ctx) A_MUST_USE;
+/* Those of that type that were set or removed after since. */
+int vdb_entries_since(struct vdb_txn *t, enum record_type type, uint64_t since,
+    vdb_entry_fn *fn, void *ctx) A_MUST_USE;
 
 #endif

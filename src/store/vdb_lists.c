@@ -354,6 +354,8 @@ vdb_entry_put(
 struct each_entry {
 	vdb_entry_fn *fn;
 	void *ctx;
+	bool removed;   /* those that are not set any more, too */
+	uint64_t since; /* version above which they count */
 };
 
 static int
@@ -364,25 +366,42 @@ each_entry(void *ctx, struct view key A_UNUSED, struct view value)
 
 	if (!record_kv_read(value, &kv))
 		return -ESTALE;
-	return kv.set ? e->fn(e->ctx, &kv) : 0;
+	if ((!kv.set && !e->removed) || kv.version <= e->since)
+		return 0;
+	return e->fn(e->ctx, &kv);
+}
+
+static int
+walk_entries(struct vdb_txn *t, enum record_type type, struct each_entry e)
+{
+	struct vdb_key k = vdb_key(VDB_ENTRY);
+
+	k.p[k.n++] = (uint8_t)type;
+	return vdb_walk(t, &k, k.n, each_entry, &e);
 }
 
 int
 vdb_entries(
     struct vdb_txn *t, enum record_type type, vdb_entry_fn *fn, void *ctx)
 {
-	struct vdb_key k = vdb_key(VDB_ENTRY);
-	struct each_entry e = { fn, ctx };
+	return walk_entries(
+	    t, type, (struct each_entry){ .fn = fn, .ctx = ctx });
+}
 
-	k.p[k.n++] = (uint8_t)type;
-	return vdb_walk(t, &k, 2, each_entry, &e);
+int
+vdb_entries_since(struct vdb_txn *t, enum record_type type, uint64_t since,
+    vdb_entry_fn *fn, void *ctx)
+{
+	return walk_entries(t, type,
+	    (struct each_entry){
+		.fn = fn, .ctx = ctx, .removed = true, .since = since });
 }
 
 int
 vdb_metadata(struct vdb_txn *t, uint32_t mailbox, vdb_entry_fn *fn, void *ctx)
 {
 	struct vdb_key k = vdb_key(VDB_ENTRY);
-	struct each_entry e = { fn, ctx };
+	struct each_entry e = { .fn = fn, .ctx = ctx };
 
 	k.p[k.n++] = RECORD_METADATA;
 	vdb_key_u32(&k, mailbox);

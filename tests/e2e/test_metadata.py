@@ -71,3 +71,19 @@ def test_values_of_every_octet(server, account):
     assert status.startswith(b"NO [METADATA MAXSIZE 65536]")
     assert c.ok(b'GETMETADATA "" /shared/vendor/fumi/x') == data
     c.close()
+
+
+def test_told_in_idle(server, account):
+    """Who has enabled METADATA hears of others' changes at once, also with nothing selected."""
+    a, b = server.raw(account), server.raw(account)
+    assert a.ok(b"ENABLE METADATA") == [b"* ENABLED METADATA"]
+    tag = a.begin(b"IDLE")
+    assert a.reply().startswith(b"+")
+    b.ok(b'SETMETADATA INBOX (/shared/comment "x")')
+    assert a.reply() == b"* METADATA INBOX /shared/comment"
+    b.ok(b'SETMETADATA "" (/private/comment "x")')
+    assert a.reply() == b'* METADATA "" /private/comment'
+    a.send(b"DONE\r\n")
+    assert a.end(tag)[1].startswith(b"OK")
+    a.close()
+    b.close()

@@ -163,6 +163,14 @@ test_metadata(void)
 	check("name", "* METADATA \"&AOQ- b\" (");
 	response_metadata_begin(&b, VIEW_LIT("\303\244"), true);
 	check("name in UTF-8", "* METADATA \"\303\244\" (");
+	response_metadata_changed(
+	    &b, VIEW_LIT(""), &VIEW_LIT("/shared/a"), 1, false);
+	check("changed", "* METADATA \"\" /shared/a\r\n");
+	response_metadata_changed(&b, VIEW_LIT("\303\244"),
+	    (const struct view[]){
+		VIEW_LIT("/shared/a"), VIEW_LIT("/shared/b c") },
+	    2, false);
+	check("two", "* METADATA &AOQ- /shared/a \"/shared/b c\"\r\n");
 	response_metadata_entry(
 	    &b, true, VIEW_LIT("/shared/a"), VIEW_LIT("\303\244"), true);
 	response_metadata_entry(

@@ -6,9 +6,10 @@ static struct session_state
 sample(void)
 {
 	const struct uid_run runs[] = { { 3, 5 }, { 9, 9 } };
-	struct session_state st = { .enabled = STATE_REV2,
+	struct session_state st = { .enabled = STATE_REV2 | STATE_METADATA,
 		.id_given = true,
 		.bads = 3,
+		.told_metadata = 1ull << 41,
 		.mailbox = 7,
 		.uidvalidity = 99,
 		.read_only = true,
@@ -28,9 +29,9 @@ static bool
 equal(const struct session_state *a, const struct session_state *b)
 {
 	return a->enabled == b->enabled && a->id_given == b->id_given &&
-	    a->bads == b->bads && a->mailbox == b->mailbox &&
-	    a->uidvalidity == b->uidvalidity && a->read_only == b->read_only &&
-	    a->told_flags == b->told_flags &&
+	    a->told_metadata == b->told_metadata && a->bads == b->bads &&
+	    a->mailbox == b->mailbox && a->uidvalidity == b->uidvalidity &&
+	    a->read_only == b->read_only && a->told_flags == b->told_flags &&
 	    a->told_expunges == b->told_expunges &&
 	    a->told_uidnext == b->told_uidnext &&
 	    a->told_recent == b->told_recent &&
@@ -93,7 +94,8 @@ test_insane(void)
 	tap_ok(!accepts(&st), "a map without a mailbox");
 	state_unselect(&st);
 	tap_ok(accepts(&st), "nothing selected");
-	tap_ok(st.enabled == STATE_REV2, "what was enabled stays");
+	tap_ok(st.enabled == (STATE_REV2 | STATE_METADATA),
+	    "what was enabled stays");
 	state_fini(&st);
 }
 

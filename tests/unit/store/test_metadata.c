@@ -253,6 +253,34 @@ test_change(void)
 	MUST(set(1, "/shared/t", NULL));
 }
 
+static void
+test_changes(void)
+{
+	AUTO_ARENA struct arena *arena = arena_new(1 << 16);
+	struct metadata_change *c;
+	uint64_t since, end;
+	size_t n;
+
+	MUST(account_modseq(a, &since));
+	MUST(metadata_changes(a, since, arena, &c, &n));
+	tap_ok(n == 0, "no changes");
+	MUST(set(1, "/shared/b", "1"));
+	MUST(set(1, "/shared/a", "1"));
+	MUST(set(0, "/shared/b", "1"));
+	MUST(set(1, "/shared/b", NULL));
+	MUST(account_modseq(a, &end));
+	MUST(metadata_changes(a, since, arena, &c, &n));
+	tap_ok(n == 3 && c[0].mailbox == 0 && c[1].mailbox == 1 &&
+		view_eq(c[1].name, str("/shared/a")) && c[2].mailbox == 1 &&
+		view_eq(c[2].name, str("/shared/b")) && c[2].version == end,
+	    "what was set and what was removed, once each: %zu", n);
+	MUST(metadata_changes(a, end - 1, arena, &c, &n));
+	tap_ok(n == 1 && view_eq(c[0].name, str("/shared/b")),
+	    "after a later one only what is newer");
+	MUST(set(1, "/shared/a", NULL));
+	MUST(set(0, "/shared/b", NULL));
+}
+
 static int
 worst(void *ctx, const struct verify_finding *f)
 {
@@ -540,6 +568,7 @@ main(void)
 	test_names();
 	test_set();
 	test_change();
+	test_changes();
 	test_reopen();
 	test_mailboxes();
 	test_compact();
