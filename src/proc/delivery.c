@@ -71,6 +71,7 @@ close_source(struct delivery *d, size_t at)
 	/* the hub's own descriptor stays where it is, shut */
 	if (at != HUB)
 		fd_close(&d->source[at].fd);
+	d->deaf |= at == HUB;
 	if (at == HUB || channels(d) == 0)
 		d->stop = true;
 }
@@ -231,19 +232,35 @@ log_turn(struct delivery *d, size_t stored, uint64_t ms)
 	log_end(&l);
 }
 
+/* Those whose sender is told, or all others; returns how many were stored. */
+static size_t
+answer_all(struct delivery *d, bool told, uint64_t modseq)
+{
+	size_t stored = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if ((d->item[i].notice != DELIVERY_NOTICE_NONE) != told)
+			continue;
+		answer(d, &d->item[i], modseq);
+		stored += d->item[i].failed == NULL;
+	}
+	return stored;
+}
+
 static void
 turn(struct delivery *d)
 {
 	uint64_t began = clock_mono_ms(), modseq;
-	size_t stored = 0;
+	size_t stored;
 
 	delivery_store(d, &modseq);
-	for (size_t i = 0; i < d->n; i++) {
-		answer(d, &d->item[i], modseq);
-		stored += d->item[i].failed == NULL;
-	}
+	delivery_notice_mark(d);
+	stored = answer_all(d, false, modseq);
 	if (modseq != 0)
 		tell_commit(d, modseq);
+	delivery_notice_send(d);
+	stored += answer_all(d, true, modseq);
+	delivery_store_end(d);
 	log_turn(d, stored, clock_mono_ms() - began);
 	d->n = 0;
 }

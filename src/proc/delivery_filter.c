@@ -31,7 +31,10 @@ _Static_assert((int)FILTER_REDIRECT == (int)MSG_OUT_REDIRECT &&
 	(int)FILTER_VACATION == (int)MSG_OUT_VACATION &&
 	(int)FILTER_REJECT == (int)MSG_OUT_REJECT &&
 	(int)FILTER_NOTIFY == (int)MSG_OUT_NOTIFY &&
-	FILTER_KEY_SIZE == MSG_OUT_KEY_SIZE,
+	FILTER_KEY_SIZE == MSG_OUT_KEY_SIZE &&
+	FILTER_TEXT_LINES_MAX == MSG_DELIVER_LINES_MAX &&
+	FILTER_TEXT_LINE_MAX == MSG_DELIVER_LINE_MAX &&
+	FILTER_TEXT_MAX == MSG_DELIVER_TEXT_MAX,
     "the filter's numbers are those of out");
 
 /* ---- plans ---- */
@@ -57,8 +60,7 @@ filter_of(struct delivery *d)
 static void
 refuse(struct delivery_item *it, bool for_good)
 {
-	(void)memcpy(it->text, it->plan.text, sizeof(it->text));
-	it->failed = it->text;
+	it->failed = it->plan.text;
 	it->status = for_good ? "5.7.1" : "4.3.0";
 	it->for_good = for_good;
 }
@@ -120,8 +122,8 @@ delivery_filter_end(struct delivery_item *it)
 
 /* ---- what leaves ---- */
 
-static int
-sealed(struct view v)
+int
+delivery_sealed(struct view v)
 {
 	AUTO_CLOSE int fd =
 	    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -184,26 +186,55 @@ share(struct shared *s, struct view octets)
 		return s->fd;
 	fd_close(&s->fd);
 	s->octets = octets;
-	return s->fd = sealed(octets);
+	return s->fd = delivery_sealed(octets);
+}
+
+bool
+delivery_submit(struct delivery *d, struct msg_out_submit *m, size_t item,
+    size_t at, int fd)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+
+	m->number = (uint64_t)d->turns << 32 | (uint64_t)item << 16 | at;
+	msg_out_submit_put(&b, MSG_OUT_SUBMIT, m);
+	return send_waiting(d, &b, fd);
+}
+
+/*
+ * What the sender wants to be told goes along with a redirect (RFC 3461 section
+ * 5.2.7): all of it when that is the only thing that happens to the message,
+ * else without SUCCESS, of which this server speaks itself.
+ */
+static struct msg_deliver_dsn
+dsn_of(const struct delivery_item *it, const struct filter_out *o)
+{
+	struct msg_deliver_dsn dsn = it->m.dsn;
+
+	if (o->kind != FILTER_REDIRECT)
+		return (struct msg_deliver_dsn){ 0 };
+	if (it->alone || (dsn.notify & MSG_DELIVER_SUCCESS) == 0)
+		return dsn;
+	dsn.notify &= (uint8_t)~MSG_DELIVER_SUCCESS;
+	if (dsn.notify == 0)
+		dsn.notify = MSG_DELIVER_NEVER;
+	return dsn;
 }
 
 static bool
-submit(struct delivery *d, uint64_t number, const struct filter_out *o,
-    struct shared *s)
+submit(struct delivery *d, size_t item, size_t at, struct shared *s)
 {
-	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	const struct filter_out *o = &d->item[item].plan.outs[at];
 	int fd = share(s, o->octets);
-	struct msg_out_submit m = { .number = number,
-		.kind = (uint8_t)o->kind,
+	struct msg_out_submit m = { .kind = (uint8_t)o->kind,
 		.sender = o->sender,
+		.dsn = dsn_of(&d->item[item], o),
 		.to = o->to,
 		.n = (uint32_t)o->n };
 
 	if (fd == -1)
 		return false;
 	memcpy(m.key, o->key, sizeof(m.key));
-	msg_out_submit_put(&b, MSG_OUT_SUBMIT, &m);
-	return send_waiting(d, &b, fd);
+	return delivery_submit(d, &m, item, at, fd);
 }
 
 /* It cannot be sent: what then becomes of the message. */
@@ -229,7 +260,8 @@ item_of(struct delivery *d, uint64_t number, size_t *at)
 
 	*at = (size_t)(number & 0xffff);
 	return number >> 32 == d->turns && item < d->n &&
-		d->item[item].planned && *at < d->item[item].plan.n_outs
+		d->item[item].planned &&
+		(*at < d->item[item].plan.n_outs || *at == DELIVERY_NOTICE_AT)
 	    ? &d->item[item]
 	    : NULL;
 }
@@ -245,6 +277,10 @@ answered(struct delivery *d, struct wire *w)
 	if (!msg_out_taken_get(w, &m) ||
 	    (it = item_of(d, m.number, &at)) == NULL)
 		return false;
+	if (at == DELIVERY_NOTICE_AT) {
+		delivery_notice_taken(d, it, &m);
+		return true;
+	}
 	if (m.result == MSG_OUT_QUEUED) {
 		it->left = true;
 		return true;
@@ -296,8 +332,8 @@ hear(struct delivery *d, uint8_t *p)
 
 /* Answers to `asked` of them; without the hub nobody will answer the rest, nor
  * hear of us. */
-static bool
-hear_all(struct delivery *d, size_t asked)
+bool
+delivery_hear(struct delivery *d, size_t asked)
 {
 	AUTO_FREE uint8_t *p = asked > 0 ? xmalloc(MSG_MAX) : NULL;
 
@@ -324,6 +360,27 @@ fail_all(struct delivery *d)
 	}
 }
 
+void
+delivery_submit_begin(struct delivery *d, uint64_t ms)
+{
+	d->turns++;
+	d->submit_end_ms = clock_mono_ms() + ms;
+}
+
+/* One redirect, and no copy but of what was sent. */
+static bool
+is_alone(const struct filter_plan *p)
+{
+	size_t redirects = 0;
+
+	for (size_t i = 0; i < p->n_outs; i++)
+		redirects += p->outs[i].kind == FILTER_REDIRECT;
+	for (size_t i = 0; i < p->n_places; i++)
+		if (!p->places[i].reply)
+			return false;
+	return redirects == 1;
+}
+
 /* All of one item, in portions, since the hub takes so many at once; false:
  * out or the hub is not there. */
 static bool
@@ -332,18 +389,21 @@ submit_item(struct delivery *d, size_t i, struct shared *s, size_t *asked)
 	struct delivery_item *it = &d->item[i];
 	bool good = true;
 
+	it->alone = is_alone(&it->plan);
 	/* what is refused may add a place, but nothing that leaves */
 	for (size_t k = 0; good && it->failed == NULL && k < it->plan.n_outs;
 	     k++) {
+		/* RFC 3461 section 5.2.6 (b) */
+		if (it->plan.outs[k].dsn &&
+		    !msg_deliver_dsn_failure(&it->m.dsn))
+			continue;
 		if (!can_leave(&it->plan.outs[k])) {
 			not_sent(d, it, k, false);
 			continue;
 		}
-		good =
-		    submit(d, (uint64_t)d->turns << 32 | (uint64_t)i << 16 | k,
-			&it->plan.outs[k], s);
+		good = submit(d, i, k, s);
 		if (good && ++*asked == MSG_OUT_PENDING_MAX) {
-			good = hear_all(d, *asked);
+			good = delivery_hear(d, *asked);
 			*asked = 0;
 		}
 	}
@@ -357,13 +417,12 @@ delivery_filter_submit(struct delivery *d)
 	size_t asked = 0;
 	bool good = !d->deaf;
 
-	d->turns++;
-	d->submit_end_ms = clock_mono_ms() + SUBMIT_MS;
+	delivery_submit_begin(d, SUBMIT_MS);
 	for (size_t i = 0; good && i < d->n; i++)
 		if (d->item[i].planned)
 			good = submit_item(d, i, &s, &asked);
 	fd_close(&s.fd);
-	if (!good || !hear_all(d, asked)) {
+	if (!good || !delivery_hear(d, asked)) {
 		fail_all(d);
 		/* what comes late is nobody's */
 		d->stop = d->deaf = true;

@@ -5,14 +5,16 @@
 
 #include "proc/delivery.h"
 #include "proc/msg_deliver.h"
+#include "proc/msg_out.h"
 #include "session/filter.h"
 #include "store/account.h"
 #include "store/spool.h"
 
 /*
  * What the files of a delivery process share: delivery.c takes messages and
- * answers, delivery_filter.c asks the rules, delivery_store.c stores. Nobody
- * outside includes this.
+ * answers, delivery_filter.c asks the rules and hands over what leaves,
+ * delivery_store.c stores, delivery_notice.c tells senders who want to know.
+ * Nobody outside includes this.
  */
 struct delivery_item {
 	size_t from; /* index of the source that brought it */
@@ -24,7 +26,13 @@ struct delivery_item {
 	struct filter_message message; /* borrowed by plan */
 	struct filter_plan plan;
 	bool planned;
-	char text[200]; /* what failed may point here */
+	size_t own_n;   /* octets in front of the spooled message that are ours */
+	bool alone;     /* all that happens to it is one redirect */
+	enum {
+		DELIVERY_NOTICE_NONE = 0,
+		DELIVERY_NOTICE_WAITS,
+		DELIVERY_NOTICE_DONE,
+	} notice; /* of success, to the sender */
 	uint32_t uid;   /* it got in INBOX; 0: none yet, or it is elsewhere */
 	const char *failed; /* NULL: good so far */
 	const char *status; /* enhanced status code; NULL: the usual one */
@@ -67,11 +75,43 @@ void delivery_filter_plan(
     struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone);
 /* Hand what leaves to out, and wait until it is on the disk; items may fail. */
 void delivery_filter_submit(struct delivery *d);
+/* The same for one message at a time: m->number gets the turn's. The fd may be
+ * shared. False: out or the hub is not there. */
+bool delivery_submit(struct delivery *d, struct msg_out_submit *m, size_t item,
+    size_t at, int fd) A_MUST_USE;
+/* The answers to so many; false: they do not come. */
+bool delivery_hear(struct delivery *d, size_t asked) A_MUST_USE;
+/* A new count of answers begins, which must be there after so long. */
+void delivery_submit_begin(struct delivery *d, uint64_t ms);
+/* A sealed memfd with the octets, or -1. */
+int delivery_sealed(struct view octets);
 /* The plan is done with. */
 void delivery_filter_end(struct delivery_item *it);
 
 /* Store all items that have not failed, in one commit. modseq: its version, or
  * 0 when there was none. */
 void delivery_store(struct delivery *d, uint64_t *modseq);
+/* They are answered: forget what was made of them. */
+void delivery_store_end(struct delivery *d);
+
+/*
+ * Notices of success (RFC 3461 section 5.2.3). They go to out when the commit is
+ * durable and before the answer, so that nobody hears of what may still be lost,
+ * and whoever dies in between is asked again, under the same key. When out does
+ * not take one for so long, the message is answered as stored all the same, since
+ * it is, and the loss is logged.
+ */
+#define DELIVERY_NOTICE_MS 10000
+#define DELIVERY_NOTICE_AGAIN_MS 200 /* between two attempts */
+#define DELIVERY_NOTICE_AT 0xffff    /* number of one, in place of an out's */
+/* Does the sender want to know when it is stored? */
+bool delivery_notice_wanted(const struct delivery_item *it) A_MUST_USE;
+/* Those of which there is something to say, now that they are stored, WAIT. */
+void delivery_notice_mark(struct delivery *d);
+/* Send them, and wait until they are on the disk. */
+void delivery_notice_send(struct delivery *d);
+/* Out has answered that for item it. */
+void delivery_notice_taken(
+    struct delivery *d, struct delivery_item *it, const struct msg_out_taken *m);
 
 #endif

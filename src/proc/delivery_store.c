@@ -77,6 +77,7 @@ spool_trace(struct delivery_item *it)
 	}
 	buf_put(&b, it->m.trace);
 	assert(!b.failed);
+	it->own_n = b.n;
 	return spool_write(it->spool, buf_view(&b));
 }
 
@@ -293,9 +294,21 @@ commit(struct delivery *d, uint64_t *modseq, int64_t now, int16_t zone)
 	}
 }
 
-/* What was stored is remembered; then nothing is left of the plans. */
+/* A notice that cannot be sent any more must not be owed to anybody. */
 static void
-forget_plans(struct delivery *d)
+fail_unheard(struct delivery *d)
+{
+	for (size_t i = 0; d->deaf && i < d->n; i++)
+		if (d->item[i].failed == NULL &&
+		    delivery_notice_wanted(&d->item[i]))
+			fail(&d->item[i],
+			    "The sender cannot be told of success now", "4.3.0",
+			    false);
+}
+
+/* What was stored is remembered. */
+static void
+remember(struct delivery *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		struct delivery_item *it = &d->item[i];
@@ -303,6 +316,11 @@ forget_plans(struct delivery *d)
 		if (it->planned && it->failed == NULL)
 			filter_done(d->filter, &it->plan);
 	}
+}
+
+void
+delivery_store_end(struct delivery *d)
+{
 	for (size_t i = 0; i < d->n; i++) {
 		delivery_filter_end(&d->item[i]);
 		spool_free(&d->item[i].spool);
@@ -320,9 +338,10 @@ delivery_store(struct delivery *d, uint64_t *modseq)
 	for (size_t i = 0; i < d->n; i++)
 		prepare(d, &d->item[i], now, zone);
 	delivery_filter_submit(d);
+	fail_unheard(d);
 	for (size_t i = 0; i < d->n; i++)
 		good += d->item[i].failed == NULL;
 	if (good > 0)
 		commit(d, modseq, now, zone);
-	forget_plans(d);
+	remember(d);
 }

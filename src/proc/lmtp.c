@@ -52,7 +52,10 @@ read_conf(struct lmtp *l)
 	const char *host = conf_str(c, "server", NULL, "hostname");
 
 	l->max_message = conf_num(c, "store", NULL, "max-message");
+	l->memory = conf_num(c, "lmtp", NULL, "memory");
 	l->timeout_ms = conf_num(c, "lmtp", NULL, "timeout");
+	l->dsn = *conf_str(c, "out", NULL, "smtp") != '\0' ||
+	    *conf_str(c, "out", NULL, "sendmail") != '\0';
 	l->connections_max = (size_t)conf_num(c, "lmtp", NULL, "connections");
 	if (*host != '\0')
 		(void)snprintf(l->host, sizeof(l->host), "%s", host);
@@ -80,13 +83,14 @@ read_users(struct lmtp *l)
 /* ---- listeners ---- */
 
 static bool
-may_use(const struct lmtp *l, int fd)
+may_use(const struct lmtp *l, int fd, char who[LMTP_SHARE_KEY_MAX + 1])
 {
 	struct ucred cred;
 	socklen_t n = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0)
 		return false;
+	(void)snprintf(who, LMTP_SHARE_KEY_MAX + 1, "uid %u", cred.uid);
 	if (cred.uid == 0 || cred.uid == geteuid())
 		return true;
 	for (size_t i = 0; i < l->deliver_uids; i++)
@@ -126,13 +130,13 @@ new_client(struct lmtp_listener *at, int *fd, const struct sockaddr_storage *sa,
     socklen_t n)
 {
 	static const char refusal[] = "421 4.7.0 You may not deliver here\r\n";
-	char remote[NETADDR_TEXT_SIZE] = "";
+	char remote[NETADDR_TEXT_SIZE] = "", who[LMTP_SHARE_KEY_MAX + 1];
 	struct netaddr a;
 	uint16_t port;
 	int on = 1;
 
 	if (at->local) {
-		if (!may_use(at->lmtp, *fd)) {
+		if (!may_use(at->lmtp, *fd, who)) {
 			(void)!send(*fd, refusal, sizeof(refusal) - 1,
 			    MSG_NOSIGNAL | MSG_DONTWAIT);
 			return;
@@ -142,10 +146,11 @@ new_client(struct lmtp_listener *at, int *fd, const struct sockaddr_storage *sa,
 			(const struct sockaddr *)sa, n, &a, &port))
 			return;
 		netaddr_text(&a, remote);
+		(void)snprintf(who, sizeof(who), "%s", remote);
 		(void)setsockopt(
 		    *fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
-	lmtp_conn_new(at->lmtp, fd_take(fd), remote);
+	lmtp_conn_new(at->lmtp, fd_take(fd), remote, who);
 }
 
 static void
@@ -279,6 +284,7 @@ lmtp_init(void *ctx, struct start *s)
 	TAILQ_INIT(&l->founds);
 	read_conf(l);
 	l->found = hash_new(LMTP_FOUND_MAX + 1);
+	l->shares = hash_new(100000 + LMTP_RECIPIENTS_MAX);
 	/* 100000 is the most that can be configured */
 	l->conn_by_request = hash_new(100000);
 	l->channel_by_name = hash_new(LMTP_CHANNELS_MAX + 1);

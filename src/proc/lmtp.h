@@ -21,25 +21,40 @@
  * lone LF becomes CR LF when it is stored, and neither ever ends the data or a
  * line of it.
  */
-#define LMTP_RECIPIENTS_MAX 5000      /* of one transaction */
-#define LMTP_RECIPIENTS_ALL 500000    /* of all transactions */
-#define LMTP_READ (64 * 1024)         /* octets read ahead of one client */
-#define LMTP_OUT_MAX (2 << 20)        /* octets of answers that wait */
-#define LMTP_MEMFD_BYTES (1ull << 30) /* of messages, of all clients together */
-#define LMTP_CHANNELS_MAX 2048        /* delivery processes at once */
-#define LMTP_ANSWER_MS 300000 /* a delivery must have answered by then */
-#define LMTP_SWEEP_MS 5000    /* between two looks for those that have not */
-#define LMTP_FOUND_MAX 16384  /* addresses remembered */
-#define LMTP_FOUND_MS 3000    /* for so long */
-#define LMTP_ERRORS_MAX 50    /* bad commands of one connection */
-#define LMTP_TURNS 64         /* commands before others get a turn */
-#define LMTP_STOP_MS 15000    /* for deliveries to be answered at the end */
+#define LMTP_RECIPIENTS_MAX 5000   /* of one transaction */
+#define LMTP_RECIPIENTS_ALL 500000 /* of all transactions */
+#define LMTP_READ (64 * 1024)      /* octets read ahead of one client */
+#define LMTP_OUT_MAX (2 << 20)     /* octets of answers that wait */
+#define LMTP_CHANNELS_MAX 2048     /* delivery processes at once */
+#define LMTP_ANSWER_MS 300000      /* a delivery must have answered by then */
+#define LMTP_SWEEP_MS 5000   /* between two looks for those that have not */
+#define LMTP_FOUND_MAX 16384 /* addresses remembered */
+#define LMTP_FOUND_MS 3000   /* for so long */
+#define LMTP_ERRORS_MAX 50   /* bad commands of one connection */
+#define LMTP_TURNS 64        /* commands before others get a turn */
+#define LMTP_STOP_MS 15000   /* for deliveries to be answered at the end */
 
 struct lmtp_conn;
+
+/*
+ * What one client (an address, or a user at a socket file) has of [lmtp] memory,
+ * over all its connections; as long as there is one, or a message of one. A
+ * connection has one message at a time. The first message of a client may have
+ * all that is free; further ones are taken as long as the client has no more
+ * than is left for others, so nobody can keep everybody else out.
+ */
+struct lmtp_share {
+	unsigned refs;
+	uint64_t bytes; /* of messages in files */
+	size_t key_n;
+	uint8_t key[];
+};
+#define LMTP_SHARE_KEY_MAX 64
 
 /* The octets of one message; as long as anybody needs them. */
 struct lmtp_body {
 	struct lmtp *lmtp;
+	struct lmtp_share *share;
 	unsigned refs;
 	struct buf mem; /* all of them, or those that are not in the file yet */
 	int fd;         /* memfd, sealed when the message is complete; -1 */
@@ -68,7 +83,7 @@ struct lmtp_rcpt {
 	size_t account_n, text_n, detail_n, orcpt_n;
 	bool has_detail;
 	uint8_t notify;
-	char *answer; /* the whole line; NULL: not known yet */
+	char *answer; /* all its lines; NULL: not known yet */
 };
 
 /* A message on its way to one recipient's account. */
@@ -112,7 +127,8 @@ struct lmtp_conn {
 	struct loop_task task;
 	TAILQ_ENTRY(lmtp_conn) link;
 	char remote[NETADDR_TEXT_SIZE]; /* "" over a socket file */
-	uint64_t active_ms;             /* the client did something last */
+	struct lmtp_share *share;
+	uint64_t active_ms; /* the client did something last */
 	struct buf in, out;
 	size_t in_at; /* octets of in that are done with */
 	bool eof, closing;
@@ -127,6 +143,7 @@ struct lmtp_conn {
 	} at;
 	/* the session */
 	char name[LMTP_DOMAIN_MAX + 1]; /* of LHLO; "": none yet */
+	bool dsn;                       /* was offered then */
 	/* the transaction */
 	bool mail;
 	char sender[LMTP_PATH_MAX + 1];
@@ -173,9 +190,12 @@ struct lmtp {
 	TAILQ_HEAD(, lmtp_found) founds;
 	/* channels */
 	struct hash *channel_by_name, *channel_by_request;
-	uint64_t memfd_bytes;
+	struct hash *shares;
+	uint64_t memfd_bytes; /* of all shares */
 	size_t recipients;
-	uint64_t max_message, timeout_ms;
+	uint64_t max_message, memory, timeout_ms;
+	bool
+	    dsn; /* mail can leave, and so what RFC 3461 asks for can be done */
 	size_t connections_max;
 	struct loop_timer sweep, pause, stop_timer;
 	/* the date of Received, made once a second */
@@ -192,8 +212,9 @@ const char *lmtp_date(struct lmtp *l);
 
 /* ---- lmtp_conn.c ---- */
 
-/* A client at fd (taken). remote: "" when it came by a socket file. */
-void lmtp_conn_new(struct lmtp *l, int fd, const char *remote);
+/* A client at fd (taken). remote: "" when it came by a socket file. who: the
+ * key of its share, 1..LMTP_SHARE_KEY_MAX bytes. */
+void lmtp_conn_new(struct lmtp *l, int fd, const char *remote, const char *who);
 /* Something it waited for has happened: it goes on at the end of this turn. */
 void lmtp_conn_go(struct lmtp_conn *c);
 /* One answer; code and enhanced code as in "250 2.1.0", text without line end.
@@ -215,14 +236,19 @@ void lmtp_transaction_found(
 void lmtp_transaction_deliver(struct lmtp_conn *c);
 /* All of a chunk has come. */
 void lmtp_transaction_chunk(struct lmtp_conn *c);
-/* A recipient has its answer; status and text are the delivery's. */
+/* A recipient has its answer; status and text (lines with LF between them) are
+ * the delivery's. */
 void lmtp_transaction_answer(struct lmtp_conn *c, size_t rcpt, uint8_t result,
     struct view status, struct view text);
 void lmtp_transaction_reset(struct lmtp_conn *c);
 
 /* ---- lmtp_body.c ---- */
 
-struct lmtp_body *lmtp_body_new(struct lmtp *l);
+/* That of who; made when it is new. */
+struct lmtp_share *lmtp_share_ref(struct lmtp *l, const char *who);
+void lmtp_share_unref(struct lmtp *l, struct lmtp_share **s);
+
+struct lmtp_body *lmtp_body_new(struct lmtp_conn *c);
 void lmtp_body_unref(struct lmtp_body **b);
 void lmtp_body_put(struct lmtp_body *b, struct view v);
 /* No more comes. False: it cannot be used (no_room). */

@@ -13,12 +13,82 @@
  */
 #define WRITE_AT (256 * 1024)
 
+/* ---- shares ---- */
+
+static struct view
+key_of(const struct lmtp_share *s)
+{
+	return (struct view){ s->key, s->key_n };
+}
+
+struct lmtp_share *
+lmtp_share_ref(struct lmtp *l, const char *who)
+{
+	struct lmtp_share *s = hash_get(l->shares, view_str(who));
+
+	if (s == NULL) {
+		s = xcalloc(1, sizeof(*s) + strlen(who));
+		s->key_n = strlen(who);
+		memcpy(s->key, who, s->key_n);
+		/* without room there it is one of its own, no more */
+		(void)!hash_put(l->shares, key_of(s), s);
+	}
+	s->refs++;
+	return s;
+}
+
+void
+lmtp_share_unref(struct lmtp *l, struct lmtp_share **sp)
+{
+	struct lmtp_share *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL || --s->refs > 0)
+		return;
+	if (hash_get(l->shares, key_of(s)) == s)
+		(void)hash_del(l->shares, key_of(s));
+	free(s);
+}
+
+/* May it have n octets more in its file? */
+static bool
+has_room(const struct lmtp_body *b, size_t n)
+{
+	const struct lmtp *l = b->lmtp;
+	uint64_t used = l->memfd_bytes + n;
+
+	if (used > l->memory)
+		return false;
+	return b->share->bytes == b->charged ||
+	    b->share->bytes + n <= l->memory - used;
+}
+
+static void
+charge(struct lmtp_body *b, size_t n)
+{
+	b->charged += n;
+	b->share->bytes += n;
+	b->lmtp->memfd_bytes += n;
+}
+
+static void
+uncharge(struct lmtp_body *b)
+{
+	b->lmtp->memfd_bytes -= b->charged;
+	b->share->bytes -= b->charged;
+	b->charged = 0;
+}
+
+/* ---- bodies ---- */
+
 struct lmtp_body *
-lmtp_body_new(struct lmtp *l)
+lmtp_body_new(struct lmtp_conn *c)
 {
 	struct lmtp_body *b = xcalloc(1, sizeof(*b));
 
-	b->lmtp = l;
+	b->lmtp = c->lmtp;
+	b->share = c->share;
+	b->share->refs++;
 	b->refs = 1;
 	b->fd = -1;
 	buf_init(&b->mem, WRITE_AT + LMTP_READ);
@@ -33,7 +103,8 @@ lmtp_body_unref(struct lmtp_body **bp)
 	*bp = NULL;
 	if (b == NULL || --b->refs > 0)
 		return;
-	b->lmtp->memfd_bytes -= b->charged;
+	uncharge(b);
+	lmtp_share_unref(b->lmtp, &b->share);
 	fd_close(&b->fd);
 	buf_fini(&b->mem);
 	free(b);
@@ -43,8 +114,7 @@ lmtp_body_unref(struct lmtp_body **bp)
 static void
 give_up(struct lmtp_body *b)
 {
-	b->lmtp->memfd_bytes -= b->charged;
-	b->charged = 0;
+	uncharge(b);
 	fd_close(&b->fd);
 	buf_fini(&b->mem);
 }
@@ -52,15 +122,14 @@ give_up(struct lmtp_body *b)
 static bool
 flush(struct lmtp_body *b)
 {
-	if (b->lmtp->memfd_bytes + b->mem.n > LMTP_MEMFD_BYTES)
+	if (!has_room(b, b->mem.n))
 		return false;
 	if (b->fd == -1)
 		b->fd =
 		    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (b->fd == -1)
 		return false;
-	b->charged += b->mem.n;
-	b->lmtp->memfd_bytes += b->mem.n;
+	charge(b, b->mem.n);
 	if (fd_write(b->fd, buf_view(&b->mem)) != 0)
 		return false;
 	buf_clear(&b->mem);

@@ -1,6 +1,7 @@
 #include "proc/lmtp_command.h"
 
 #include "base/num.h"
+#include "base/xtext.h"
 #include "proc/msg_deliver.h"
 
 /*
@@ -177,15 +178,15 @@ take_path(struct view *in, bool null, struct lmtp_path *p)
 
 /* ---- parameters ---- */
 
-/* xtext of RFC 3461 section 4, not decoded; SMTPUTF8 brings octets above 127
- * (RFC 6533). */
+/* The value of AUTH= (RFC 4954 section 5), not decoded; SMTPUTF8 brings octets
+ * above 127. */
 static bool
-is_xtext(struct view v, size_t max)
+is_auth(struct view v)
 {
 	for (size_t i = 0; i < v.n; i++)
 		if (v.p[i] <= ' ' || v.p[i] == 0x7f || v.p[i] == '=')
 			return false;
-	return v.n <= max;
+	return v.n > 0 && v.n <= LMTP_XTEXT_MAX;
 }
 
 /* "NEVER", or some of "SUCCESS,FAILURE,DELAY", each once (section 4.1). */
@@ -222,17 +223,6 @@ notify_parse(struct view v, uint8_t *out)
 	return v.n == 0;
 }
 
-/* addr-type ";" xtext (section 4.2) */
-static bool
-orcpt_parse(struct view v, struct view *out)
-{
-	const uint8_t *semi = memchr(v.p, ';', v.n);
-
-	*out = v;
-	return semi != NULL && semi > v.p && semi + 1 < v.p + v.n &&
-	    is_xtext(v, LMTP_XTEXT_MAX);
-}
-
 /* The parameters seen, so that none comes twice. */
 enum seen {
 	SEEN_SIZE = 1,
@@ -243,6 +233,8 @@ enum seen {
 	SEEN_AUTH = 32,
 	SEEN_NOTIFY = 64,
 	SEEN_ORCPT = 128,
+	/* one of RFC 3461 with a value that is none: 501 (section 5.1) */
+	SEEN_WRONG = 256,
 };
 
 static bool
@@ -261,6 +253,23 @@ set_ret(struct lmtp_command *c, struct view value)
 	return c->ret != LMTP_RET_NONE;
 }
 
+static bool
+set_envid(struct lmtp_command *c, struct view value)
+{
+	c->envid = value;
+	return value.n > 0 && value.n <= LMTP_ENVID_MAX &&
+	    xtext_ok(value, false);
+}
+
+static bool
+set_orcpt(struct lmtp_command *c, struct view value)
+{
+	struct view type, address;
+
+	c->orcpt = value;
+	return value.n <= LMTP_XTEXT_MAX && xtext_orcpt(value, &type, &address);
+}
+
 static enum seen
 set_mail(struct lmtp_command *c, struct view key, struct view value)
 {
@@ -273,18 +282,12 @@ set_mail(struct lmtp_command *c, struct view key, struct view value)
 		return c->smtputf8 ? SEEN_UTF8 : 0;
 	}
 	if (view_eq_ci(key, VIEW_LIT("RET")))
-		return set_ret(c, value) ? SEEN_RET : 0;
-	if (view_eq_ci(key, VIEW_LIT("ENVID"))) {
-		c->envid = value;
-		return value.n > 0 && is_xtext(value, LMTP_ENVID_MAX)
-		    ? SEEN_ENVID
-		    : 0;
-	}
+		return set_ret(c, value) ? SEEN_RET : SEEN_WRONG;
+	if (view_eq_ci(key, VIEW_LIT("ENVID")))
+		return set_envid(c, value) ? SEEN_ENVID : SEEN_WRONG;
 	if (view_eq_ci(key, VIEW_LIT("AUTH"))) {
 		c->auth = value;
-		return value.n > 0 && is_xtext(value, LMTP_XTEXT_MAX)
-		    ? SEEN_AUTH
-		    : 0;
+		return is_auth(value) ? SEEN_AUTH : 0;
 	}
 	return 0;
 }
@@ -293,9 +296,10 @@ static enum seen
 set_rcpt(struct lmtp_command *c, struct view key, struct view value)
 {
 	if (view_eq_ci(key, VIEW_LIT("NOTIFY")))
-		return notify_parse(value, &c->notify) ? SEEN_NOTIFY : 0;
+		return notify_parse(value, &c->notify) ? SEEN_NOTIFY
+						       : SEEN_WRONG;
 	if (view_eq_ci(key, VIEW_LIT("ORCPT")))
-		return orcpt_parse(value, &c->orcpt) ? SEEN_ORCPT : 0;
+		return set_orcpt(c, value) ? SEEN_ORCPT : SEEN_WRONG;
 	return 0;
 }
 
@@ -317,7 +321,7 @@ take_parameters(struct view v, struct lmtp_command *c)
 					 : set_rcpt(c, key, value);
 		if (s == 0)
 			return LMTP_PARAMETER;
-		if ((seen & s) != 0)
+		if ((seen & s) != 0 || s == SEEN_WRONG)
 			return LMTP_SYNTAX;
 		seen |= s;
 	}

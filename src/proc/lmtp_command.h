@@ -54,10 +54,10 @@ struct lmtp_command {
 	bool eight;    /* BODY=8BITMIME (RFC 6152) */
 	bool smtputf8; /* SMTPUTF8 (RFC 6531) */
 	enum lmtp_ret ret;
-	struct view envid, auth; /* RFC 3461, RFC 4954; xtext as written */
+	struct view envid, auth; /* RFC 3461 (checked), RFC 4954; as written */
 	/* RCPT */
-	uint8_t notify; /* enum msg_deliver_notify, bits */
-	struct view orcpt;
+	uint8_t notify;    /* enum msg_deliver_notify, bits */
+	struct view orcpt; /* checked: xtext_orcpt() */
 	/* BDAT: also when its arguments are right and the rest is not */
 	uint64_t chunk;
 	bool last;
@@ -68,7 +68,8 @@ enum lmtp_parsed {
 	LMTP_UNKNOWN,   /* no such command */
 	LMTP_SYNTAX,    /* its arguments are not as they must be */
 	LMTP_ADDRESS,   /* that is no address */
-	LMTP_PARAMETER, /* one is not known, or has a value that is not */
+	LMTP_PARAMETER, /* one is not known, or has a value that is not; but
+			 * LMTP_SYNTAX for those of RFC 3461 (section 5.1) */
 };
 
 /*

@@ -60,6 +60,7 @@ conn_free(struct lmtp_conn *c)
 	fd_close(&c->fd);
 	TAILQ_REMOVE(&l->conns, c, link);
 	l->count--;
+	lmtp_share_unref(l, &c->share);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
 	free(c->rcpt);
@@ -354,13 +355,14 @@ on_timer(void *ctx)
 }
 
 void
-lmtp_conn_new(struct lmtp *l, int fd, const char *remote)
+lmtp_conn_new(struct lmtp *l, int fd, const char *remote, const char *who)
 {
 	struct lmtp_conn *c = xcalloc(1, sizeof(*c));
 
 	c->lmtp = l;
 	c->id = l->next_id++;
 	c->fd = fd;
+	c->share = lmtp_share_ref(l, who);
 	(void)snprintf(c->remote, sizeof(c->remote), "%s", remote);
 	c->active_ms = loop_now_ms(l->s->loop);
 	buf_init(&c->in, LMTP_READ);

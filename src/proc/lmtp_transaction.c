@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "proc/lmtp.h"
 #include "proc/settings.h"
 
@@ -10,6 +11,11 @@
  * recipient gets an answer of its own behind the message, in the order of the
  * RCPT commands, whichever delivery is first.
  */
+
+#define REPLY_ADDRESS_MAX 240 /* bytes of an address that is repeated */
+#define REPLY_MAX                                                              \
+	(MSG_DELIVER_TEXT_MAX + LMTP_PATH_MAX +                                \
+	    MSG_DELIVER_LINES_MAX * (MSG_DELIVER_STATUS_MAX + 8))
 
 /* ---- small things ---- */
 
@@ -75,10 +81,13 @@ do_lhlo(struct lmtp_conn *c, const struct lmtp_command *m)
 {
 	lmtp_transaction_reset(c);
 	put_text(c->name, LMTP_DOMAIN_MAX, m->text);
+	c->dsn = c->lmtp->dsn;
 	buf_printf(&c->out,
 	    "250-%s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-	    "250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250 SIZE %llu\r\n",
-	    c->lmtp->host, (unsigned long long)c->lmtp->max_message);
+	    "250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n%s"
+	    "250 SIZE %llu\r\n",
+	    c->lmtp->host, c->dsn ? "250-DSN\r\n" : "",
+	    (unsigned long long)c->lmtp->max_message);
 }
 
 /* ---- envelope ---- */
@@ -124,6 +133,18 @@ put_auth(char *to, struct view v)
 	to[n] = '\0';
 }
 
+/* Nobody who takes it for granted shall wait for reports that never come. */
+static bool
+dsn_ok(struct lmtp_conn *c, const struct lmtp_command *m)
+{
+	if (c->dsn ||
+	    (m->ret == LMTP_RET_NONE && m->envid.n == 0 && m->notify == 0 &&
+		m->orcpt.n == 0))
+		return true;
+	say_bad(c, "555 5.5.4", "DSN was not offered");
+	return false;
+}
+
 static void
 do_mail(struct lmtp_conn *c, const struct lmtp_command *m)
 {
@@ -139,6 +160,8 @@ do_mail(struct lmtp_conn *c, const struct lmtp_command *m)
 		say_bad(c, "552 5.3.4", "The message is too large");
 		return;
 	}
+	if (!dsn_ok(c, m))
+		return;
 	c->smtputf8 = m->smtputf8;
 	if (!utf8_ok(c, &m->path))
 		return;
@@ -243,8 +266,12 @@ do_rcpt(struct lmtp_conn *c, struct view line, const struct lmtp_command *m)
 		say_bad(c, "501 5.1.3", "There is no recipient");
 		return;
 	}
-	if (!utf8_ok(c, &m->path))
+	if (!utf8_ok(c, &m->path) || !dsn_ok(c, m))
 		return;
+	if (!c->smtputf8 && !utf8_ascii(m->orcpt)) {
+		say_bad(c, "501 5.5.4", "Such an ORCPT needs SMTPUTF8");
+		return;
+	}
 	/* the command must outlive the line, should auth be asked */
 	memcpy(c->pending_line, line.p, line.n);
 	if (lmtp_command_parse((struct view){ c->pending_line, line.n },
@@ -275,7 +302,7 @@ do_data(struct lmtp_conn *c)
 		say_bad(c, "503 5.5.1", "There is no recipient");
 		return;
 	}
-	c->body = lmtp_body_new(c->lmtp);
+	c->body = lmtp_body_new(c);
 	c->data = (struct lmtp_data){ 0 };
 	c->at = LMTP_AT_DATA;
 	buf_put_str(&c->out, "354 End it with CR LF . CR LF\r\n");
@@ -289,7 +316,7 @@ do_bdat(struct lmtp_conn *c, const struct lmtp_command *m)
 	c->chunk_last = m->last;
 	c->chunk_dropped = !has_envelope(c);
 	if (!c->chunk_dropped && c->body == NULL)
-		c->body = lmtp_body_new(c->lmtp);
+		c->body = lmtp_body_new(c);
 	c->at = LMTP_AT_CHUNK;
 }
 
@@ -336,10 +363,10 @@ make_packet(const struct lmtp_conn *c, const struct lmtp_rcpt *r,
 		.has_detail = r->has_detail,
 		.utf8 = c->smtputf8,
 		.lmtp = true,
-		.ret = c->ret,
-		.notify = r->notify,
-		.envid = view_str(c->envid),
-		.orcpt = { (uint8_t *)r->orcpt, r->orcpt_n },
+		.dsn = { .ret = c->ret,
+		    .notify = r->notify,
+		    .envid = view_str(c->envid),
+		    .orcpt = { (uint8_t *)r->orcpt, r->orcpt_n } },
 		.auth = view_str(c->auth) };
 
 	make_trace(c, r, &trace);
@@ -383,7 +410,7 @@ refusal(struct lmtp_body *b, const char **status, uint8_t *result)
 	if (!lmtp_body_finish(b)) {
 		*status = "4.3.1";
 		*result = MSG_DELIVER_TEMPORARY;
-		return "Too many messages are on their way";
+		return "Too many large messages are on their way";
 	}
 	return NULL;
 }
@@ -436,8 +463,8 @@ code_of(uint8_t result, struct view status)
 }
 
 static void
-log_answer(const struct lmtp_conn *c, const struct lmtp_rcpt *r,
-    const char *answer, size_t n)
+log_answer(
+    const struct lmtp_conn *c, const struct lmtp_rcpt *r, const char *answer)
 {
 	struct log_line l;
 
@@ -447,29 +474,65 @@ log_answer(const struct lmtp_conn *c, const struct lmtp_rcpt *r,
 	log_str(&l, "sender", c->sender);
 	log_str(&l, "recipient", r->text);
 	log_u64(&l, "size", c->body->size);
-	log_view(&l, "answer", (struct view){ (const uint8_t *)answer, n - 2 });
+	log_view(&l, "answer",
+	    (struct view){ (const uint8_t *)answer, strcspn(answer, "\r") });
 	log_end(&l);
 }
+
+/*
+ * Lines of a reply (RFC 5321 section 4.2.1), each with its codes (RFC 2034
+ * section 4), the first with whom it is about: RFC 2033 section 4.2 leaves that
+ * to the order, people do not count. An address so long that the line would not
+ * fit (RFC 5321 section 4.5.3.1.5) is left out.
+ */
+static void
+put_reply(struct buf *out, unsigned code, struct view status,
+    const char *address, struct view text)
+{
+	const uint8_t *lf;
+	bool first = true, more;
+
+	do {
+		struct view line = text;
+
+		lf = text.n > 0 ? memchr(text.p, '\n', text.n) : NULL;
+		if ((more = lf != NULL))
+			line.n = (size_t)(lf - text.p);
+		buf_printf(out, "%u%c", code, more ? '-' : ' ');
+		buf_put(out, status);
+		if (first && strlen(address) <= REPLY_ADDRESS_MAX)
+			buf_printf(out, " <%s>", address);
+		buf_put_byte(out, ' ');
+		buf_put(out, line);
+		buf_put_str(out, "\r\n");
+		view_skip(&text, line.n + more);
+		first = false;
+	} while (more);
+}
+_Static_assert(4 + MSG_DELIVER_STATUS_MAX + 4 + REPLY_ADDRESS_MAX +
+	    MSG_DELIVER_LINE_MAX + 2 <=
+	512,
+    "RFC 5321 section 4.5.3.1.5");
 
 void
 lmtp_transaction_answer(struct lmtp_conn *c, size_t rcpt, uint8_t result,
     struct view status, struct view text)
 {
 	static const char *const usual[] = { "2.0.0", "4.3.0", "5.0.0" };
-	AUTO_BUF struct buf b = BUF_INIT(1024);
+	AUTO_BUF struct buf b = BUF_INIT(REPLY_MAX);
 	struct lmtp_rcpt *r = &c->rcpt[rcpt];
+	char done[64];
 
-	buf_printf(&b, "%u ", code_of(result, status));
-	buf_put(&b, status.n > 0 ? status : view_str(usual[result]));
-	buf_printf(&b, " <%s> ", r->text);
-	if (text.n == 0 && result == MSG_DELIVER_OK)
-		buf_printf(&b, "delivered, %s", c->message_id);
-	else
-		buf_put(&b, text);
-	buf_put_str(&b, "\r\n");
+	if (text.n == 0 && result == MSG_DELIVER_OK) {
+		(void)snprintf(
+		    done, sizeof(done), "delivered, %s", c->message_id);
+		text = view_str(done);
+	}
+	put_reply(&b, code_of(result, status),
+	    status.n > 0 ? status : view_str(usual[result]), r->text, text);
 	r->answer = copy(buf_view(&b));
 	c->delivering--;
-	log_answer(c, r, r->answer, b.n);
+	log_answer(c, r, r->answer);
 }
 
 /* ---- one command ---- */

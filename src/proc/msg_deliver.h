@@ -52,6 +52,33 @@ enum msg_deliver_notify { /* bits; 0: nothing was said */
 	MSG_DELIVER_DELAY = 8,
 };
 
+/* What the sender wants to be told, and how; zero: nothing was said. */
+struct msg_deliver_dsn {
+	uint8_t ret;       /* enum msg_deliver_ret */
+	uint8_t notify;    /* enum msg_deliver_notify, bits */
+	struct view envid; /* xtext (base/xtext.h) as written */
+	struct view orcpt; /* "rfc822;user+40example.org", as written */
+};
+#define MSG_DELIVER_DSN_MAX                                                    \
+	(1 + 1 + 4 + MSG_DELIVER_ENVID_MAX + 4 + MSG_DELIVER_XTEXT_MAX)
+void msg_deliver_dsn_put(struct buf *b, const struct msg_deliver_dsn *m);
+/* As wire gets: texts are xtext of the right kind and size, NEVER stands alone;
+ * else the reader goes bad. */
+struct msg_deliver_dsn msg_deliver_dsn_get(struct wire *w);
+/* Is a failure told? Yes when nothing was said (RFC 3461 section 5.2.6). */
+static inline bool
+msg_deliver_dsn_failure(const struct msg_deliver_dsn *m)
+{
+	return m->notify == 0 || (m->notify & MSG_DELIVER_FAILURE) != 0;
+}
+/* Was anything said? */
+static inline bool
+msg_deliver_dsn_any(const struct msg_deliver_dsn *m)
+{
+	return m->ret != 0 || m->notify != 0 || m->envid.n > 0 ||
+	    m->orcpt.n > 0;
+}
+
 /*
  * One message for one recipient. Texts are views into the message and have no
  * control characters. The octets are in `octets`, or (large) in the descriptor
@@ -66,10 +93,7 @@ struct msg_deliver {
 	bool has_detail;       /* it may be empty and yet there ("user+@…") */
 	bool utf8;             /* the envelope was SMTPUTF8 (RFC 6531) */
 	bool lmtp;             /* the octets are as LMTP had them: no From_ */
-	uint8_t ret;           /* enum msg_deliver_ret */
-	uint8_t notify;        /* enum msg_deliver_notify, bits */
-	struct view envid;     /* of RFC 3461, xtext as written */
-	struct view orcpt;     /* "rfc822;user+40example.org", as written */
+	struct msg_deliver_dsn dsn;
 	struct view auth; /* AUTH= of RFC 4954 section 5, xtext undone; empty:
 			   * nobody */
 	/* header lines to put in front, each ending in CR LF, behind
@@ -79,8 +103,8 @@ struct msg_deliver {
 };
 #define MSG_DELIVER_MAX                                                        \
 	(8 + 2 * (4 + MSG_DELIVER_ADDRESS_MAX) + 4 + MSG_DELIVER_DETAIL_MAX +  \
-	    5 + 4 + MSG_DELIVER_ENVID_MAX + 2 * (4 + MSG_DELIVER_XTEXT_MAX) +  \
-	    4 + MSG_DELIVER_TRACE_MAX + 4 + MSG_DELIVER_INLINE_MAX)
+	    3 + MSG_DELIVER_DSN_MAX + 4 + MSG_DELIVER_XTEXT_MAX + 4 +          \
+	    MSG_DELIVER_TRACE_MAX + 4 + MSG_DELIVER_INLINE_MAX)
 void msg_deliver_put(struct buf *b, const struct msg_deliver *m);
 bool msg_deliver_get(struct wire *w, struct msg_deliver *m) A_MUST_USE;
 
@@ -98,11 +122,16 @@ struct msg_delivered {
 	/* enhanced status code (RFC 3463), "5.7.1"; empty: the usual one of the
 	 * result. Its first digit fits the result. */
 	struct view status;
-	struct view text; /* for people */
+	/* for people: printable ASCII, lines with LF between them (what else
+	 * there is becomes "?"), at most LINES of LINE bytes each; cut to that */
+	struct view text;
 };
 #define MSG_DELIVER_STATUS_MAX 9
+#define MSG_DELIVER_LINES_MAX 32 /* of an answer (RFC 5429 section 2.5) */
+#define MSG_DELIVER_LINE_MAX 240 /* bytes without LF */
+#define MSG_DELIVER_TEXT_MAX 4096
 #define MSG_DELIVERED_MAX                                                      \
-	(8 + 1 + 4 + 8 + 4 + MSG_DELIVER_STATUS_MAX + 4 + MSG_TEXT_MAX)
+	(8 + 1 + 4 + 8 + 4 + MSG_DELIVER_STATUS_MAX + 4 + MSG_DELIVER_TEXT_MAX)
 void msg_delivered_put(struct buf *b, const struct msg_delivered *m);
 bool msg_delivered_get(struct wire *w, struct msg_delivered *m) A_MUST_USE;
 

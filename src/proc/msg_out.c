@@ -6,7 +6,8 @@ const char *
 msg_out_kind_name(uint8_t kind)
 {
 	static const char *const names[] = { NULL, "redirect", "forward",
-		"vacation", "reject", "notify", "bounce", "submission" };
+		"vacation", "reject", "notify", "bounce", "submission",
+		"notice" };
 
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
 }
@@ -88,6 +89,7 @@ msg_out_submit_put(
 	wire_put_u8(b, m->kind);
 	buf_put(b, (struct view){ m->key, sizeof(m->key) });
 	wire_put_bytes(b, m->sender);
+	msg_deliver_dsn_put(b, &m->dsn);
 	put_recipients(b, m);
 }
 
@@ -129,6 +131,7 @@ msg_out_submit_get(
 	if (key.n == sizeof(m->key))
 		memcpy(m->key, key.p, sizeof(m->key));
 	m->sender = take_address_or_none(w);
+	m->dsn = msg_deliver_dsn_get(w);
 	get_recipients(w, m);
 	return wire_end(w) && is_kind(m->kind) && m->kind != MSG_OUT_BOUNCE;
 }

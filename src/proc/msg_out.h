@@ -1,7 +1,7 @@
 #ifndef PROC_MSG_OUT_H
 #define PROC_MSG_OUT_H
 
-#include "proc/msg.h"
+#include "proc/msg_deliver.h"
 
 /*
  * Mail that leaves: session or delivery -> hub -> out, and the questions of
@@ -53,6 +53,9 @@ enum msg_out_kind {
 	MSG_OUT_NOTIFY = 5,     /* RFC 5436 */
 	MSG_OUT_BOUNCE = 6,     /* RFC 3464; made by out alone */
 	MSG_OUT_SUBMISSION = 7, /* what a client sends (XTND XMIT) */
+	/* "delivered" (RFC 3461 section 5.2.3): a report that the sender has
+	 * asked for; as many as redirects, but counted apart */
+	MSG_OUT_NOTICE = 8,
 };
 /* "redirect" …; NULL when it is none of them. */
 const char *msg_out_kind_name(uint8_t kind);
@@ -73,6 +76,9 @@ struct msg_out_submit {
 	 * one again, and was taken then. All zero: never the same. */
 	uint8_t key[MSG_OUT_KEY_SIZE];
 	struct view sender; /* of the envelope; may be empty */
+	/* for all recipients: passed on to a server that knows it, and done
+	 * here where none does (RFC 3461 section 5.2) */
+	struct msg_deliver_dsn dsn;
 	/* to != NULL only for a put; n of both: 1..MSG_OUT_RECIPIENTS_MAX */
 	const struct view *to;
 	uint32_t n;
@@ -80,7 +86,7 @@ struct msg_out_submit {
 };
 #define MSG_OUT_SUBMIT_MAX                                                     \
 	(8 + 4 + MSG_ACCOUNT_MAX + 1 + MSG_OUT_KEY_SIZE + 4 +                  \
-	    MSG_OUT_ADDRESS_MAX + 4 +                                          \
+	    MSG_OUT_ADDRESS_MAX + MSG_DELIVER_DSN_MAX + 4 +                    \
 	    MSG_OUT_RECIPIENTS_MAX * (4 + MSG_OUT_ADDRESS_MAX))
 /* type: MSG_OUT_SUBMIT or MSG_OUT_TAKE. With to NULL the recipients are those
  * of packed: that is how the hub passes them on. */

@@ -268,20 +268,15 @@ hub_lost(void *ctx, const char *why)
 
 /* ---- reports of failure ---- */
 
-static int
-read_header(struct out *o, const struct out_item *i, struct buf *out)
+static void
+read_original(struct out *o, const struct out_item *i, struct buf *out)
 {
 	AUTO_CLOSE int fd = out_queue_message(o->queue, i);
-	size_t n =
-	    i->size < OUT_DSN_HEADER_MAX ? (size_t)i->size : OUT_DSN_HEADER_MAX;
+	size_t n = out_dsn_quotes(i);
 	uint8_t *p = buf_reserve(out, n);
-	const uint8_t *end;
 
-	if (fd < 0 || p == NULL || fd_pread(fd, p, n, i->offset) != 0)
-		return -EIO;
-	end = memmem(p, n, "\r\n\r\n", 4);
-	out->n = end != NULL ? (size_t)(end - p) + 2 : n;
-	return 0;
+	if (fd >= 0 && p != NULL && fd_pread(fd, p, n, i->offset) == 0)
+		out->n = n;
 }
 
 static int
@@ -309,8 +304,8 @@ static int
 bounce(struct out *o, struct out_item *i)
 {
 	AUTO_BUF struct buf text = BUF_INIT(OUT_DSN_MAX);
-	AUTO_BUF struct buf header = BUF_INIT(OUT_DSN_HEADER_MAX);
-	char host[SETTINGS_HOST_SIZE];
+	AUTO_BUF struct buf original = BUF_INIT(DSN_FULL_MAX);
+	char host[SETTINGS_HOST_SIZE], remote[OUT_SEND_HOST_SIZE];
 	struct out_dsn d = { .item = i,
 		.host = settings_host(o->s->conf, host),
 		.now = clock_wall_s() };
@@ -323,8 +318,10 @@ bounce(struct out *o, struct out_item *i)
 	char id[MSG_OUT_ID_MAX + 8];
 	int r;
 
-	(void)read_header(o, i, &header);
-	d.header = buf_view(&header);
+	read_original(o, i, &original);
+	d.original = buf_view(&original);
+	if (out_send_server(o->s->conf, remote))
+		d.remote = view_str(remote);
 	d.zone = zone_at(d.now);
 	out_dsn(&d, &text);
 	if (text.failed || (fd = memfd_of(&text)) == -1)
@@ -386,6 +383,8 @@ mark_told(struct out_item *i)
 	for (uint32_t k = 0; k < i->n; k++)
 		if (i->to[k].state == OUT_FAILED)
 			i->to[k].state = OUT_TOLD;
+		else if (i->to[k].state == OUT_RELAYED)
+			i->to[k].state = OUT_SENT;
 }
 
 /*
@@ -446,6 +445,7 @@ on_sent(void *ctx, struct wire *w, int *fd)
 {
 	struct out_sender *s = ctx;
 	struct out_item *i = s->item;
+	const struct out_send_fate *f;
 	struct out_send_sent m;
 	uint32_t waiting, at = 0;
 
@@ -461,10 +461,15 @@ on_sent(void *ctx, struct wire *w, int *fd)
 
 		if (r->state != OUT_WAITING)
 			continue;
-		r->state = m.fate[at].state;
-		r->code = m.fate[at].code;
-		out_recipient_text(r, m.fate[at++].text);
+		f = &m.fate[at++];
+		r->state = f->state;
+		r->code = f->code;
+		out_recipient_text(r, f->text);
 		log_recipient(s->out, i, r);
+		/* nobody behind that server tells of success */
+		if (r->state == OUT_SENT && !f->dsn &&
+		    (i->dsn.notify & MSG_DELIVER_SUCCESS) != 0)
+			r->state = OUT_RELAYED;
 	}
 	s->item = NULL;
 	look_whether_away(s->out, &m);
@@ -564,6 +569,7 @@ start_job(struct out_sender *s, struct out_item *i)
 		.offset = i->offset,
 		.size = i->size,
 		.sender = i->sender,
+		.dsn = i->dsn,
 		.item = i };
 	int r = fd < 0 ? fd : out_queue_check(i, fd);
 

@@ -1,31 +1,32 @@
 #ifndef PROC_OUT_DSN_H
 #define PROC_OUT_DSN_H
 
-#include "base/buf.h"
+#include "proc/dsn.h"
 #include "proc/out_queue.h"
 
 /*
- * The report that a message could not be sent: multipart/report with
- * message/delivery-status (RFC 3464, RFC 6522), to the sender of its envelope,
- * from the null sender.
+ * The report to the sender of a message about recipients of whom there is
+ * something to tell: they failed, and the sender did not forbid to be told, or
+ * the message was passed on to where no report comes from, and the sender wants
+ * to know (RFC 3461 sections 5.2.2 and 5.2.6).
  */
-#define OUT_DSN_HEADER_MAX (64 * 1024) /* bytes of the original's header */
-#define OUT_DSN_MAX                                                            \
-	(OUT_DSN_HEADER_MAX + 8192 +                                           \
-	    MSG_OUT_RECIPIENTS_MAX *                                           \
-		(3 * MSG_OUT_ADDRESS_MAX + 3 * OUT_QUEUE_TEXT_MAX + 512))
+#define OUT_DSN_MAX DSN_MAX(MSG_OUT_RECIPIENTS_MAX)
 
 struct out_dsn {
-	const struct out_item *item; /* those of state OUT_FAILED are told */
-	struct view header; /* the original's, as far as it is wanted */
-	struct view host;   /* of this server */
+	const struct out_item *item;
+	struct view original; /* the message, as much of it as is wanted */
+	struct view host;     /* of this server */
+	struct view remote;   /* the server it is sent to; empty: a program */
 	int64_t now;
 	int zone; /* minutes east of UTC */
 };
 /* out must be able to hold OUT_DSN_MAX bytes. Lines end in CRLF. */
 void out_dsn(const struct out_dsn *d, struct buf *out);
 
-/* Is there somebody to be told? Not for what has the null sender. */
+/* Is there somebody to be told, and something to tell? Not for what has the
+ * null sender, and not for a report. */
 bool out_dsn_wanted(const struct out_item *i);
+/* Bytes of the original that the report may quote, 0..i->size. */
+size_t out_dsn_quotes(const struct out_item *i);
 
 #endif

@@ -45,6 +45,7 @@ put_head(
 			break;
 		wire_put_bytes(b, v);
 	}
+	msg_deliver_dsn_put(b, &m->dsn);
 }
 
 static bool
@@ -59,6 +60,9 @@ get_recipients(struct wire *w, struct out_item *i)
 		if (!w->ok || !msg_out_address_ok(i->to[k].address))
 			return false;
 	}
+	/* an older fumi ends here */
+	if (w->in.n > 0)
+		i->dsn = msg_deliver_dsn_get(w);
 	return wire_end(w);
 }
 
@@ -168,7 +172,7 @@ get_states(struct wire *w, struct out_item *i)
 		i->to[k].code = wire_u16(w);
 		out_recipient_text(
 		    &i->to[k], wire_bytes(w, OUT_QUEUE_TEXT_MAX));
-		if (i->to[k].state > OUT_TOLD || i->to[k].code > 599)
+		if (i->to[k].state > OUT_RELAYED || i->to[k].code > 599)
 			return false;
 	}
 	if (!wire_end(w))

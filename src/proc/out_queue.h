@@ -37,6 +37,9 @@ enum out_state {
 	OUT_SENT = 1,
 	OUT_FAILED = 2, /* for good */
 	OUT_TOLD = 3,   /* the same, and the sender knows, or need not */
+	/* to a server that tells nobody of success; the sender wants to know,
+	 * and does not yet (RFC 3461 section 5.2.2) */
+	OUT_RELAYED = 4,
 };
 
 struct out_recipient {
@@ -52,6 +55,7 @@ struct out_item {
 	uint8_t kind;        /* enum msg_out_kind */
 	struct view account; /* empty: a bounce */
 	struct view sender;
+	struct msg_deliver_dsn dsn;
 	uint8_t key[MSG_OUT_KEY_SIZE];
 	/* seconds since 1970; next_s is changed by out_queue_schedule() */
 	int64_t created_s, next_s;

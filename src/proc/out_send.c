@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "proc/out_smtp.h"
 #include "proc/runner.h"
 #include "proc/settings.h"
 #include "proc/start.h"
@@ -47,6 +48,7 @@ out_send_job_put(struct buf *b, const struct out_send_job *m)
 	wire_put_u64(b, m->offset);
 	wire_put_u64(b, m->size);
 	wire_put_bytes(b, m->sender);
+	msg_deliver_dsn_put(b, &m->dsn);
 	wire_put_u32(b, m->n);
 	for (uint32_t i = 0; i < m->item->n; i++)
 		if (m->item->to[i].state == OUT_WAITING)
@@ -60,6 +62,7 @@ out_send_job_get(struct wire *w, struct out_send_job *m)
 	m->offset = wire_u64(w);
 	m->size = wire_u64(w);
 	m->sender = wire_bytes(w, MSG_OUT_ADDRESS_MAX);
+	m->dsn = msg_deliver_dsn_get(w);
 	m->n = wire_u32(w);
 	m->item = NULL;
 	m->packed = w->in;
@@ -80,6 +83,7 @@ out_send_sent_put(struct buf *b, const struct out_send_sent *m)
 	for (uint32_t i = 0; i < m->n; i++) {
 		wire_put_u8(b, m->fate[i].state);
 		wire_put_u16(b, m->fate[i].code);
+		msg_bool_put(b, m->fate[i].dsn);
 		wire_put_bytes(b, m->fate[i].text);
 	}
 }
@@ -94,6 +98,7 @@ out_send_sent_get(struct wire *w, struct out_send_sent *m)
 	for (uint32_t i = 0; i < m->n; i++) {
 		m->fate[i].state = wire_u8(w);
 		m->fate[i].code = wire_u16(w);
+		m->fate[i].dsn = msg_bool_get(w);
 		m->fate[i].text = msg_text_get(w);
 		if (!w->ok || m->fate[i].state > OUT_FAILED ||
 		    m->fate[i].code > 599)
@@ -117,7 +122,7 @@ struct sender {
 	const char *name, *password; /* parts of login; NULL: none */
 	/* sendmail */
 	char words[512];
-	const char *argv[ARGS_MAX + MSG_OUT_RECIPIENTS_MAX + 4];
+	const char *argv[ARGS_MAX + MSG_OUT_RECIPIENTS_MAX + 10];
 	size_t argc;
 	/* the present job */
 	const uint8_t *octets;
@@ -266,6 +271,42 @@ fate_of(CURLcode r, const struct transfer *t, struct out_send_fate *fate)
 	fate->text = (struct view){ t->reply->p, t->reply->n };
 }
 
+/* With what the sender wants to be told; false: the server does not take that,
+ * and nothing was sent. */
+static bool
+smtp_with_dsn(struct sender *s, const struct out_send_job *job, struct view to,
+    struct curl_slist *names, struct recipient_text *text,
+    struct out_send_fate *fate)
+{
+	AUTO_BUF struct buf reply = BUF_INIT(OUT_SMTP_REPLY_MAX);
+	struct out_smtp_mail m = { .sender = job->sender,
+		.to = to,
+		.octets = { s->octets, (size_t)job->size },
+		.dsn = job->dsn };
+	uint16_t code;
+
+	switch (out_smtp_send(
+	    s->curl, names, &m, timeout_ms(s, job), &code, &reply)) {
+	case OUT_SMTP_NOT_OFFERED:
+		return false;
+	case OUT_SMTP_SENT:
+		*fate = (struct out_send_fate){
+			.state = OUT_SENT, .code = 250, .dsn = true
+		};
+		return true;
+	case OUT_SMTP_REFUSED:
+		fate->state = code >= 500 ? OUT_FAILED : OUT_WAITING;
+		break;
+	case OUT_SMTP_FAILED:
+		fate->state = OUT_WAITING;
+		break;
+	}
+	fate->code = code >= 400 ? code : 0;
+	set_text(text, buf_view(&reply));
+	fate->text = (struct view){ text->p, text->n };
+	return true;
+}
+
 static void
 smtp_one(struct sender *s, const struct out_send_job *job, struct view to,
     struct recipient_text *text, struct out_send_fate *fate)
@@ -321,6 +362,14 @@ split_url(const char *url, char host[256], char port[8])
 		: url[4] == 's' ? "465"
 				: "587");
 	return true;
+}
+
+bool
+out_send_server(const struct conf *conf, char out[OUT_SEND_HOST_SIZE])
+{
+	char port[8];
+
+	return split_url(conf_str(conf, "out", NULL, "smtp"), out, port);
 }
 
 /* libcurl would start a thread to look a name up, which nobody may here. */
@@ -384,7 +433,9 @@ send_smtp(struct sender *s, const struct out_send_job *job,
 			continue;
 		}
 		(void)curl_easy_setopt(s->curl, CURLOPT_RESOLVE, names);
-		smtp_one(s, job, to, &s->text[i], fate);
+		if (!msg_deliver_dsn_any(&job->dsn) ||
+		    !smtp_with_dsn(s, job, to, names, &s->text[i], fate))
+			smtp_one(s, job, to, &s->text[i], fate);
 	}
 	curl_slist_free_all(names);
 }
@@ -556,15 +607,52 @@ put_string(char **at, struct view v)
 	return p;
 }
 
+static const char *
+notify_words(uint8_t notify)
+{
+	static const char *const words[] = { NULL, "never", "success", NULL,
+		"failure", NULL, "success,failure", NULL, "delay", NULL,
+		"success,delay", NULL, "failure,delay", NULL,
+		"success,failure,delay" };
+
+	return notify < sizeof(words) / sizeof(words[0]) ? words[notify] : NULL;
+}
+
+/* As sendmail takes what the sender wants to be told; there is no way to say
+ * ORCPT. False: the program does not take it. */
+static bool
+put_dsn(struct sender *s, const struct msg_deliver_dsn *m, char **at, size_t *n)
+{
+	const char *words = notify_words(m->notify);
+
+	if (!conf_bool(s->conf, "out", NULL, "sendmail-dsn"))
+		return false;
+	if (words != NULL) {
+		s->argv[(*n)++] = "-N";
+		s->argv[(*n)++] = words;
+	}
+	if (m->ret != MSG_DELIVER_RET_NONE) {
+		s->argv[(*n)++] = "-R";
+		s->argv[(*n)++] =
+		    m->ret == MSG_DELIVER_RET_FULL ? "full" : "hdrs";
+	}
+	if (m->envid.n > 0) {
+		s->argv[(*n)++] = "-V";
+		s->argv[(*n)++] = put_string(at, m->envid);
+	}
+	return true;
+}
+
 static void
 send_program(struct sender *s, const struct out_send_job *job,
     struct out_send_sent *sent)
 {
-	AUTO_FREE char *text =
-	    xmalloc((MSG_OUT_RECIPIENTS_MAX + 1) * (MSG_OUT_ADDRESS_MAX + 1));
+	AUTO_FREE char *text = xmalloc(MSG_DELIVER_ENVID_MAX + 1 +
+	    (MSG_OUT_RECIPIENTS_MAX + 1) * (MSG_OUT_ADDRESS_MAX + 1));
 	struct view rest = job->packed, to;
 	char *at = text;
 	size_t n = s->argc;
+	bool dsn = put_dsn(s, &job->dsn, &at, &n);
 
 	s->argv[n++] = "-f";
 	s->argv[n++] =
@@ -574,6 +662,7 @@ send_program(struct sender *s, const struct out_send_job *job,
 		s->argv[n++] = put_string(&at, to);
 	s->argv[n] = NULL;
 	run_program(s, job, text, &sent->fate[0]);
+	sent->fate[0].dsn = dsn && sent->fate[0].state == OUT_SENT;
 	for (uint32_t i = 1; i < job->n; i++)
 		sent->fate[i] = sent->fate[0];
 }
@@ -606,8 +695,9 @@ run_job(struct sender *s, const struct out_send_job *job, int fd,
 	sent->n = job->n;
 	if (p == MAP_FAILED) {
 		for (uint32_t i = 0; i < job->n; i++)
-			sent->fate[i] = (struct out_send_fate){ OUT_WAITING, 0,
-				VIEW_LIT("No memory is left") };
+			sent->fate[i] = (struct out_send_fate){
+				.text = VIEW_LIT("No memory is left")
+			};
 		return;
 	}
 	no_stray_ends(p + job->offset, (size_t)job->size);

@@ -25,13 +25,14 @@ struct out_send_job {
 	uint64_t number;
 	uint64_t offset, size; /* of the message in the file */
 	struct view sender;    /* may be empty */
+	struct msg_deliver_dsn dsn;
 	/* for a put: those of item that wait; for a get: packed */
 	const struct out_item *item;
 	uint32_t n;
 	struct view packed;
 };
 #define OUT_SEND_JOB_MAX                                                       \
-	(24 + 4 + MSG_OUT_ADDRESS_MAX + 4 +                                    \
+	(24 + 4 + MSG_OUT_ADDRESS_MAX + MSG_DELIVER_DSN_MAX + 4 +              \
 	    MSG_OUT_RECIPIENTS_MAX * (4 + MSG_OUT_ADDRESS_MAX))
 void out_send_job_put(struct buf *b, const struct out_send_job *m);
 bool out_send_job_get(struct wire *w, struct out_send_job *m) A_MUST_USE;
@@ -40,6 +41,7 @@ bool out_send_job_get(struct wire *w, struct out_send_job *m) A_MUST_USE;
 struct out_send_fate {
 	uint8_t state;    /* enum out_state; OUT_WAITING: try again later */
 	uint16_t code;    /* of SMTP, 100..599; 0: no reply came */
+	bool dsn;         /* sent, and job->dsn went along */
 	struct view text; /* printable ASCII */
 };
 struct out_send_sent {
@@ -48,9 +50,14 @@ struct out_send_sent {
 	uint32_t n;
 };
 #define OUT_SEND_SENT_MAX                                                      \
-	(8 + 4 + MSG_OUT_RECIPIENTS_MAX * (1 + 2 + 4 + OUT_QUEUE_TEXT_MAX))
+	(8 + 4 + MSG_OUT_RECIPIENTS_MAX * (1 + 2 + 1 + 4 + OUT_QUEUE_TEXT_MAX))
 void out_send_sent_put(struct buf *b, const struct out_send_sent *m);
 bool out_send_sent_get(struct wire *w, struct out_send_sent *m) A_MUST_USE;
+
+#define OUT_SEND_HOST_SIZE 256
+/* The name of the server of [out] smtp; false: there is none. */
+bool out_send_server(const struct conf *conf, char out[OUT_SEND_HOST_SIZE])
+    A_MUST_USE;
 
 /*
  * Fork one.

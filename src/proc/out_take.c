@@ -23,7 +23,7 @@ struct window {
 };
 
 struct rate {
-	struct window redirects, replies;
+	struct window redirects, replies, notices;
 	uint8_t account[OUT_SEEN_ACCOUNT];
 };
 
@@ -74,6 +74,8 @@ window_of(
 
 	if (r == NULL)
 		return NULL;
+	if (kind == MSG_OUT_NOTICE)
+		return &r->notices;
 	return is_reply(kind) ? &r->replies : &r->redirects;
 }
 

@@ -245,6 +245,10 @@ static const struct conf_setting settings[] = {
 	/* lmtp */
 	NUMBER("lmtp", "connections", CONF_INT, "1000", 1, 100000,
 	    "Connections at once."),
+	NUMBER("lmtp", "memory", CONF_SIZE, "1G", MIB, 64 * GIB,
+	    "Memory for messages of more than 48 KiB until they are stored. "
+	    "Who has more than one at once may have no more than is left for "
+	    "all others."),
 	NUMBER("lmtp", "timeout", CONF_DURATION, "5m", SECOND, HOUR,
 	    "How long a client may be silent, in a message too (RFC 5321 "
 	    "asks for 5 minutes at least)."),
@@ -312,6 +316,10 @@ static const struct conf_setting settings[] = {
 	    "Instead of smtp: a program with the calling form of sendmail, and "
 	    "its arguments, such as \"/usr/sbin/sendmail -i\"; \"-f SENDER -- "
 	    "RECIPIENT ...\" is added, and the message is its input."),
+	NUMBER("out", "sendmail-dsn", CONF_BOOL, "no", 0, 0,
+	    "Whether that program takes what a sender wants to be told, as "
+	    "-N, -R and -V. Those of Postfix, sendmail and OpenSMTPD do; to "
+	    "Exim they mean something else, and mail is lost."),
 	PATH("out", "ca", NULL,
 	    "File with the certificates that the server's is checked by, PEM; "
 	    "empty: those the system trusts."),

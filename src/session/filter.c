@@ -490,7 +490,7 @@ finish_plan(struct filter_plan *p, struct chain *c)
 
 	if (p->fate == FILTER_LATER) {
 		drop_all(p);
-		(void)memcpy(p->text, "The rules cannot be read now", 29);
+		p->text = "The rules cannot be read now";
 		return;
 	}
 	if (failed || !c->any) /* the message as it came */

@@ -117,6 +117,8 @@ struct filter_place {
 	size_t n_keywords;
 	/* by keep, not fileinto; implicit, flags_known as in sieve_keep */
 	bool keep, implicit, flags_known;
+	bool reply; /* it is a copy of what was sent (RFC 8580), not the
+		     * message */
 	struct spool *spool; /* of octets that are not the original */
 	uint32_t uid;        /* filter_store(): it got */
 	uint32_t id;         /* of its mailbox */
@@ -141,11 +143,16 @@ struct filter_out {
 	struct view octets; /* whole, CRLF */
 	/* the same for the same act on the same message, see msg_out.h */
 	uint8_t key[FILTER_KEY_SIZE];
+	/* a DSN (RFC 3461): not for who does not want to hear of failure */
+	bool dsn;
 	/* refused: the message is kept instead */
 	bool keep_if_refused;
 	bool refused;
 };
 
+#define FILTER_TEXT_LINES_MAX 32
+#define FILTER_TEXT_LINE_MAX 240 /* bytes without LF */
+#define FILTER_TEXT_MAX 4096     /* bytes of all lines */
 enum filter_fate {
 	FILTER_ACCEPT = 0, /* carry it out; places may be none (discard) */
 	FILTER_REFUSE,     /* 550 with text; there are no places */
@@ -154,8 +161,10 @@ enum filter_fate {
 
 struct filter_plan {
 	enum filter_fate fate;
-	char text[200]; /* for the answer: ASCII, one line, ours or the
-	                 * script's reason */
+	/* for the answer, ours or the script's reason: NULL with ACCEPT, else
+	 * lines of printable ASCII with LF between them, within the limits
+	 * above; lives as long as the plan */
+	const char *text;
 	struct filter_place *places;
 	size_t n_places;
 	struct filter_out *outs;

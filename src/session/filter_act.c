@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "mail/header.h"
 #include "session/filter_inside.h"
 #include "session/reply.h"
@@ -237,6 +238,7 @@ fcc(struct filter_plan *p, const struct sieve_mailbox *m, struct view octets)
 		return;
 	place = filter_add_place(p);
 	place->octets = octets;
+	place->reply = true;
 	set_mailbox(p, place, m);
 }
 
@@ -355,32 +357,83 @@ notify(struct filter_plan *p, const struct sieve_action *a)
 	fcc(p, &n->fcc, o->octets);
 }
 
-/* One line of ASCII for the answer; false: it cannot be said so. */
-static bool
-as_answer(struct view reason, char *out, size_t size)
+/* The text of an answer, as it is written. */
+struct answer {
+	char *p;               /* FILTER_TEXT_MAX + 1 bytes */
+	size_t n, line, lines; /* where the last line begins; lines before it */
+	bool cut;
+};
+
+static void
+end_line(struct answer *a)
 {
-	size_t n = 0;
-
-	reason = header_trim(reason);
-	for (size_t i = 0; i < reason.n; i++) {
-		uint8_t c = reason.p[i];
-
-		if (c >= 0x80 || n + 1 == size)
-			return false;
-		if (c > ' ' && c < 0x7f)
-			out[n++] = (char)c;
-		else if (n > 0 && out[n - 1] != ' ')
-			out[n++] = ' ';
+	while (a->n > a->line && a->p[a->n - 1] == ' ')
+		a->n--;
+	if (a->lines + 1 == FILTER_TEXT_LINES_MAX || a->n == FILTER_TEXT_MAX) {
+		a->cut = true;
+		return;
 	}
-	out[n] = '\0';
-	return n > 0;
+	a->p[a->n++] = '\n';
+	a->line = a->n;
+	a->lines++;
 }
 
-static bool
-is_one_line(struct view reason)
+/* The line is full: what is behind its last blank goes on in the next one. */
+static void
+break_line(struct answer *a)
 {
+	char rest[FILTER_TEXT_LINE_MAX];
+	size_t at = a->n, n;
+
+	while (at > a->line && a->p[at - 1] != ' ')
+		at--;
+	n = at > a->line ? a->n - at : 0;
+	memcpy(rest, a->p + a->n - n, n);
+	a->n -= n;
+	end_line(a);
+	if (a->cut || a->n + n > FILTER_TEXT_MAX) {
+		a->cut = true;
+		return;
+	}
+	memcpy(a->p + a->n, rest, n);
+	a->n += n;
+}
+
+static void
+put_answer(struct answer *a, char c)
+{
+	if (a->n - a->line == FILTER_TEXT_LINE_MAX)
+		break_line(a);
+	if (!a->cut && a->n == FILTER_TEXT_MAX)
+		a->cut = true;
+	if (!a->cut)
+		a->p[a->n++] = c;
+}
+
+/*
+ * Write the reason as lines of an answer (RFC 5429 section 2.5): lines that are
+ * too long are broken at a blank, control characters are blanks. False: there is
+ * none, or it has more than ASCII. What is too much is cut, and said so in *a.
+ */
+static bool
+as_answer(struct filter_plan *p, struct view reason, struct answer *a)
+{
+	*a = (struct answer){ .p = arena_alloc(p->arena, FILTER_TEXT_MAX + 1) };
 	reason = header_trim(reason);
-	return reason.n == 0 || memchr(reason.p, '\n', reason.n) == NULL;
+	if (a->p == NULL || reason.n == 0 || !utf8_ascii(reason))
+		return false;
+	for (size_t i = 0; i < reason.n && !a->cut; i++) {
+		uint8_t c = reason.p[i];
+
+		if (c == '\r' && i + 1 < reason.n && reason.p[i + 1] == '\n')
+			continue;
+		if (c == '\n' || c == '\r')
+			end_line(a);
+		else
+			put_answer(a, c < ' ' || c == 0x7f ? ' ' : (char)c);
+	}
+	a->p[a->n] = '\0';
+	return true;
 }
 
 /* RFC 5429: ereject is said in the dialogue whenever that can be, reject when
@@ -388,16 +441,15 @@ is_one_line(struct view reason)
 static bool
 refuse(struct filter_plan *p, const struct sieve_reject *r)
 {
+	struct answer a;
+	bool words;
+
 	if (!p->inside->m->can_refuse)
 		return false;
-	if (as_answer(r->reason, p->text, sizeof(p->text)) &&
-	    (r->ereject || is_one_line(r->reason))) {
-		p->fate = FILTER_REFUSE;
-		return true;
-	}
-	if (!r->ereject)
+	words = as_answer(p, r->reason, &a);
+	if (!r->ereject && (!words || a.cut))
 		return false;
-	(void)memcpy(p->text, "The recipient's rules refuse this message", 42);
+	p->text = words ? a.p : "The recipient's rules refuse this message";
 	p->fate = FILTER_REFUSE;
 	return true;
 }
@@ -434,6 +486,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	o->to = one_address(p, in->m->sender);
 	o->n = o->to != NULL;
 	o->keep_if_refused = true; /* nobody would know of it */
+	o->dsn = r->ereject;
 	set_key(p, o);
 }
 

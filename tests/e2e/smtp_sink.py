@@ -62,3 +62,58 @@ class Sink:
 
     def close(self):
         self.controller.stop()
+
+
+class Plain:
+    """A mail server that keeps the commands as they came. offers: keywords behind EHLO; refuse: what is said of lines that
+    begin so, {"RCPT TO:<a@": "550 ..."}."""
+
+    def __init__(self, offers=(), refuse=None):
+        self.offers, self.refuse, self.lock, self.mails = offers, refuse or {}, threading.Lock(), []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                c, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(c,), daemon=True).start()
+
+    def serve(self, c):
+        with c, c.makefile("rwb") as f:
+            def say(text):
+                f.write(text.encode() + b"\r\n")
+                f.flush()
+            say("220 plain.example.org")
+            said = []
+            for raw in f:
+                line = raw.decode().rstrip("\r\n")
+                verb = line[:4].upper()
+                if verb == "EHLO":
+                    for k in self.offers:
+                        say("250-" + k)
+                    say("250 HELP")
+                elif verb == "QUIT":
+                    say("221 bye")
+                    return
+                elif any(map(line.startswith, self.refuse)):
+                    say(next(v for k, v in self.refuse.items() if line.startswith(k)))
+                elif verb == "DATA":
+                    say("354 go on")
+                    octets = b""
+                    while not octets.endswith(b"\r\n.\r\n") and octets != b".\r\n":
+                        octets += f.readline()
+                    octets = re.sub(rb"(?m)^\.", b"", octets[:-3])
+                    with self.lock:
+                        self.mails.append((said, octets))
+                    said = []
+                    say("250 taken")
+                else:
+                    said.append(line)
+                    say("250 ok")
+
+    def close(self):
+        self.listener.close()

@@ -50,7 +50,7 @@ class Out:
         self.numbers += 1
         fd = procs.memfd(octets, sealed=True)
         procs.send(self.hub, TAKE, u64(self.numbers) + data(account) + u8(kind) + key + data(sender) +
-                   u32(len(to)) + b"".join(map(data, to)), fd)
+                   u8(0) * 2 + data(b"") * 2 + u32(len(to)) + b"".join(map(data, to)), fd)
         os.close(fd)
         return self.numbers
 

@@ -2,6 +2,7 @@
 sendmail), answers, refusals, and what a broken script does not do to mail."""
 import os
 import smtplib
+import socket
 import stat
 import subprocess
 import time
@@ -265,6 +266,49 @@ def test_reject_and_ereject(rules, sink):
     rules.deliver(a, subject="one by hand", sender="byhand@example.net")
     assert b"report-type=delivery-status" in wait_for(lambda: sink.to("byhand@example.net"))[0][1]
     assert rules.boxes(a) == {"INBOX": ["before"]}
+
+
+def test_refusals_of_several_lines(rules):
+    """RFC 5429 section 2.5."""
+    a = rules.account("""require ["reject", "ereject"];
+        if header :contains "subject" "one" { ereject text:
+AntiSpam engine thinks your message is spam.
+It is therefore being refused.
+Please call 1-900-PAY-US if you want to reach us.
+.
+; } else { reject "one\r\n\r\nthree %s"; }""" % ("word " * 60))
+    code, text = rules.lmtp(a, rules.message(a, "one"))
+    assert (code, text.split("\n")) == (550, [f"5.7.1 <{a.name}> AntiSpam engine thinks your message is spam.",
+                                              "5.7.1 It is therefore being refused.",
+                                              "5.7.1 Please call 1-900-PAY-US if you want to reach us."])
+    code, text = rules.lmtp(a, rules.message(a, "two"))
+    lines = text.split("\n")
+    assert code == 550 and len(lines) == 4 and all(x.startswith("5.7.1") for x in lines)
+    assert " ".join(x[6:] for x in lines).split()[-60:] == ["word"] * 60
+    assert rules.boxes(a) == {"INBOX": ["before"]}
+
+
+def test_long_refusals_and_a_slow_reader(rules):
+    """More than the server keeps for one that does not read: the rest waits, and every line comes."""
+    lines = [f"line {i} " + "x" * 110 for i in range(30)]
+    a = rules.account('require "ereject"; ereject text:\n%s\n.\n;' % "\n".join(lines))
+    n = 700
+    c = socket.socket()
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    c.settimeout(60)
+    c.connect(("127.0.0.1", rules.server.ports["lmtp"]))
+    with c, c.makefile("rb") as f:
+        c.sendall(b"LHLO x\r\nMAIL FROM:<s@example.net>\r\n" + f"RCPT TO:<{a.name}>\r\n".encode() * n + b"DATA\r\n")
+        while not f.readline().startswith(b"354"):
+            pass
+        c.sendall(rules.message(a, "slow") + b".\r\nQUIT\r\n")
+        time.sleep(1)
+        got = f.read().decode().split("\r\n")
+    assert len(got) == 30 * n + 2 and got[-2].startswith("221")
+    for i in range(n):
+        one = got[30 * i:30 * i + 30]
+        assert one[0] == f"550-5.7.1 <{a.name}> {lines[0]}" and one[-1] == f"550 5.7.1 {lines[-1]}"
+        assert one[1:-1] == [f"550-5.7.1 {x}" for x in lines[1:-1]]
 
 
 def test_notify(rules, sink):

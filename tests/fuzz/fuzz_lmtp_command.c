@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/xtext.h"
 #include "proc/lmtp_command.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,6 +14,7 @@ is_inside(struct view v, struct view line)
 static void
 one_line(struct view line)
 {
+	struct view type, address;
 	struct lmtp_command c;
 
 	if (line.n > LMTP_LINE_MAX || lmtp_command_parse(line, &c) != LMTP_OK)
@@ -27,6 +29,11 @@ one_line(struct view line)
 		abort();
 	if (c.verb == LMTP_RCPT && c.path.local_n == 0)
 		abort();
+	if (!xtext_ok(c.envid, false) ||
+	    (c.orcpt.n > 0 && !xtext_orcpt(c.orcpt, &type, &address)))
+		abort();
+	if (c.notify > 15 || (c.notify > 1 && c.notify % 2 != 0))
+		abort(); /* NEVER stands alone */
 	for (size_t i = 0; i < c.path.text.n; i++)
 		if (c.path.text.p[i] < ' ' || c.path.text.p[i] == 0x7f)
 			abort();

@@ -655,6 +655,32 @@ octets(bool most)
 	return (struct view){ p, most ? sizeof(p) : 5 };
 }
 
+static struct msg_deliver_dsn
+dsn(bool most)
+{
+	static uint8_t orcpt[MSG_DELIVER_XTEXT_MAX];
+
+	memset(orcpt, 'x', sizeof(orcpt));
+	orcpt[1] = ';';
+	return (struct msg_deliver_dsn){ .ret = MSG_DELIVER_RET_HDRS,
+		.notify = MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY,
+		.envid = few(most, MSG_DELIVER_ENVID_MAX, 'e'),
+		.orcpt = { orcpt, most ? sizeof(orcpt) : 3 } };
+}
+
+/* Lines as long as they may be, and the whole as well. */
+static struct view
+answer_text(bool most)
+{
+	static uint8_t p[MSG_DELIVER_TEXT_MAX];
+
+	memset(p, 'b', sizeof(p));
+	for (size_t i = MSG_DELIVER_LINE_MAX; i < sizeof(p);
+	     i += MSG_DELIVER_LINE_MAX + 1)
+		p[i] = '\n';
+	return (struct view){ p, most ? sizeof(p) : 3 };
+}
+
 static void
 deliver_sample(struct buf *out, bool most)
 {
@@ -665,10 +691,7 @@ deliver_sample(struct buf *out, bool most)
 		.has_detail = true,
 		.utf8 = true,
 		.lmtp = true,
-		.ret = MSG_DELIVER_RET_HDRS,
-		.notify = MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY,
-		.envid = few(most, MSG_DELIVER_ENVID_MAX, 'e'),
-		.orcpt = few(most, MSG_DELIVER_XTEXT_MAX, 'f'),
+		.dsn = dsn(most),
 		.auth = few(most, MSG_DELIVER_XTEXT_MAX, 'g'),
 		.trace = lines(most ? MSG_DELIVER_TRACE_MAX : 64),
 		.octets = octets(most) };
@@ -691,8 +714,7 @@ static void
 delivered_sample(struct buf *out, bool most)
 {
 	struct msg_delivered m = { 5, MSG_DELIVER_TEMPORARY, 0, 9,
-		view_str(most ? "4.999.999" : "4.3.1"),
-		few(most, MSG_TEXT_MAX, 'b') };
+		view_str(most ? "4.999.999" : "4.3.1"), answer_text(most) };
 
 	msg_delivered_put(out, &m);
 }
@@ -1221,6 +1243,7 @@ out_sample(enum msg_out_type type, struct buf *out, bool most)
 		.kind = MSG_OUT_SUBMISSION,
 		.key = { 1, 2 },
 		.sender = out_address(most),
+		.dsn = dsn(most),
 		.to = to,
 		.n = most ? MSG_OUT_RECIPIENTS_MAX : 1 };
 

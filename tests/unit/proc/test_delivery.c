@@ -1,5 +1,6 @@
 #include "proc/delivery.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -315,6 +316,211 @@ test_hub_is_gone(void)
 	tap_ok(end() && good, "then it leaves");
 }
 
+/* An answer to what an earlier turn has asked says nothing of this one. */
+static void
+test_late_answer(void)
+{
+	struct submitted a, late;
+	char text[16];
+	bool good;
+
+	start("redirect \"x@example.com\";");
+	give("Subject: late\r\n\r\nlate\r\n");
+	good = submission(&a);
+	late = a;
+	late.number -= (uint64_t)1 << 32;
+	good = good && answer(&late, MSG_OUT_QUEUED) &&
+	    answer(&late, MSG_OUT_REFUSED) && answer(&a, MSG_OUT_LATER) &&
+	    result(0, text) == MSG_DELIVER_TEMPORARY;
+	tap_ok(end() && good, "what is late is not counted");
+}
+
+/* ---- what the sender wants to be told ---- */
+
+static void
+give_asking(const char *text, const char *sender, uint8_t notify)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	struct msg_deliver m = { .delivery = ++world.next,
+		.sender = view_str(sender),
+		.recipient = VIEW_LIT("bob@example.org"),
+		.lmtp = true,
+		.dsn = { .notify = notify,
+		    .ret = MSG_DELIVER_RET_FULL,
+		    .envid = VIEW_LIT("E+2B1"),
+		    .orcpt = VIEW_LIT("rfc822;bob+2Bx@example.org") },
+		.octets = view_str(text) };
+
+	msg_deliver_put(&b, &m);
+	if (fd_send(world.channel, buf_view(&b), -1) != 0)
+		abort();
+}
+
+struct asked {
+	struct submitted s;
+	uint8_t kind, notify;
+	size_t sender_n;
+	char to[64], text[4096];
+};
+
+static bool
+asking(struct asked *a)
+{
+	AUTO_CLOSE int fd = -1;
+	struct msg_out_submit m;
+	struct view rest, to;
+	struct wire w;
+	ssize_t n;
+
+	if (!hear(world.hub, MSG_OUT_SUBMIT, &w, &fd) ||
+	    !msg_out_submit_get(&w, MSG_OUT_SUBMIT, &m) || fd == -1)
+		return false;
+	rest = m.packed;
+	if (!msg_out_next(&rest, &to))
+		return false;
+	a->s.number = m.number;
+	memcpy(a->s.key, m.key, sizeof(m.key));
+	a->kind = m.kind;
+	a->notify = m.dsn.notify;
+	a->sender_n = m.sender.n;
+	snprintf(a->to, sizeof(a->to), "%.*s", (int)to.n, (const char *)to.p);
+	n = pread(fd, a->text, sizeof(a->text) - 1, 0);
+	a->text[n > 0 ? n : 0] = '\0';
+	return true;
+}
+
+static bool
+is_notice(const struct asked *a, const char *action)
+{
+	return a->kind == MSG_OUT_NOTICE && a->sender_n == 0 &&
+	    strcmp(a->to, "alice@example.net") == 0 && a->notify == 0 &&
+	    strstr(a->text, action) != NULL &&
+	    strstr(a->text, "\r\nOriginal-Envelope-Id: E+1\r\n") != NULL &&
+	    strstr(a->text, "Original-Recipient: rfc822; bob+x@example.org") !=
+	    NULL &&
+	    strstr(a->text, "body of it") == NULL;
+}
+
+/* What comes next from the process to the hub is that it has committed. */
+static bool
+committed(void)
+{
+	static uint8_t p[MSG_MAX];
+	uint32_t got;
+	struct wire w;
+	ssize_t n;
+
+	do {
+		AUTO_CLOSE int fd = -1;
+
+		n = fd_recv(world.hub, p, sizeof(p), &fd);
+		w = wire_read((struct view){ p, n > 0 ? (size_t)n : 0 });
+		got = wire_u32(&w);
+	} while (n > 0 && got == MSG_SESSION_WATCH);
+	return n > 0 && got == MSG_SESSION_COMMITTED;
+}
+
+static bool
+is_silent(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 0;
+}
+
+static void
+test_notice(void)
+{
+	static const char text[] = "Subject: told\r\n\r\nbody of it\r\n";
+	struct asked a, b;
+	char status[16];
+	bool good;
+
+	start("keep;");
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = committed() && asking(&a);
+	tap_ok(good && is_notice(&a, "\r\nAction: delivered\r\n"),
+	    "a notice, behind the commit");
+	tap_ok(is_silent(world.channel), "no answer before it is taken");
+	good =
+	    answer(&a.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good, "then there is one");
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = committed() && asking(&b) && same_keys(&a.s, &b.s) &&
+	    answer(&b.s, MSG_OUT_LATER) && asking(&b) &&
+	    same_keys(&a.s, &b.s) && answer(&b.s, MSG_OUT_QUEUED) &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good, "the same key, however often");
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = committed() && asking(&b) && answer(&b.s, MSG_OUT_REFUSED) &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good, "it cannot be sent: stored all the same");
+	give_asking(text, "", MSG_DELIVER_SUCCESS);
+	good = committed() && result(0, status) == MSG_DELIVER_OK;
+	give_asking(text, "alice@example.net", MSG_DELIVER_FAILURE);
+	good = good && committed() && result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good && is_silent(world.hub), "nobody else is told");
+	*full = true;
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = result(0, status) == MSG_DELIVER_TEMPORARY;
+	*full = false;
+	tap_ok(good && is_silent(world.hub), "nor of what is not stored");
+	tap_ok(end(), "the end");
+}
+
+static void
+test_notice_of_redirects(void)
+{
+	static const char text[] = "Subject: on\r\n\r\nbody of it\r\n";
+	struct asked a, b, c;
+	char status[16];
+	bool good;
+
+	start("redirect \"x@example.com\";");
+	give_asking(
+	    text, "alice@example.net", MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY);
+	good = asking(&a) && a.kind == MSG_OUT_REDIRECT &&
+	    a.notify == (MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY) &&
+	    answer(&a.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good && is_silent(world.hub), "one redirect takes all along");
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = asking(&a) && answer(&a.s, MSG_OUT_REFUSED) && committed() &&
+	    asking(&b) && is_notice(&b, "Action: delivered") &&
+	    answer(&b.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	tap_ok(end() && good, "one that cannot be sent is delivered");
+	start("redirect \"x@example.com\"; redirect \"y@example.com\";");
+	give_asking(text, "alice@example.net",
+	    MSG_DELIVER_SUCCESS | MSG_DELIVER_FAILURE);
+	good = asking(&a) && asking(&b) && a.notify == MSG_DELIVER_FAILURE &&
+	    b.notify == MSG_DELIVER_FAILURE && answer(&a.s, MSG_OUT_QUEUED) &&
+	    answer(&b.s, MSG_OUT_QUEUED) && asking(&c) &&
+	    is_notice(&c, "Action: expanded") && answer(&c.s, MSG_OUT_QUEUED) &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(end() && good, "to several: expanded");
+	start("require \"copy\"; redirect :copy \"x@example.com\";");
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = asking(&a) && a.notify == MSG_DELIVER_NEVER &&
+	    answer(&a.s, MSG_OUT_QUEUED) && committed() && asking(&b) &&
+	    is_notice(&b, "Action: delivered") &&
+	    answer(&b.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	tap_ok(end() && good, "a copy: delivered");
+}
+
+/* Nobody hears a notice: then it is not stored, so that it can be told later. */
+static void
+test_notice_without_hub(void)
+{
+	char status[16];
+	bool good;
+
+	start("keep;");
+	fd_close(&world.hub);
+	give_asking("Subject: x\r\n\r\nx\r\n", "alice@example.net",
+	    MSG_DELIVER_SUCCESS);
+	good = result(0, status) == MSG_DELIVER_TEMPORARY;
+	tap_ok(end() && good, "without a hub it is tried again: %s", status);
+}
+
 int
 main(void)
 {
@@ -330,6 +536,10 @@ main(void)
 	test_full_after_leaving();
 	test_partly();
 	test_hub_is_gone();
+	test_late_answer();
+	test_notice();
+	test_notice_of_redirects();
+	test_notice_without_hub();
 	scratch_end(&dir, &path);
 	return tap_done();
 }

@@ -26,7 +26,15 @@ static const struct {
 	{ "MAIL FROM:<a@b> SMTPUTF8", LMTP_OK, LMTP_MAIL },
 	{ "MAIL FROM:<a@b> SMTPUTF8=1", LMTP_PARAMETER, LMTP_MAIL },
 	{ "MAIL FROM:<a@b> RET=HDRS ENVID=QQ314159", LMTP_OK, LMTP_MAIL },
-	{ "MAIL FROM:<a@b> RET=SOME", LMTP_PARAMETER, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> RET=SOME", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> RET=", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ret=full envid=a+2Bb", LMTP_OK, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ENVID=", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ENVID=a+2bb", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ENVID=a+0Db", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ENVID=a=b", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ENVID=\303\251", LMTP_SYNTAX, LMTP_MAIL },
+	{ "MAIL FROM:<a@b> ENVID=a ENVID=a", LMTP_SYNTAX, LMTP_MAIL },
 	{ "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", LMTP_OK, LMTP_MAIL },
 	{ "MAIL FROM:<a@b> NOTIFY=NEVER", LMTP_PARAMETER, LMTP_MAIL },
 	{ "MAIL FROM:a@b", LMTP_ADDRESS, LMTP_MAIL },
@@ -47,11 +55,19 @@ static const struct {
 	{ "RCPT TO:<a@[IPv6:::1]>", LMTP_OK, LMTP_RCPT },
 	{ "RCPT TO:<a@[1>", LMTP_ADDRESS, LMTP_RCPT },
 	{ "RCPT TO:<a@b> NOTIFY=SUCCESS,FAILURE,DELAY", LMTP_OK, LMTP_RCPT },
-	{ "RCPT TO:<a@b> NOTIFY=NEVER,DELAY", LMTP_PARAMETER, LMTP_RCPT },
-	{ "RCPT TO:<a@b> NOTIFY=", LMTP_PARAMETER, LMTP_RCPT },
-	{ "RCPT TO:<a@b> NOTIFY=DELAY,DELAY", LMTP_PARAMETER, LMTP_RCPT },
+	{ "RCPT TO:<a@b> NOTIFY=NEVER,DELAY", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> NOTIFY=", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> NOTIFY=SUCCESS,", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> NOTIFY=SUCCESS,NEVER", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> notify=never", LMTP_OK, LMTP_RCPT },
+	{ "RCPT TO:<a@b> NOTIFY=DELAY,DELAY", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> NOTIFY=DELAY NOTIFY=DELAY", LMTP_SYNTAX, LMTP_RCPT },
 	{ "RCPT TO:<a@b> ORCPT=rfc822;Bob@c", LMTP_OK, LMTP_RCPT },
-	{ "RCPT TO:<a@b> ORCPT=Bob", LMTP_PARAMETER, LMTP_RCPT },
+	{ "RCPT TO:<a@b> ORCPT=Bob", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> ORCPT=rfc.822;Bob@c", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> ORCPT=rfc822;Bob+0A@c", LMTP_SYNTAX, LMTP_RCPT },
+	{ "RCPT TO:<a@b> ORCPT=utf-8;jos\303\251@c", LMTP_OK, LMTP_RCPT },
+	{ "RCPT TO:<a@b> ORCPT=a;b ORCPT=a;b", LMTP_SYNTAX, LMTP_RCPT },
 	{ "DATA", LMTP_OK, LMTP_DATA },
 	{ "DATA x", LMTP_SYNTAX, LMTP_DATA },
 	{ "BDAT 10", LMTP_OK, LMTP_BDAT },
@@ -160,12 +176,17 @@ test_limits(void)
 	    "a name of LMTP_DOMAIN_MAX");
 	tap_ok(with("MAIL FROM:<> ENVID=", LMTP_ENVID_MAX, "") == LMTP_OK &&
 		with("MAIL FROM:<> ENVID=", LMTP_ENVID_MAX + 1, "") ==
-		    LMTP_PARAMETER,
+		    LMTP_SYNTAX,
 	    "LMTP_ENVID_MAX");
 	tap_ok(with("MAIL FROM:<> AUTH=", LMTP_XTEXT_MAX, "") == LMTP_OK &&
 		with("MAIL FROM:<> AUTH=", LMTP_XTEXT_MAX + 1, "") ==
 		    LMTP_PARAMETER,
 	    "LMTP_XTEXT_MAX");
+	tap_ok(
+	    with("RCPT TO:<a@b> ORCPT=x;", LMTP_XTEXT_MAX - 2, "") == LMTP_OK &&
+		with("RCPT TO:<a@b> ORCPT=x;", LMTP_XTEXT_MAX - 1, "") ==
+		    LMTP_SYNTAX,
+	    "an ORCPT of LMTP_XTEXT_MAX");
 	/* 2 quotes, "@" and the domain */
 	tap_ok(
 	    with("MAIL FROM:<\"\\a\\a", LMTP_LOCAL_MAX - 2, "\"@b>") == LMTP_OK,

@@ -506,7 +506,7 @@ test_report(void)
 	i->to[1].state = OUT_FAILED;
 	i->to[2].state = OUT_TOLD;
 	tap_ok(out_dsn_wanted(i), "now somebody is");
-	d.header = VIEW_LIT("Subject: gr\xc3\xbc\xc3\x9f\r\nTo: x\r\n");
+	d.original = VIEW_LIT("Subject: gr\xc3\xbc\xc3\x9f\r\nTo: x\r\n");
 	out_dsn(&d, &out);
 	tap_ok(has(&out, "To: <a@example.net>\r\n") &&
 		has(&out, "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550") &&
@@ -514,9 +514,9 @@ test_report(void)
 		has(&out, "charset=utf-8") && has(&out, "Subject: gr\xc3\xbc"),
 	    "it says what failed and why");
 	buf_clear(&out);
-	while (header.n < OUT_DSN_HEADER_MAX + 100)
+	while (header.n < DSN_HEADER_MAX + 100)
 		buf_put_str(&header, "X-Long: 0123456789\r\n");
-	d.header = buf_view(&header);
+	d.original = buf_view(&header);
 	for (uint32_t k = 0; k < i->n; k++) {
 		static char longest[MSG_OUT_ADDRESS_MAX];
 
@@ -538,6 +538,134 @@ test_report(void)
 	scratch_empty(dir);
 }
 
+static struct out_item *
+add_dsn(struct out_queue *q, const char *id, uint8_t ret, uint8_t notify)
+{
+	struct msg_out_submit m = { .account = VIEW_LIT("demo@example.org"),
+		.kind = MSG_OUT_REDIRECT,
+		.sender = VIEW_LIT("a@example.net"),
+		.dsn = { ret, notify, VIEW_LIT("QQ+2B314159"),
+		    VIEW_LIT("rfc822;Bob+3Dx@example.org") },
+		.to = &(struct view){ (const uint8_t *)"b@example.com", 13 },
+		.n = 1 };
+	AUTO_CLOSE int fd = memfd_of("Subject: x\r\n\r\nbody\r\n");
+	struct out_item *i = NULL;
+	struct why w = { "" };
+
+	if (out_queue_add(q, id, &m, fd, 1000, clock_wall_s(), &i, &w) != 0)
+		abort();
+	return i;
+}
+
+/* What the sender wants to be told is kept, and done. */
+static void
+test_wishes(void)
+{
+	size_t bad;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i =
+	    add_dsn(q, "w1", MSG_DELIVER_RET_FULL, MSG_DELIVER_SUCCESS);
+	AUTO_BUF struct buf out = BUF_INIT(OUT_DSN_MAX);
+	struct out_dsn d = { .host = VIEW_LIT("mail.example.org"),
+		.remote = VIEW_LIT("192.0.2.1"),
+		.original = VIEW_LIT("Subject: x\r\n\r\nbody\r\n") };
+	struct why w = { "" };
+
+	i->to[0].state = OUT_RELAYED;
+	if (out_queue_note(q, i, &w) != 0)
+		abort();
+	out_queue_free(&q);
+	q = reopen(&bad);
+	d.item = i = out_queue_find(q, VIEW_LIT("w1"));
+	tap_ok(bad == 0 && i != NULL && i->dsn.ret == MSG_DELIVER_RET_FULL &&
+		i->dsn.notify == MSG_DELIVER_SUCCESS &&
+		view_eq(i->dsn.envid, VIEW_LIT("QQ+2B314159")) &&
+		view_eq(i->dsn.orcpt, VIEW_LIT("rfc822;Bob+3Dx@example.org")) &&
+		i->to[0].state == OUT_RELAYED,
+	    "wishes are kept");
+	out_dsn(&d, &out);
+	tap_ok(out_dsn_wanted(i) &&
+		has(&out, "Original-Envelope-Id: QQ+314159\r\n") &&
+		has(&out,
+		    "Original-Recipient: rfc822; Bob=x@example.org\r\n") &&
+		has(&out, "Action: relayed\r\nStatus: 2.0.0\r\n") &&
+		has(&out, "Remote-MTA: dns; [192.0.2.1]\r\n") &&
+		!has(&out, "body"),
+	    "passed on: told, with the header alone");
+	i->to[0].state = OUT_FAILED;
+	tap_ok(!out_dsn_wanted(i), "failure: not asked for, not told");
+	i->dsn.notify = MSG_DELIVER_NEVER;
+	tap_ok(!out_dsn_wanted(i), "NEVER");
+	i->dsn.notify = MSG_DELIVER_FAILURE;
+	buf_clear(&out);
+	out_dsn(&d, &out);
+	tap_ok(out_dsn_wanted(i) && out_dsn_quotes(i) == i->size &&
+		has(&out, "Content-Type: message/rfc822\r\n\r\nSubject: x") &&
+		has(&out, "body\r\n\r\n--=_fumi_w1--\r\n"),
+	    "failure with RET=FULL: all of it comes back");
+	i->dsn.ret = MSG_DELIVER_RET_HDRS;
+	buf_clear(&out);
+	out_dsn(&d, &out);
+	tap_ok(!has(&out, "body"), "RET=HDRS: the header");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+/* Heads of before end behind the recipients. */
+static void
+test_old_head(void)
+{
+	uint8_t m[512];
+	size_t bad, n;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i = add(q, "old1", 1, 2);
+	size_t head = (size_t)i->offset - 16, rest;
+	AUTO_BUF struct buf file = BUF_INIT(512);
+
+	out_queue_free(&q);
+	n = file_read("old1.m", m, sizeof(m));
+	rest = n - 16 - head;
+	head -= 1 + 1 + 4 + 4; /* what nobody asked for */
+	buf_put(&file, (struct view){ m, 8 });
+	wire_put_bytes(&file, (struct view){ m + 12, head });
+	wire_put_u32(&file, crc32c(0, (struct view){ m + 12, head }));
+	buf_put(&file, (struct view){ m + n - rest, rest });
+	file_write("old1.m", file.p, file.n);
+	q = reopen(&bad);
+	i = out_queue_find(q, VIEW_LIT("old1"));
+	tap_ok(bad == 0 && i != NULL && i->n == 2 && i->dsn.notify == 0 &&
+		has_octets(q, i, "Subject: x\r\n\r\nbody\r\n"),
+	    "an older head is read");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
+/* The largest original that comes back whole, and one octet more. */
+static void
+test_full_limit(void)
+{
+	size_t bad;
+	struct out_queue *q = reopen(&bad);
+	struct out_item *i =
+	    add_dsn(q, "f1", MSG_DELIVER_RET_FULL, MSG_DELIVER_FAILURE);
+	AUTO_BUF struct buf out = BUF_INIT(OUT_DSN_MAX);
+	AUTO_FREE uint8_t *p = xmalloc(DSN_FULL_MAX + 1);
+	struct out_dsn d = { .item = i, .host = VIEW_LIT("mail.example.org") };
+
+	memset(p, 'y', DSN_FULL_MAX + 1);
+	memcpy(p, "Subject: x\r\n\r\n", 14);
+	i->to[0].state = OUT_FAILED;
+	d.original = (struct view){ p, DSN_FULL_MAX };
+	out_dsn(&d, &out);
+	tap_ok(!out.failed && out.n > DSN_FULL_MAX, "the largest comes back");
+	buf_clear(&out);
+	d.original.n++;
+	out_dsn(&d, &out);
+	tap_ok(!out.failed && out.n < 4096, "of a larger one the header");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
 int
 main(void)
 {
@@ -553,6 +681,9 @@ main(void)
 	test_order();
 	test_taken();
 	test_report();
+	test_wishes();
+	test_old_head();
+	test_full_limit();
 	scratch_end(&dir, &path);
 	return tap_done();
 }

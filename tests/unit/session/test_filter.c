@@ -173,13 +173,81 @@ test_plans(void)
 	want_plan("redirect \"bob@example.org\";", "INBOX");
 	want_plan("require \"ereject\"; ereject \"No.\";", "refuse");
 	want_plan("require \"reject\"; reject \"Nein, \xc3\xa4.\";", ":reject");
-	want_plan(
-	    "require \"reject\"; reject text:\none\ntwo\n.\n;", ":reject");
+	want_plan("require \"reject\"; reject text:\none\ntwo\n.\n;", "refuse");
 	want_plan("require \"vacation\"; vacation \"away\";", "INBOX:vacation");
 	want_plan("require \"vacation\"; vacation \"away\";", "INBOX");
 	want_plan("require \"enotify\"; notify \"mailto:x@example.com\";",
 	    "INBOX:notify");
 	want_plan("require \"include\"; include :personal \"no\";", "INBOX");
+}
+
+static const char *
+repeat(const char *what, size_t n)
+{
+	static char out[16384];
+
+	out[0] = '\0';
+	for (char *p = out; n > 0; n--)
+		p = stpcpy(p, what);
+	return out;
+}
+
+/* What a refusal says; "" when it is none. */
+static void
+want_refusal(const char *action, const char *reason, const char *want)
+{
+	static char script[20000], got[FILTER_TEXT_MAX + 1];
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	snprintf(script, sizeof(script), "require \"%s\"; %s text:\n%s\n.\n;",
+	    action, action, reason);
+	activate(script);
+	filter_plan(filter, &m, &p);
+	snprintf(got, sizeof(got), "%s", p.fate == FILTER_REFUSE ? p.text : "");
+	tap_ok(strcmp(got, want) == 0, "%s \"%.40s\": \"%.60s\"", action,
+	    reason, got);
+	filter_plan_fini(&p);
+}
+
+/* RFC 5429 section 2.5; a text that starts a line with "." would need care. */
+static void
+test_refusals(void)
+{
+	char want[FILTER_TEXT_MAX + 1];
+
+	want_refusal("reject", "one", "one");
+	want_refusal("reject", "one\ntwo  2\n\nthree", "one\ntwo  2\n\nthree");
+	want_refusal("reject", "a\tb\001c  \nd", "a b c\nd");
+	want_refusal("reject", "\303\251", "");
+	want_refusal(
+	    "ereject", "\303\251", "The recipient's rules refuse this message");
+	/* lines: the longest, one octet more, and with a blank to break at */
+	want_refusal("reject", repeat("x", FILTER_TEXT_LINE_MAX),
+	    repeat("x", FILTER_TEXT_LINE_MAX));
+	snprintf(
+	    want, sizeof(want), "%s\nx", repeat("x", FILTER_TEXT_LINE_MAX));
+	want_refusal("reject", repeat("x", FILTER_TEXT_LINE_MAX + 1), want);
+	snprintf(want, sizeof(want), "%.*s\n12345678",
+	    FILTER_TEXT_LINE_MAX / 9 * 9 - 1,
+	    repeat("12345678 ", FILTER_TEXT_LINE_MAX / 9));
+	want_refusal(
+	    "reject", repeat("12345678 ", FILTER_TEXT_LINE_MAX / 9 + 1), want);
+	/* as many lines as there may be, and one more */
+	snprintf(
+	    want, sizeof(want), "%s", repeat("x\n", FILTER_TEXT_LINES_MAX));
+	want[strlen(want) - 1] = '\0';
+	want_refusal("reject", want, want);
+	want_refusal("reject", repeat("x\n", FILTER_TEXT_LINES_MAX + 1), "");
+	want_refusal("ereject", repeat("x\n", FILTER_TEXT_LINES_MAX + 1), want);
+	/* as many octets, and one more */
+	want[0] = '\0';
+	for (size_t i = 0; i < FILTER_TEXT_MAX; i += FILTER_TEXT_LINE_MAX + 1)
+		snprintf(want + i, sizeof(want) - i, "%s%s",
+		    repeat("y", FILTER_TEXT_LINE_MAX),
+		    i + FILTER_TEXT_LINE_MAX < FILTER_TEXT_MAX ? "\n" : "");
+	want_refusal("reject", repeat("y", 17 * FILTER_TEXT_LINE_MAX), want);
+	want_refusal("reject", repeat("y", 17 * FILTER_TEXT_LINE_MAX + 1), "");
 }
 
 /* The same script and message give the same key, however it was brought. */
@@ -478,6 +546,7 @@ main(void)
 	test_plans();
 	test_delimiters();
 	test_alias();
+	test_refusals();
 	test_keys();
 	test_keys_of_two("require \"enotify\";"
 			 "notify :message \"one\" \"mailto:x@example.com\";"
