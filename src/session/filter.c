@@ -103,8 +103,8 @@ metadata(void *ctx, struct view mailbox, struct view entry, struct arena *a,
 	return r == 0;
 }
 
-static uint32_t
-use_bit(struct view use)
+uint32_t
+filter_use(struct view use)
 {
 	static const struct {
 		const char *name;
@@ -130,7 +130,7 @@ filter_find_use(
 {
 	AUTO_ARENA struct arena *scratch = arena_new((size_t)64 << 20);
 	struct mailbox_entry *all;
-	uint32_t bit = use_bit(use);
+	uint32_t bit = filter_use(use);
 	const char *copy;
 	size_t n;
 
@@ -158,7 +158,7 @@ special_use(void *ctx, struct view mailbox, struct view use)
 	if (mailbox.p == NULL)
 		return filter_find_use(in->filter, use, NULL, NULL);
 	return mailbox_find(in->filter->env.account, mailbox, &row) == 0 &&
-	    (row.uses & use_bit(use)) != 0;
+	    (row.uses & filter_use(use)) != 0;
 }
 
 static bool

@@ -110,6 +110,7 @@ struct filter_message {
 struct filter_place {
 	struct view mailbox; /* name in UTF-8, "INBOX" when it is that */
 	bool create;         /* make it, and subscribe to it, if missing */
+	uint32_t uses;       /* enum store_use bits it gets when it is made */
 	bool original;       /* the octets are the message's own */
 	struct view octets;
 	uint16_t flags;              /* enum store_flag bits */

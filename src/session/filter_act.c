@@ -194,9 +194,9 @@ set_mailbox(struct filter_plan *p, struct filter_place *place,
 
 	place->mailbox = m->name;
 	place->create = m->create;
-	if (m->special_use.p != NULL)
-		(void)filter_find_use(
-		    f, m->special_use, p->arena, &place->mailbox);
+	if (m->special_use.p != NULL &&
+	    !filter_find_use(f, m->special_use, p->arena, &place->mailbox))
+		place->uses = filter_use(m->special_use);
 	filter_set_flags(p, place, &m->flags);
 }
 

@@ -103,14 +103,14 @@ made_add(struct filter *f, struct view name, uint32_t id)
 }
 
 static int
-make(struct filter *f, struct tx *t, struct view name, uint32_t *id)
+make(struct filter *f, struct tx *t, const struct filter_place *l, uint32_t *id)
 {
-	int r = tx_mailbox_create(t, name, 0, id);
+	int r = tx_mailbox_create(t, l->mailbox, l->uses, id);
 
 	if (r != 0)
 		return r;
-	made_add(f, name, *id);
-	r = tx_subscribe(t, name, true);
+	made_add(f, l->mailbox, *id);
+	r = tx_subscribe(t, l->mailbox, true);
 	return r < 0 ? r : 0;
 }
 
@@ -133,7 +133,7 @@ filter_place_mailbox(
 	}
 	if (r < 0)
 		return r;
-	r = l->create ? make(f, t, l->mailbox, id) : STORE_NOT_FOUND;
+	r = l->create ? make(f, t, l, id) : STORE_NOT_FOUND;
 	return r <= 0 ? r : STORE_NOT_FOUND;
 }
 

@@ -161,6 +161,8 @@ filter_is_event(const struct filter_inside *in)
 /* A script of that name does not compile. */
 void filter_script_broken(
     struct filter *f, struct view name, const struct sieve_error *e);
+/* The store's bit of a special use; 0: it knows none of that name. */
+uint32_t filter_use(struct view use) A_MUST_USE;
 /* The first mailbox with the use, in a (which may be NULL: only whether). */
 bool filter_find_use(
     struct filter *f, struct view use, struct arena *a, struct view *name);

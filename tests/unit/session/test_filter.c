@@ -367,6 +367,33 @@ messages_in(const char *name)
 	return mailbox_find(account, v(name), &row) == 0 ? row.messages : 999;
 }
 
+/* RFC 8579 section 4.1: a mailbox that is made for a special use has it, and is
+ * found by it then. */
+static void
+test_special_use(void)
+{
+	struct filter_message m = message_of(message);
+	struct mailbox_row box;
+	struct filter_plan p;
+
+	activate("require [\"fileinto\", \"mailbox\", \"special-use\"];\n"
+		 "fileinto :specialuse \"\\\\Junk\" :create \"Spam\";");
+	filter_plan(filter, &m, &p);
+	store(&p, message);
+	filter_done(filter, &p);
+	filter_plan_fini(&p);
+	tap_ok(mailbox_find(account, v("Spam"), &box) == 0 &&
+		box.uses == STORE_USE_JUNK,
+	    "made for a special use");
+	activate("require [\"fileinto\", \"special-use\"];\n"
+		 "if specialuse_exists \"\\\\Junk\" {\n"
+		 "fileinto :specialuse \"\\\\Junk\" \"Other\"; }");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "Spam") == 0, "and found by it: %s",
+	    plan_text(&p));
+	filter_plan_fini(&p);
+}
+
 static void
 test_store(void)
 {
@@ -555,6 +582,7 @@ main(void)
 	    3);
 	test_memory();
 	test_store();
+	test_special_use();
 	test_broken();
 	test_unreadable();
 	test_largest();
