@@ -465,7 +465,8 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 
 	if (p->n_places == 0 && p->n_outs == 0 && refuse(p, r))
 		return;
-	/* neither DSN nor MDN may answer the null sender, nor a machine */
+	/* neither DSN nor MDN may answer the null sender; any other hears of
+	 * it, be it a list or a machine (RFC 5429 sections 2.1.2 and 2.2.1) */
 	if (in->m->sender.n == 0) {
 		filter_log(in->filter, LOG_MAJOR, "reject",
 		    "nobody can be told: the sender is null");
