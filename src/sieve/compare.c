@@ -195,8 +195,8 @@ compare_capture(struct compare *c, const struct view *parts, size_t n)
 }
 
 bool
-compare_part(const struct compare *c, const struct letter_address *a,
-    struct view *out)
+compare_part(
+    const struct compare *c, const struct letter_address *a, struct view *out)
 {
 	return c->how->part->get(c->in, a, out);
 }
