@@ -113,6 +113,8 @@ kind_text(enum filter_kind k)
 		return "not sent: a rejection to";
 	case FILTER_NOTIFY:
 		return "not sent: a notification to";
+	case FILTER_SUBMISSION:
+		break;
 	}
 	return "";
 }

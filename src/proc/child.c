@@ -335,7 +335,13 @@ run_pop3(const struct child *c, struct log *log,
 {
 	struct client_env env = env_of(c, log, m, remote, runs);
 	struct pop3_settings set = pop3_conf(c->conf);
+	char host[SETTINGS_HOST_SIZE];
+	const struct pop3_xmit xmit = { .host = settings_host(c->conf, host),
+		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
+		.submit = settings_can_send(c->conf) ? submit_out : NULL };
 
+	if (conf_bool(c->conf, "pop3", NULL, "xtnd-xmit"))
+		set.xmit = &xmit;
 	set.mechanisms = m->login.mechanisms;
 	set.password = m->login.password;
 	set.starttls = m->login.starttls;

@@ -211,6 +211,9 @@ static const struct conf_setting settings[] = {
 	NUMBER("pop3", "expire", CONF_INT, "0", 0, 10000,
 	    "Days after which mail may be removed at this site, as clients "
 	    "are told; 0: never."),
+	NUMBER("pop3", "xtnd-xmit", CONF_BOOL, "no", 0, 0,
+	    "Whether clients may send mail by XTND XMIT, as some old ones do. "
+	    "It leaves by [out], and counts as redirected."),
 	NUMBER("pop3", "login-delay", CONF_DURATION, "0", 0, DAY,
 	    "How long an account must wait between two logins."),
 	/* sieve */

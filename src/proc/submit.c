@@ -8,7 +8,15 @@
 #include "base/fd.h"
 #include "proc/msg_control.h"
 #include "proc/msg_out.h"
+#include "session/hub.h"
+#include "session/xmit.h"
 
+_Static_assert((int)HUB_QUEUED == (int)MSG_OUT_QUEUED &&
+	(int)HUB_LATER == (int)MSG_OUT_LATER &&
+	(int)FILTER_SUBMISSION == (int)MSG_OUT_SUBMISSION &&
+	XMIT_TO_MAX == MSG_OUT_RECIPIENTS_MAX &&
+	XMIT_ADDRESS_MAX == MSG_OUT_ADDRESS_MAX,
+    "so are those of the session");
 _Static_assert((int)FILTER_REDIRECT == (int)MSG_OUT_REDIRECT &&
 	(int)FILTER_NOTIFY == (int)MSG_OUT_NOTIFY &&
 	FILTER_KEY_SIZE == MSG_OUT_KEY_SIZE,

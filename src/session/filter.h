@@ -133,6 +133,7 @@ enum filter_kind {
 	FILTER_VACATION = 3,
 	FILTER_REJECT = 4,
 	FILTER_NOTIFY = 5,
+	FILTER_SUBMISSION = 7, /* what a client sends; in no plan */
 };
 
 /* One message that is to leave. */

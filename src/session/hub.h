@@ -27,11 +27,16 @@ enum hub_news {
 	HUB_NEWS,    /* the account may have changed */
 	HUB_STOP,    /* say BYE with text and end; also when the hub is gone */
 };
-/* What became of a message that was to leave (proc/msg_out.h). */
+/* Of enum msg_out_result (proc/msg_out.h). */
+enum hub_result {
+	HUB_QUEUED = 0, /* it will be sent */
+	HUB_LATER = 1,
+};
+/* What became of a message that was to leave. */
 struct hub_answer {
 	bool said;       /* false: there is none, the rest says nothing */
 	uint64_t number; /* the asker's */
-	uint8_t result;  /* 0: it will be sent */
+	uint8_t result;  /* enum hub_result */
 	char text[HUB_TEXT_MAX + 1];
 };
 /* One message, waited for until clock_mono_ms() says until: HUB_NOTHING with

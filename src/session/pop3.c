@@ -28,8 +28,8 @@
 
 /* ---- answers ---- */
 
-static void
-ok(struct pop3 *p, enum pop3_text text)
+void
+pop3_ok(struct pop3 *p, enum pop3_text text)
 {
 	buf_put_str(&p->c.out.b, "+OK ");
 	buf_put_str(&p->c.out.b, pop3_text(text, p->language));
@@ -183,7 +183,7 @@ find(struct pop3 *p, const struct pop3_command *c, size_t *i)
 static void
 on_capa(struct pop3 *p)
 {
-	ok(p, POP3_TEXT_CAPABILITIES);
+	pop3_ok(p, POP3_TEXT_CAPABILITIES);
 	pop3_capabilities_put(&p->c.out.b, p->set, false);
 	buf_put_str(&p->c.out.b, ".\r\n");
 }
@@ -297,7 +297,7 @@ on_dele(struct pop3 *p, const struct pop3_command *c)
 	p->m[i].deleted = true;
 	p->left--;
 	p->octets -= p->m[i].size;
-	ok(p, POP3_TEXT_DELETED);
+	pop3_ok(p, POP3_TEXT_DELETED);
 }
 
 static void
@@ -310,7 +310,7 @@ on_rset(struct pop3 *p)
 		p->left++;
 		p->octets += p->m[i].size;
 	}
-	ok(p, POP3_TEXT_RESET);
+	pop3_ok(p, POP3_TEXT_RESET);
 }
 
 static void
@@ -319,7 +319,7 @@ on_lang(struct pop3 *p, const struct pop3_command *c)
 	struct buf *b = &p->c.out.b;
 
 	if (c->range.n == 0) {
-		ok(p, POP3_TEXT_LANGUAGES);
+		pop3_ok(p, POP3_TEXT_LANGUAGES);
 		for (int i = 0; i < POP3_LANGUAGES; i++)
 			buf_printf(b, "%s %s\r\n",
 			    pop3_language_tag((enum pop3_language)i),
@@ -417,7 +417,7 @@ on_quit(struct pop3 *p)
 {
 	pop3_forget(p);
 	if (update(p, true) == 0)
-		ok(p, POP3_TEXT_BYE);
+		pop3_ok(p, POP3_TEXT_BYE);
 	else
 		pop3_err(p, POP3_TEXT_NOT_REMOVED);
 	client_end(&p->c, CLIENT_LOGOUT);
@@ -460,6 +460,9 @@ run_command(struct pop3 *p, const struct pop3_command *c)
 	case POP3_UIDL:
 		on_uidl(p, c);
 		break;
+	case POP3_XMIT:
+		pop3_xmit_begin(p);
+		break;
 	case POP3_BEFORE:
 		pop3_err(p, POP3_TEXT_BEFORE);
 		break;
@@ -484,6 +487,10 @@ one_line(struct pop3 *p, struct view line)
 
 	switch (pop3_command_parse(line, &c)) {
 	case POP3_OK:
+		if (c.verb == POP3_XMIT && p->set->xmit == NULL) {
+			error(p, POP3_TEXT_UNKNOWN);
+			break;
+		}
 		p->errors = 0;
 		run_command(p, &c);
 		break;
@@ -502,6 +509,11 @@ take_input(struct pop3 *p)
 	struct view line;
 
 	while (!p->c.ending) {
+		if (p->xmitting != NULL) {
+			pop3_xmit_take(p);
+			if (p->xmitting != NULL)
+				return;
+		}
 		switch (line_take(&p->line, &p->c.input, &line)) {
 		case LINE_MORE:
 			return;
@@ -602,7 +614,8 @@ serve(struct pop3 *p)
 		if (p->c.input.n == 0)
 			pop3_forget(p);
 		/* RFC 1939 section 3: nothing is said at an autologout */
-		if (!client_wait(&p->c, line_idle(&p->line)))
+		if (!client_wait(
+			&p->c, line_idle(&p->line) && p->xmitting == NULL))
 			break;
 		if ((r = look(p)) != 0)
 			log_failure(p, "look", r);
@@ -626,6 +639,7 @@ pop3_run(const struct client_env *env, const struct pop3_settings *set)
 		if (p.any_fetched)
 			(void)!update(&p, false);
 	}
+	pop3_xmit_fini(&p);
 	uidl_free(&p.uidl);
 	line_fini(&p.line);
 	free(p.m);

@@ -9,6 +9,11 @@
  * it. A message that is expunged meanwhile keeps its number; RETR and TOP then
  * answer "-ERR [SYS/TEMP]". QUIT removes exactly the messages marked, by UID,
  * in one commit; every other end removes nothing.
+ *
+ * With settings for it, XTND XMIT (a command of MH's and qpopper's servers, in no
+ * RFC) sends a message: "+OK", the message as in RETR, "+OK" when it is on the
+ * disk to be sent, to those of To, Cc and Bcc (session/xmit.h), from the
+ * account's own address.
  */
 #define POP3_IDLE_MS (10 * 60 * 1000) /* RFC 1939 section 3: at least 10 min */
 #define POP3_LINE 512 /* bytes of a command with its line end (2449: 255) */
@@ -34,7 +39,21 @@ bool pop3_language_find(struct view range, enum pop3_language *language)
 /* How an EXPIRE capability reads (RFC 2449 section 6.7). */
 #define POP3_EXPIRE_NEVER UINT32_MAX
 
+struct filter_out; /* session/filter.h */
+
+/* How a message that a client gives us by XTND XMIT is sent. */
+struct pop3_xmit {
+	struct view host;     /* name of this server */
+	uint64_t max_message; /* bytes */
+	/* as in struct session_events (session/session.h); NULL: there is no
+	 * way out, each is refused */
+	bool (*submit)(int hub, uint64_t number, const struct filter_out *o,
+	    uint64_t until);
+};
+#define POP3_XMIT_MS 60000 /* out may take so long to answer */
+
 struct pop3_settings {
+	const struct pop3_xmit *xmit; /* NULL: XTND XMIT is no command */
 	/* [pop3] */
 	bool mark_seen;       /* RETR sets \Seen, at the end of the session */
 	bool hide_seen;       /* the maildrop is what has no \Seen */

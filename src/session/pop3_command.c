@@ -9,6 +9,7 @@ enum arguments {
 	MAYBE_NUMBER,
 	NUMBER_LINES,
 	MAYBE_RANGE,
+	WORD_XMIT,
 	ANYTHING,
 };
 
@@ -28,6 +29,7 @@ static const struct {
 	{ "QUIT", POP3_QUIT, NONE },
 	{ "CAPA", POP3_CAPA, NONE },
 	{ "LANG", POP3_LANG, MAYBE_RANGE },
+	{ "XTND", POP3_XMIT, WORD_XMIT },
 	{ "USER", POP3_BEFORE, ANYTHING },
 	{ "PASS", POP3_BEFORE, ANYTHING },
 	{ "APOP", POP3_BEFORE, ANYTHING },
@@ -78,6 +80,8 @@ take_arguments(enum arguments what, struct view *in, struct pop3_command *c)
 	case MAYBE_RANGE:
 		c->range = take_word(in);
 		return true;
+	case WORD_XMIT:
+		return view_eq_ci(take_word(in), VIEW_LIT("XMIT"));
 	case ANYTHING:
 		view_skip(in, in->n);
 		return true;
@@ -96,7 +100,8 @@ pop3_command_parse(struct view line, struct pop3_command *c)
 			continue;
 		c->verb = table[i].verb;
 		if (!take_arguments(table[i].arguments, &line, c) || line.n > 0)
-			return POP3_ARGUMENTS;
+			return c->verb == POP3_XMIT ? POP3_UNKNOWN
+						    : POP3_ARGUMENTS;
 		return POP3_OK;
 	}
 	return POP3_UNKNOWN;

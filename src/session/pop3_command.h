@@ -5,8 +5,8 @@
 #include "base/view.h"
 
 /*
- * The commands of POP3 after login (RFC 1939 sections 5 to 7, 2449, 6856), one
- * line each. Does no I/O.
+ * The commands of POP3 after login (RFC 1939 sections 5 to 7, 2449, 6856, and
+ * XTND XMIT), one line each. Does no I/O.
  */
 enum pop3_verb {
 	POP3_CAPA,
@@ -20,6 +20,7 @@ enum pop3_verb {
 	POP3_STAT,
 	POP3_TOP,
 	POP3_UIDL,
+	POP3_XMIT,   /* "XTND XMIT"; other words behind XTND are unknown */
 	POP3_BEFORE, /* one that belongs before login: USER, STLS, UTF8 … */
 };
 

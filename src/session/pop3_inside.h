@@ -1,6 +1,7 @@
 #ifndef SESSION_POP3_INSIDE_H
 #define SESSION_POP3_INSIDE_H
 
+#include "base/digest.h"
 #include "mail/summary.h"
 #include "search/scan.h"
 #include "session/client.h"
@@ -9,6 +10,7 @@
 #include "session/pop3_command.h"
 #include "session/pop3_words.h"
 #include "session/uidl.h"
+#include "session/xmit.h"
 #include "store/message.h"
 
 /* What the files of the POP3 session share. */
@@ -26,12 +28,29 @@ struct pop3_message {
 	bool fetched; /* and so gets \Seen in the end */
 };
 
+/* A message that is being given to us. */
+struct pop3_xmitting {
+	int fd;                      /* memfd of what is sent */
+	uint64_t size;               /* bytes of it */
+	unsigned at;                 /* pop3_xmit.c's place in a line */
+	bool in_body;                /* the header is whole */
+	struct buf header;           /* until then */
+	struct buf piece;            /* of the body, not in fd yet */
+	struct digest_sha256 digest; /* of the octets as they came */
+	struct arena *arena;
+	struct xmit x;
+	bool failed; /* the rest is swallowed, the answer is text */
+	enum pop3_text text;
+};
+
 struct pop3 {
 	struct client c;
 	const struct pop3_settings *set;
 	enum pop3_language language;
 	struct line line;
-	unsigned errors; /* in a row */
+	unsigned errors;                /* in a row */
+	struct pop3_xmitting *xmitting; /* NULL: no message is coming */
+	uint64_t submitted;             /* number of the last one */
 
 	/* the maildrop as it was at login */
 	struct pop3_message *m;
@@ -57,7 +76,19 @@ void pop3_forget(struct pop3 *p);
  * of the body; UINT64_MAX: all of it. False: answered -ERR. */
 bool pop3_send(struct pop3 *p, size_t i, uint64_t lines);
 
+/* ---- pop3_xmit.c ---- */
+
+/* XTND XMIT: answers, and sets p->xmitting when a message is to follow. */
+void pop3_xmit_begin(struct pop3 *p);
+/* Take of p->c.input what belongs to the message; at its end it is submitted and
+ * answered, and p->xmitting is NULL. */
+void pop3_xmit_take(struct pop3 *p);
+void pop3_xmit_fini(struct pop3 *p);
+
 /* ---- pop3.c ---- */
+
+/* "+OK text". */
+void pop3_ok(struct pop3 *p, enum pop3_text text);
 
 /* "-ERR text". */
 void pop3_err(struct pop3 *p, enum pop3_text text);

@@ -40,6 +40,26 @@ static const char *const texts[POP3_TEXTS][POP3_LANGUAGES] = {
 	[POP3_TEXT_TOO_MANY] = { "Too many errors", "誤りが多すぎます" },
 	[POP3_TEXT_MESSAGES] = { "messages", "通" },
 	[POP3_TEXT_TOP] = { "Top of message", "メールの始まり" },
+	[POP3_TEXT_XMIT_SEND] = { "Send the message, a line with a dot ends it",
+	    "メールを送ってください。点だけの行が終わりです" },
+	[POP3_TEXT_XMIT_SENT] = { "The message will be sent",
+	    "メールを預かりました" },
+	[POP3_TEXT_XMIT_NO_WAY] = { "[SYS/PERM] Mail cannot be sent from here",
+	    "[SYS/PERM] ここからはメールを送れません" },
+	[POP3_TEXT_XMIT_NOBODY] = { "The message names no recipient",
+	    "宛先がありません" },
+	[POP3_TEXT_XMIT_MANY] = { "The message has too many recipients",
+	    "宛先が多すぎます" },
+	[POP3_TEXT_XMIT_ADDRESS] = { "An address of the message is none that "
+				     "mail can be sent to",
+	    "送れない宛先があります" },
+	[POP3_TEXT_XMIT_LARGE] = { "The message is too large",
+	    "メールが大きすぎます" },
+	[POP3_TEXT_XMIT_LATER] = { "[SYS/TEMP] The message cannot be taken "
+				   "now, try again",
+	    "[SYS/TEMP] 今は預かれません。後で試してください" },
+	[POP3_TEXT_XMIT_REFUSED] = { "[SYS/PERM] The message is refused",
+	    "[SYS/PERM] メールは断られました" },
 };
 
 static const struct {

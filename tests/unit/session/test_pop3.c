@@ -103,6 +103,11 @@ test_commands(void)
 		{ "LANG", POP3_OK, POP3_LANG, 0, 0 },
 		{ "LANG en", POP3_OK, POP3_LANG, 0, 0 },
 		{ "LANG en ja", POP3_ARGUMENTS, POP3_LANG, 0, 0 },
+		{ "XTND XMIT", POP3_OK, POP3_XMIT, 0, 0 },
+		{ "xtnd  xmit ", POP3_OK, POP3_XMIT, 0, 0 },
+		{ "XTND", POP3_UNKNOWN, POP3_XMIT, 0, 0 },
+		{ "XTND XMIT x", POP3_UNKNOWN, POP3_XMIT, 0, 0 },
+		{ "XTND SCAN 1", POP3_UNKNOWN, POP3_XMIT, 0, 0 },
 		{ "APOP a b c d", POP3_OK, POP3_BEFORE, 0, 0 },
 	};
 
