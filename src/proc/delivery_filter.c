@@ -1,16 +1,14 @@
 #include <assert.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "proc/delivery_item.h"
-#include "proc/msg_control.h"
 #include "proc/msg_out.h"
 #include "proc/msg_session.h"
+#include "proc/submit.h"
 #include "store/mailbox.h"
 
 /*
@@ -122,57 +120,6 @@ delivery_filter_end(struct delivery_item *it)
 
 /* ---- what leaves ---- */
 
-int
-delivery_sealed(struct view v)
-{
-	AUTO_CLOSE int fd =
-	    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd == -1 || fd_write(fd, v) != 0 ||
-	    fcntl(fd, F_ADD_SEALS, MSG_CONTROL_SEALS) != 0)
-		return -1;
-	return fd_take(&fd);
-}
-
-/* False: it cannot be read or written, or the turn has taken too long. */
-static bool
-await_hub(const struct delivery *d, short events)
-{
-	struct pollfd p = { .fd = d->env->hub, .events = events };
-	uint64_t now;
-	int r;
-
-	do {
-		now = clock_mono_ms();
-		if (now >= d->submit_end_ms)
-			return false;
-		r = poll(&p, 1, (int)(d->submit_end_ms - now));
-	} while (r == -1 && errno == EINTR);
-	return r == 1;
-}
-
-static bool
-send_waiting(const struct delivery *d, const struct buf *b, int fd)
-{
-	int r;
-
-	while ((r = fd_send(d->env->hub, buf_view(b), fd)) == -EAGAIN &&
-	    await_hub(d, POLLOUT))
-		;
-	return r == 0;
-}
-
-static bool
-can_leave(const struct filter_out *o)
-{
-	bool good = o->n >= 1 && o->n <= MSG_OUT_RECIPIENTS_MAX &&
-	    (o->sender.n == 0 || msg_out_address_ok(o->sender));
-
-	for (size_t i = 0; good && i < o->n; i++)
-		good = msg_out_address_ok(o->to[i]);
-	return good;
-}
-
 /* The octets of the last one; several redirects of one message share them. */
 struct shared {
 	struct view octets;
@@ -186,18 +133,15 @@ share(struct shared *s, struct view octets)
 		return s->fd;
 	fd_close(&s->fd);
 	s->octets = octets;
-	return s->fd = delivery_sealed(octets);
+	return s->fd = submit_sealed(octets);
 }
 
 bool
 delivery_submit(struct delivery *d, struct msg_out_submit *m, size_t item,
     size_t at, int fd)
 {
-	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
-
 	m->number = (uint64_t)d->turns << 32 | (uint64_t)item << 16 | at;
-	msg_out_submit_put(&b, MSG_OUT_SUBMIT, m);
-	return send_waiting(d, &b, fd);
+	return submit_send(d->env->hub, m, fd, d->submit_end_ms);
 }
 
 /*
@@ -311,7 +255,7 @@ hear(struct delivery *d, uint8_t *p)
 	struct wire w;
 	ssize_t n;
 
-	if (!await_hub(d, POLLIN))
+	if (!submit_await(d->env->hub, POLLIN, d->submit_end_ms))
 		return -1;
 	n = fd_recv(d->env->hub, p, MSG_MAX, &fd);
 	if (n == -EAGAIN)
@@ -397,7 +341,7 @@ submit_item(struct delivery *d, size_t i, struct shared *s, size_t *asked)
 		if (it->plan.outs[k].dsn &&
 		    !msg_deliver_dsn_failure(&it->m.dsn))
 			continue;
-		if (!can_leave(&it->plan.outs[k])) {
+		if (!submit_can_leave(&it->plan.outs[k])) {
 			not_sent(d, it, k, false);
 			continue;
 		}

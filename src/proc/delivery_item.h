@@ -83,8 +83,6 @@ bool delivery_submit(struct delivery *d, struct msg_out_submit *m, size_t item,
 bool delivery_hear(struct delivery *d, size_t asked) A_MUST_USE;
 /* A new count of answers begins, which must be there after so long. */
 void delivery_submit_begin(struct delivery *d, uint64_t ms);
-/* A sealed memfd with the octets, or -1. */
-int delivery_sealed(struct view octets);
 /* The plan is done with. */
 void delivery_filter_end(struct delivery_item *it);
 

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "proc/delivery_item.h"
 #include "proc/dsn.h"
+#include "proc/submit.h"
 
 /*
  * What becomes of a message is known when it is committed, so that is when its
@@ -119,7 +120,7 @@ send_one(struct delivery *d, size_t item)
 
 	key_of(it, m.key);
 	compose(d, it, m.key, &text);
-	fd = delivery_sealed(buf_view(&text));
+	fd = submit_sealed(buf_view(&text));
 	return fd != -1 && delivery_submit(d, &m, item, DELIVERY_NOTICE_AT, fd);
 }
 

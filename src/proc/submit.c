@@ -1,5 +1,6 @@
 #include "proc/submit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -7,7 +8,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "proc/msg_control.h"
-#include "proc/msg_out.h"
 #include "session/hub.h"
 #include "session/xmit.h"
 
@@ -22,20 +22,20 @@ _Static_assert((int)FILTER_REDIRECT == (int)MSG_OUT_REDIRECT &&
 	FILTER_KEY_SIZE == MSG_OUT_KEY_SIZE,
     "the filter's numbers are those of out");
 
-static int
-sealed(struct view v)
+int
+submit_sealed(struct view octets)
 {
 	AUTO_CLOSE int fd =
 	    memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd == -1 || fd_write(fd, v) != 0 ||
+	if (fd == -1 || fd_write(fd, octets) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, MSG_CONTROL_SEALS) != 0)
 		return -1;
 	return fd_take(&fd);
 }
 
-static bool
-can_leave(const struct filter_out *o)
+bool
+submit_can_leave(const struct filter_out *o)
 {
 	bool good = o->n >= 1 && o->n <= MSG_OUT_RECIPIENTS_MAX &&
 	    (o->sender.n == 0 || msg_out_address_ok(o->sender));
@@ -45,35 +45,50 @@ can_leave(const struct filter_out *o)
 	return good;
 }
 
-/* Asked first, so that the socket need not be non-blocking. */
-static bool
-await_room(int hub, uint64_t until)
+bool
+submit_await(int hub, short events, uint64_t until)
 {
-	struct pollfd p = { .fd = hub, .events = POLLOUT };
-	uint64_t now = clock_mono_ms();
+	struct pollfd p = { .fd = hub, .events = events };
+	uint64_t now;
+	int r;
 
-	return now < until && poll(&p, 1, (int)(until - now)) == 1;
+	do {
+		now = clock_mono_ms();
+		if (now >= until)
+			return false;
+		r = poll(&p, 1, (int)(until - now));
+	} while (r == -1 && errno == EINTR);
+	return r == 1;
+}
+
+/* Whether there is room is asked first: the socket may be one that blocks. */
+bool
+submit_send(int hub, const struct msg_out_submit *m, int fd, uint64_t until)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	int r;
+
+	msg_out_submit_put(&b, MSG_OUT_SUBMIT, m);
+	do
+		r = submit_await(hub, POLLOUT, until)
+		    ? fd_send(hub, buf_view(&b), fd)
+		    : -ETIMEDOUT;
+	while (r == -EAGAIN);
+	return r == 0;
 }
 
 bool
 submit_out(int hub, uint64_t number, const struct filter_out *o, uint64_t until)
 {
-	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
 	AUTO_CLOSE int fd = -1;
 	struct msg_out_submit m = { .number = number,
 		.kind = (uint8_t)o->kind,
 		.sender = o->sender,
 		.to = o->to,
 		.n = (uint32_t)o->n };
-	int r;
 
-	if (!can_leave(o) || (fd = sealed(o->octets)) == -1)
+	if (!submit_can_leave(o) || (fd = submit_sealed(o->octets)) == -1)
 		return false;
 	memcpy(m.key, o->key, sizeof(m.key));
-	msg_out_submit_put(&b, MSG_OUT_SUBMIT, &m);
-	do
-		r = await_room(hub, until) ? fd_send(hub, buf_view(&b), fd)
-					   : -ETIMEDOUT;
-	while (r == -EAGAIN);
-	return r == 0;
+	return submit_send(hub, &m, fd, until);
 }

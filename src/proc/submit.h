@@ -1,19 +1,30 @@
 #ifndef PROC_SUBMIT_H
 #define PROC_SUBMIT_H
 
+#include "proc/msg_out.h"
 #include "session/filter.h"
 
 /*
- * What a session's rules send on, given to the hub as a SUBMIT (proc/msg_out.h),
- * which answers SUBMITTED with the number. For struct session_events.
+ * What rules send on, given to the hub as a SUBMIT (proc/msg_out.h): by a
+ * delivery process, and by an IMAP session.
  *
- * hub     SOCK_SEQPACKET to the hub
- * number  the asker's, not used for another that waits
- * o       its octets are copied into a sealed memfd
- * until   by clock_mono_ms(): so long the hub may have no room
- *
- * False: an address cannot stand in an envelope, or the hub takes nothing; then
- * there is no answer.
+ * hub    SOCK_SEQPACKET to the hub, blocking or not
+ * until  by clock_mono_ms(): so long is waited for the hub
+ */
+
+/* Can it stand in an envelope? */
+bool submit_can_leave(const struct filter_out *o) A_MUST_USE;
+/* A memfd with the octets that nobody can change, or -1. */
+int submit_sealed(struct view octets) A_MUST_USE;
+/* Wait for events of poll(2). False: none has come. */
+bool submit_await(int hub, short events, uint64_t until) A_MUST_USE;
+/* fd: the sealed message; stays the caller's. False: the hub takes nothing. */
+bool submit_send(
+    int hub, const struct msg_out_submit *m, int fd, uint64_t until) A_MUST_USE;
+/*
+ * All of it, for struct session_events: the hub answers SUBMITTED with the
+ * number, which is not used for another that waits. False: it cannot leave, or
+ * the hub takes nothing; then there is no answer.
  */
 bool submit_out(int hub, uint64_t number, const struct filter_out *o,
     uint64_t until) A_MUST_USE;
