@@ -2,15 +2,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/random.h"
 #include "proc/out_dsn.h"
+#include "proc/out_report.h"
 #include "proc/sandbox.h"
 #include "proc/settings.h"
 
@@ -268,67 +266,14 @@ hub_lost(void *ctx, const char *why)
 
 /* ---- reports of failure ---- */
 
-static void
-read_original(struct out *o, const struct out_item *i, struct buf *out)
-{
-	AUTO_CLOSE int fd = out_queue_message(o->queue, i);
-	size_t n = out_dsn_quotes(i);
-	uint8_t *p = buf_reserve(out, n);
-
-	if (fd >= 0 && p != NULL && fd_pread(fd, p, n, i->offset) == 0)
-		out->n = n;
-}
-
-static int
-memfd_of(const struct buf *b)
-{
-	int fd = memfd_create("report", MFD_CLOEXEC);
-
-	if (fd != -1 && fd_write(fd, buf_view(b)) != 0)
-		fd_close(&fd);
-	return fd;
-}
-
-static int16_t
-zone_at(int64_t s)
-{
-	time_t at = (time_t)s;
-	struct tm tm = { 0 };
-
-	(void)localtime_r(&at, &tm);
-	return (int16_t)(tm.tm_gmtoff / 60);
-}
-
 /* 0, or a negative errno: then it is tried again later. */
 static int
 bounce(struct out *o, struct out_item *i)
 {
-	AUTO_BUF struct buf text = BUF_INIT(OUT_DSN_MAX);
-	AUTO_BUF struct buf original = BUF_INIT(DSN_FULL_MAX);
-	char host[SETTINGS_HOST_SIZE], remote[OUT_SEND_HOST_SIZE];
-	struct out_dsn d = { .item = i,
-		.host = settings_host(o->s->conf, host),
-		.now = clock_wall_s() };
-	struct msg_out_submit m = {
-		.kind = MSG_OUT_BOUNCE, .to = &i->sender, .n = 1
-	};
-	AUTO_CLOSE int fd = -1;
 	struct out_item *report;
 	struct why w = { "" };
-	char id[MSG_OUT_ID_MAX + 8];
-	int r;
+	int r = out_report(o->queue, o->s->conf, i, &report, &w);
 
-	read_original(o, i, &original);
-	d.original = buf_view(&original);
-	if (out_send_server(o->s->conf, remote))
-		d.remote = view_str(remote);
-	d.zone = zone_at(d.now);
-	out_dsn(&d, &text);
-	if (text.failed || (fd = memfd_of(&text)) == -1)
-		return -ENOMEM;
-	/* the same when it has to be made again after a crash */
-	(void)snprintf(id, sizeof(id), "%.17sb%u", i->id, i->attempts % 100000);
-	r = out_queue_add(o->queue, id, &m, fd, UINT64_MAX, d.now, &report, &w);
 	if (r != 0)
 		log_why(&o->s->log, LOG_FAILURES, "bounce", &w);
 	else
