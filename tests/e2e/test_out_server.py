@@ -314,7 +314,7 @@ def test_full_disk_while_it_is_settled(out, stub, small_disk, tmp_path):
     o = out()
     stub.set({"mail": "451 4.3.0 later"})
     assert o.give(mail(1), to=[b"yes@example.com", b"no@example.com"]) == QUEUED
-    tried(o)
+    assert tried(o)["recipients"] == 2, (stub.lines, stub.mails)
     with open(small_disk / "more", "wb", buffering=0) as f, pytest.raises(OSError):
         while True:
             f.write(b"x" * 4096)
