@@ -27,10 +27,11 @@
 #define NAME_SIZE 32
 
 struct spool {
-	int dir; /* log/body/, borrowed from the log */
-	int fd;  /* of the file, -1: in memory */
-	char name[NAME_SIZE];
-	bool finished, failed, kept;
+	int dir;                /* log/body/, borrowed from the log */
+	int fd;                 /* of the file, -1: in memory */
+	char name[NAME_SIZE];   /* tmp-<random>, never any other */
+	char placed[NAME_SIZE]; /* what spool_place() made of it, else "" */
+	bool finished, failed;
 	uint64_t size;    /* octets so far */
 	uint64_t flushed; /* of them in the file */
 	struct buf mem;   /* all of them, or what is not flushed yet */
@@ -221,16 +222,23 @@ spool_place(struct spool *s, uint64_t number, struct why *w)
 		why(w, r, "log/body/%s", name);
 		return outcome(r);
 	}
-	memcpy(s->name, name, sizeof(name));
+	memcpy(s->placed, name, sizeof(name));
 	if ((r = io_sync_dir(s->dir, IO_SYNC_BODY_DIR)) != 0)
 		why(w, r, "log/body: sync");
 	return outcome(r);
 }
 
 void
-spool_kept(struct spool *s)
+spool_unplace(struct spool *s)
 {
-	s->kept = true;
+	int r;
+
+	if (s->placed[0] == '\0')
+		return;
+	if ((r = io_rename(s->dir, s->placed, s->name)) != 0)
+		r = io_unlink(s->dir, s->placed);
+	(void)r; /* what stays behind is replaced later */
+	s->placed[0] = '\0';
 }
 
 void
@@ -244,9 +252,9 @@ spool_free(struct spool **sp)
 	*sp = NULL;
 	if (s->map != NULL)
 		munmap(s->map, (size_t)s->size);
-	if (s->fd != -1 && !s->kept)
+	if (s->fd != -1 && s->placed[0] == '\0')
 		r = io_unlink(s->dir, s->name);
-	(void)r; /* what stays behind is swept, or replaced, later */
+	(void)r; /* what stays behind is swept later */
 	fd_close(&s->fd);
 	buf_fini(&s->mem);
 	buf_fini(&s->summary);

@@ -35,15 +35,18 @@ struct view spool_view(const struct spool *s);
 /* For tx.c, after spool_finish(): SHA-256 and cached forms. */
 const uint8_t *spool_digest(const struct spool *s);
 struct view spool_summary(const struct spool *s);
-/* For tx.c: is it in a file? Then spool_place() renames it (synced already) to
- * log/body/<number>, durably, replacing what a crash left under that number;
- * spool_kept() says that the commit took place (or that nobody can know:
- * -ENOTRECOVERABLE), so that spool_free() leaves the file. Without that
- * spool_free() removes it. */
+/*
+ * For tx.c: is it in a file? Then spool_place() renames it (synced already) to
+ * log/body/<number>, durably, replacing what a crash left under that number,
+ * and from then on it is the log's: spool_free() leaves it. When the commit did
+ * not take place after all, spool_unplace() takes it back (also after a failed
+ * spool_place(), and when there is nothing to take back). Both only under the
+ * lock: without it the number, and the file of that name, may be another's.
+ */
 bool spool_in_file(const struct spool *s);
 int spool_place(struct spool *s, uint64_t number, struct why *w) A_MUST_USE;
-void spool_kept(struct spool *s);
-/* Removes its file unless tx_commit() has taken it. */
+void spool_unplace(struct spool *s);
+/* Removes its file unless it is placed. */
 void spool_free(struct spool **s);
 
 /* Remove temporary files older than SPOOL_STALE that no process holds. For

@@ -363,6 +363,16 @@ place_files(struct tx *t)
 	return 0;
 }
 
+/* The numbers are free again as soon as the lock is: nothing of ours may bear
+ * them then. */
+static void
+take_back_files(struct tx *t)
+{
+	for (size_t i = 0; i < t->n_bodies; i++)
+		if (t->body[i].spool != NULL)
+			spool_unplace(t->body[i].spool);
+}
+
 /* Nobody could say whether it took place: look. */
 static int
 find_out(struct tx *t, struct log_tail *tail, const uint8_t id[16], int err)
@@ -438,13 +448,11 @@ commit(struct tx *t, bool *keep)
 	s->modseq = t->version;
 	if ((r = vdb_flush(t->t)) != 0)
 		return tx_failed(t, r);
-	if ((r = place_files(t)) != 0)
-		return r;
-	r = append(t, &first, &is_found);
-	for (size_t i = 0; i < t->n_bodies; i++)
-		if (t->body[i].spool != NULL &&
-		    (r == 0 || r == -ENOTRECOVERABLE))
-			spool_kept(t->body[i].spool);
+	if ((r = place_files(t)) == 0)
+		r = append(t, &first, &is_found);
+	/* -ENOTRECOVERABLE: it may be in the log, so they stay */
+	if (r != 0 && r != -ENOTRECOVERABLE)
+		take_back_files(t);
 	if (r != 0)
 		return r;
 	*keep = !is_found && place_bodies(t, first) == 0;

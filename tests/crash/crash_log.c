@@ -189,8 +189,8 @@ commit_body(struct store_log *l, struct log_tail *tail, uint32_t number)
 	    spool_write(s, body_octets(number)) == 0 && spool_finish(s) == 0 &&
 	    spool_place(s, number, &w) == 0)
 		ok = commit(l, tail, number, number);
-	if (ok)
-		spool_kept(s);
+	if (s != NULL && !ok)
+		spool_unplace(s);
 	spool_free(&s);
 	return ok;
 }

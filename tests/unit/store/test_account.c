@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/mem.h"
+#include "store/io.h"
 #include "store/uidruns.h"
 
 #define MESSAGE VIEW_LIT("From: a@example.org\r\nSubject: x\r\n\r\nHello\r\n")
@@ -222,6 +224,98 @@ test_reopen(int dirfd, struct account **a)
 	    "after which another boot builds again");
 }
 
+/* --- a commit that fails when its bodies are in place --- */
+
+static const struct io_event *failing; /* fail what is like this */
+static int fail_with;
+
+static int
+before(void *ctx A_UNUSED, const struct io_event *e, uint64_t *size A_UNUSED)
+{
+	return e->op == failing->op && e->site == failing->site ? fail_with
+								: IO_GO;
+}
+
+#define LARGE (SPOOL_MEMORY + 100)
+
+static struct spool *
+spool_large(struct account *a, uint8_t with)
+{
+	AUTO_FREE uint8_t *octets = xmalloc(LARGE);
+
+	memset(octets, with, LARGE);
+	return spool_text(a, (struct view){ octets, LARGE });
+}
+
+/* Two spools in one commit, the hooks for its end only. */
+static int
+append_two(struct account *a, struct spool *const s[2],
+    const struct io_hooks *hooks, uint64_t body[2])
+{
+	struct tx *t;
+	uint64_t modseq;
+	uint32_t uid;
+	int r;
+
+	MUST(tx_begin(a, &t));
+	for (int i = 0; i < 2; i++) {
+		MUST(tx_body(t, s[i], &body[i]));
+		MUST(tx_message(t, 1, body[i], NULL, 0, 0, &uid));
+	}
+	io_hooks = hooks;
+	r = tx_commit(&t, &modseq);
+	io_hooks = NULL;
+	return r;
+}
+
+static bool
+is_all(struct account *a, uint64_t body, uint8_t octet)
+{
+	uint8_t got[2];
+
+	return message_read(a, body, 0, got, 1) == 0 &&
+	    message_read(a, body, LARGE - 1, got + 1, 1) == 0 &&
+	    got[0] == octet && got[1] == octet;
+}
+
+/* Another takes the numbers of the failed one before that one cleans up. */
+static void
+test_failed_commit(int dirfd, struct account *a)
+{
+	static const struct io_event fail[] = {
+		{ .op = IO_WRITE }, /* the commit itself */
+		{ .op = IO_SYNC, .site = IO_SYNC_BODY_DIR },
+	};
+	static const struct io_hooks hooks = { .before = before };
+	struct account *b = account_must(dirfd, false, NULL);
+
+	for (size_t i = 0; i < sizeof fail / sizeof fail[0]; i++) {
+		uint8_t x = (uint8_t)('k' + 4 * i);
+		struct spool *one[2] = { spool_large(a, x),
+			spool_large(a, x + 1) };
+		struct spool *two[2] = { spool_large(b, x + 2),
+			spool_large(b, x + 3) };
+		uint64_t lost[2], body[2];
+
+		failing = &fail[i];
+		fail_with = -ENOSPC;
+		tap_ok(append_two(a, one, &hooks, lost) == STORE_FULL,
+		    "no room: %s", account_why(a));
+		MUST(append_two(b, two, NULL, body));
+		tap_ok(body[0] == lost[0] && body[1] == lost[1],
+		    "another takes the same numbers");
+		tap_ok(spool_view(one[0]).p[LARGE - 1] == x,
+		    "the failed one has its octets still");
+		for (int k = 0; k < 2; k++)
+			spool_free(&one[k]);
+		tap_ok(is_all(b, body[0], x + 2) && is_all(a, body[1], x + 3),
+		    "it cleans up, and what the other stored is there");
+		for (int k = 0; k < 2; k++)
+			spool_free(&two[k]);
+	}
+	account_close(&b);
+}
+
 int
 main(void)
 {
@@ -241,6 +335,7 @@ main(void)
 	test_copy(a);
 	test_abort(a);
 	test_reopen(dirfd, &a);
+	test_failed_commit(dirfd, a);
 	account_close(&a);
 	close(dirfd);
 	account_dir_remove(path);

@@ -123,10 +123,17 @@ test_place(void)
 			view_eq(got, all),
 		    "and it is where it belongs");
 		log_trim(l);
-		if (kept)
-			spool_kept(s);
+		if (!kept) {
+			spool_unplace(s);
+			tap_ok(n_files() == 1 &&
+				log_map_body(l, 9, all.n, &got, NULL, &w) ==
+				    -ENOENT &&
+				view_eq(spool_view(s), all),
+			    "taken back: there still, but not by its number");
+			spool_unplace(s);
+		}
 		spool_free(&s);
-		tap_ok(n_files() == kept, "it stays only when it is kept");
+		tap_ok(n_files() == kept, "it stays unless it is taken back");
 	}
 	tap_ok(log_unlink_body(l, 9, &w) == 0 && n_files() == 0, "removed");
 	tap_ok(log_map_body(l, 9, 1, &got, NULL, &w) == -ENOENT, "gone");
