@@ -229,8 +229,8 @@ static const struct conf_setting settings[] = {
 	    "message is still to be kept."),
 	PATH("sieve", "global", NULL,
 	    "Directory of scripts that users may include by :global."),
-	LIST("sieve", "disabled",
-	    "extlists, spamtest, spamtestplus, virustest", 64,
+	LIST("sieve", "disabled", "extlists, spamtest, spamtestplus, virustest",
+	    64,
 	    "Extensions that users' scripts may not require. The usual ones "
 	    "have nothing behind them yet: no lists or checkers."),
 	/* imapsieve */
