@@ -28,22 +28,9 @@ struct build {
 	struct vdb_txn *t;
 	struct why *w;
 	unsigned left; /* until the next checkpoint; 0: never */
+	struct store_log *log;
+	uint64_t lost; /* log_lost() when last looked at */
 };
-
-static int
-build_record(void *ctx, const struct log_record *r)
-{
-	struct build *b = ctx;
-	int err = vdb_apply(b->t, r);
-
-	if (err != 0)
-		return why(b->w, err, "%s", vdb_error(b->t));
-	if (b->left > 0 && --b->left == 0) {
-		b->left = BUILD_STEP;
-		return vdb_checkpoint(b->t, b->w);
-	}
-	return 0;
-}
 
 struct ids {
 	uint32_t *id;
@@ -60,6 +47,72 @@ gather_id(void *ctx, const struct vdb_mailbox *m)
 		x->id = xrealloc(x->id, x->cap, sizeof *x->id);
 	}
 	x->id[x->n++] = m->row.id;
+	return 0;
+}
+
+/* At least as many numbers on; never so far that none are left. */
+static uint32_t
+leave_out(uint32_t next, uint64_t n)
+{
+	uint64_t room = (UINT32_MAX - next) / 2;
+
+	return next + (uint32_t)(n < room ? n : room);
+}
+
+static int
+leave_out_uids(struct vdb_txn *t, uint64_t n)
+{
+	struct ids x = { 0 };
+	struct vdb_mailbox *m;
+	int r = vdb_mailboxes(t, gather_id, &x);
+
+	for (size_t i = 0; i < x.n && r == 0; i++) {
+		r = vdb_mailbox_change(t, x.id[i], &m);
+		if (r == 0)
+			m->row.uidnext = leave_out(m->row.uidnext, n);
+	}
+	free(x.id);
+	return r;
+}
+
+/*
+ * Part of the log could not be read: what stood there may have used numbers
+ * that clients have seen, one for every LOSS bytes at most. They are left out,
+ * at the place of the loss, so that each rebuild comes to the same; and the
+ * next commit carries all counters, so that they need not be guessed again.
+ */
+#define LOSS RECORD_ENTRY
+static int
+heed_loss(struct build *b)
+{
+	struct vdb_state *s = vdb_state(b->t);
+	uint64_t n, lost = log_lost(b->log);
+
+	if (lost == b->lost)
+		return 0;
+	n = (lost - b->lost) / LOSS + 1;
+	b->lost = lost;
+	s->counted_in = 0;
+	s->next_body += n;
+	s->modseq += n;
+	s->next_mailbox = leave_out(s->next_mailbox, n);
+	return leave_out_uids(b->t, n);
+}
+
+static int
+build_record(void *ctx, const struct log_record *r)
+{
+	struct build *b = ctx;
+	int err = heed_loss(b);
+
+	if (err == 0)
+		err = vdb_apply(b->t, r);
+	if (err != 0)
+		return why(b->w, err, "%s", vdb_error(b->t));
+	if (b->left > 0 && --b->left == 0) {
+		b->left = BUILD_STEP;
+		return vdb_checkpoint(b->t, b->w);
+	}
 	return 0;
 }
 
@@ -109,7 +162,7 @@ int
 account_fill(
     struct account *a, struct vdb *v, const struct log_tail *to, bool whole)
 {
-	struct build b = { .w = &a->why, .left = BUILD_STEP };
+	struct build b = { .w = &a->why, .left = BUILD_STEP, .log = a->log };
 	struct vdb_state *s;
 	size_t damaged = 0;
 	int r;
@@ -119,6 +172,8 @@ account_fill(
 	r = whole
 	    ? log_replay(a->log, NULL, to, build_record, &b, &damaged, &a->why)
 	    : log_replay_brief(a->log, to, build_record, &b, &damaged, &a->why);
+	if (r == 0)
+		r = heed_loss(&b);
 	if (r == 0)
 		r = none_recent(b.t);
 	if (r == 0 && damaged > 0)
@@ -202,7 +257,7 @@ static int
 catch_up(struct account *a, struct vdb_txn *t)
 {
 	struct vdb_state *s = vdb_state(t);
-	struct build b = { .t = t, .w = &a->why };
+	struct build b = { .t = t, .w = &a->why, .log = a->log };
 	struct log_tail tail;
 	int r;
 
@@ -215,6 +270,8 @@ catch_up(struct account *a, struct vdb_txn *t)
 	    a->log, &s->tail, &tail, build_record, &b, NULL, &a->why);
 	if (r == -ENOENT)
 		return -ESTALE;
+	if (r == 0)
+		r = heed_loss(&b);
 	if (r != 0)
 		return r;
 	s->tail = tail;

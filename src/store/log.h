@@ -156,6 +156,10 @@ typedef int log_fn(void *ctx, const struct log_record *r);
 int log_replay(struct store_log *l, const struct log_tail *from,
     const struct log_tail *to, log_fn *fn, void *ctx, size_t *damaged,
     struct why *w) A_MUST_USE;
+/* Bytes that log_replay() or log_replay_brief() stepped over so far since it
+ * began: what stood there may have used numbers that nothing else tells of. May
+ * be asked within fn too. */
+uint64_t log_lost(const struct store_log *l);
 /*
  * What a view is built from: as log_replay() with from NULL, but finished
  * segments are read from their index (log_index.h) where they have one, and

@@ -17,6 +17,7 @@ struct store_log {
 	uint64_t looked_at;
 	/* the segment that log_append() ended, for log_index_ended(); 0: none */
 	uint64_t ended;
+	uint64_t lost; /* log_lost() */
 	/* what log_recover() checked and log_replay() need not check again */
 	uint64_t checked_segment, checked_from, checked_to;
 };

@@ -276,6 +276,19 @@ struct replay {
 	struct log_tail *found;
 };
 
+uint64_t
+log_lost(const struct store_log *l)
+{
+	return l->lost;
+}
+
+static void
+step_over(struct replay *p, uint64_t bytes)
+{
+	p->damaged++;
+	p->l->lost += bytes;
+}
+
 static bool
 is_checked(const struct store_log *l, uint64_t segment, uint64_t at)
 {
@@ -300,7 +313,7 @@ replay_commit(struct replay *p, uint64_t segment, const struct log_commit *c,
 
 	while (in.n > 0 && err == 0) {
 		if (!record_take(&in, &r.type, &r.payload)) {
-			p->damaged++; /* frames that fill it not exactly */
+			step_over(p, in.n); /* frames that do not fill it */
 			return 0;
 		}
 		r.at = (struct log_position){ segment,
@@ -338,9 +351,11 @@ replay_segment(struct replay *p, const struct log_chain_segment *s,
 	if (err != 0)
 		return err;
 	if (s->state != LOG_HEAD_OK && s->end > LOG_DATA)
-		p->damaged++;
+		step_over(p, s->end - LOG_DATA);
 	while (err == 0) {
 		enum log_walk_result r;
+		uint64_t at = walk.at;
+		bool more;
 
 		walk.shallow =
 		    p->want != NULL || is_checked(p->l, s->number, walk.at);
@@ -351,8 +366,9 @@ replay_segment(struct replay *p, const struct log_chain_segment *s,
 			err = replay_one(p, s->number, &c, walk.at);
 			continue;
 		}
-		p->damaged++;
-		if (!log_walk_skip(&walk))
+		more = log_walk_skip(&walk);
+		step_over(p, walk.at - at);
+		if (!more)
 			break;
 	}
 	if (fresh && p->want == NULL)
@@ -368,6 +384,7 @@ replay(struct replay *p, const struct log_tail *from, const struct log_tail *to,
 	AUTO_NUMBERS struct numbers drops = { 0 };
 	int r;
 
+	p->l->lost = 0;
 	r = log_chain_load(p->l, from == NULL ? 1 : from->at.segment, &c, w);
 	if (r != 0)
 		return r;

@@ -53,6 +53,10 @@ apply_message(struct vdb_txn *t, struct view payload)
 			.zone = e.zone,
 		};
 
+		/* its own record may be lost, another body must not pass for
+		 * it */
+		if (e.body >= t->state.next_body && e.body < UINT64_MAX)
+			t->state.next_body = e.body + 1;
 		r = vdb_row_add(t, box, &row, m.version);
 	}
 	return r;

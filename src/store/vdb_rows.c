@@ -109,6 +109,9 @@ vdb_mailbox_change(struct vdb_txn *t, uint32_t id, struct vdb_mailbox **out)
 	assert(t->is_write);
 	if (r != 0)
 		return r;
+	/* its own record may be lost */
+	if (id >= t->state.next_mailbox && id < UINT32_MAX)
+		t->state.next_mailbox = id + 1;
 	c->is_dirty = true;
 	*out = &c->m;
 	return 0;

@@ -337,11 +337,13 @@ check_keywords(struct verify *v)
 
 /* --- leftovers --- */
 
-/* A body that is arriving has a number that the view had not given yet. */
+/* A body that is arriving has a number that the view had not given yet; what is
+ * made of a damaged log leaves some out. */
 static bool
 is_leftover(struct verify *v, uint64_t file, const struct vdb_body *b)
 {
 	return file < vdb_state(v->fresh)->next_body &&
+	    file < vdb_state(v->seen)->next_body &&
 	    (b->segment == 0 || !b->in_file);
 }
 
