@@ -388,12 +388,30 @@ take_plain(struct parser *ps, const struct words *local)
 	finish(ps, d, comment);
 }
 
+/* What looked like an address is a name when an address in angles follows, as
+ * mailing lists write it: ann@example.org <list@example.net>. */
+static bool
+take_name_with_at(struct parser *ps, struct view from, struct words *w)
+{
+	struct view to = ps->in;
+
+	ps->in = from;
+	*w = take_words(ps, ",;<");
+	if (w->end == '<')
+		return true;
+	ps->in = to;
+	return false;
+}
+
 /* Up to the next separator, which the caller takes. */
 static void
 take_address(struct parser *ps)
 {
-	struct words w = take_words(ps, ps->in_group ? ",;<@" : ",;<@:");
+	struct view from = ps->in;
+	struct words w = take_words(ps, ps->in_group ? ",;<@" : ",;<@:"), name;
 
+	if (w.end == '@' && take_name_with_at(ps, from, &name))
+		w = name;
 	if (w.end == '<') {
 		struct address d = { 0 };
 
