@@ -178,6 +178,19 @@ mbox_next(struct view *in, enum mbox_quoting q, struct mbox_message *out)
 	return true;
 }
 
+/* A line of an mbox without the ">" that its writer put before "From ". */
+static struct view
+unquoted(struct view line)
+{
+	struct view rest = line;
+
+	while (rest.n > 0 && rest.p[0] == '>')
+		view_skip(&rest, 1);
+	return rest.n < line.n && view_starts(rest, VIEW_LIT("From "))
+	    ? view_sub(line, 1, line.n)
+	    : line;
+}
+
 static void
 put_header(struct view header, enum mbox_quoting q, struct buf *out)
 {
@@ -188,7 +201,7 @@ put_header(struct view header, enum mbox_quoting q, struct buf *out)
 		    (q == MBOX_CL &&
 			view_eq_ci(f.name, VIEW_LIT("Content-Length"))))
 			continue;
-		buf_put(out, f.raw);
+		buf_put(out, q == MBOX_RD ? unquoted(f.raw) : f.raw);
 	}
 	buf_put(out, header); /* the empty line */
 }
@@ -205,14 +218,9 @@ mbox_text(const struct mbox_message *m, enum mbox_quoting q, struct buf *out)
 		return;
 	}
 	while (body.n > 0) {
-		struct view line = line_of(body), rest = line;
+		struct view line = line_of(body);
 
-		while (rest.n > 0 && rest.p[0] == '>')
-			view_skip(&rest, 1);
-		if (rest.n < line.n && view_starts(rest, VIEW_LIT("From ")))
-			buf_put(out, view_sub(line, 1, line.n));
-		else
-			buf_put(out, line);
+		buf_put(out, unquoted(line));
 		view_skip(&body, line.n);
 	}
 }

@@ -26,6 +26,9 @@ static const struct {
 	    "From a Sun Jan  6 07:08:41 2002\nA: 1\n\n"
 	    ">From x\n>>From y\n> From z\n>Fromage\n",
 	    MBOX_RD, 1, 0, "A: 1\n\nFrom x\n>From y\n> From z\n>Fromage\n" },
+	{ "mboxrd, in a header",
+	    "From a Sun Jan  6 07:08:41 2002\nA: 1\n>From b\n>>From c\n\nx\n",
+	    MBOX_RD, 1, 0, "A: 1\nFrom b\n>From c\n\nx\n" },
 	{ "mboxo", "From a Sun Jan  6 07:08:41 2002\nA: 1\n\n>From x\n", MBOX_O,
 	    1, 0, "A: 1\n\n>From x\n" },
 	{ "mboxcl",
