@@ -49,6 +49,13 @@ view_sub(struct view v, size_t at, size_t n)
 }
 
 static inline bool
+view_ends(struct view v, struct view suffix)
+{
+	return v.n >= suffix.n &&
+	    view_eq(view_sub(v, v.n - suffix.n, suffix.n), suffix);
+}
+
+static inline bool
 view_starts(struct view v, struct view prefix)
 {
 	return v.n >= prefix.n && view_eq(view_sub(v, 0, prefix.n), prefix);

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "store/export.h"
+#include "store/verify.h"
 
 #define USAGE "export -u ACCOUNT [--format mbox|maildir|eml] DIRECTORY"
 
@@ -68,6 +69,20 @@ options(struct export_state *e, int argc, char **argv)
 	return e->user != NULL && optind + 1 == argc;
 }
 
+/* What a damaged log has lost has no name any more that could be told. */
+static void
+tell_damage(struct export_state *e, struct account *a)
+{
+	struct verify_totals t = { 0 };
+
+	if (verify_run(a, false, NULL, NULL, &t) == 0 && t.findings == 0)
+		return;
+	e->failed++;
+	(void)cli_fail(EX_DATAERR, "export",
+	    "%s is damaged: mail may be missing here; fumi verify says where",
+	    e->user);
+}
+
 int
 cmd_export(const struct conf *conf, int argc, char **argv)
 {
@@ -104,6 +119,8 @@ cmd_export(const struct conf *conf, int argc, char **argv)
 	if (r != 0)
 		(void)cli_fail(cli_store_status(r), "export", "%s: %s", path,
 		    cli_store_text(a, r));
+	if (r == 0)
+		tell_damage(&e, a);
 	account_close(&a);
 	if (r != 0)
 		return r == -EEXIST ? EX_CANTCREAT : cli_store_status(r);

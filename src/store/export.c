@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/crc32c.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "store/mailbox.h"
@@ -20,6 +21,7 @@
 
 #define PIECE 65536
 #define ROWS 256
+#define LEVEL_MAX 255 /* bytes of a file name */
 
 struct export
 {
@@ -57,6 +59,33 @@ put_file_name(struct buf *b, struct view level)
 	}
 }
 
+/* What we call files and directories of our own is no level's name. */
+static bool
+ends_as_ours(struct view v)
+{
+	return view_ends(v, VIEW_LIT(".mbox")) ||
+	    view_ends(v, VIEW_LIT(".eml")) || view_eq(v, VIEW_LIT("cur")) ||
+	    view_eq(v, VIEW_LIT("new")) || view_eq(v, VIEW_LIT("tmp"));
+}
+
+/* The name of a level's file or directory, NUL at the end: other levels have
+ * others, also when they do not fit a file name. */
+static void
+put_level(struct buf *b, struct view level, const char *suffix)
+{
+	uint32_t crc = crc32c(0, level);
+
+	put_file_name(b, level);
+	if (ends_as_ours(level))
+		buf_put_byte(b, '%');
+	buf_put_str(b, suffix);
+	if (b->n > LEVEL_MAX) {
+		b->n = LEVEL_MAX - 24;
+		buf_printf(b, "%%%08x%s", crc, suffix);
+	}
+	buf_put_byte(b, 0);
+}
+
 static int
 make_dir(int *at, const char *name)
 {
@@ -89,12 +118,7 @@ open_levels(struct export *x, struct view name, const char *suffix)
 		int fd;
 
 		buf_init(&b, 4 * STORE_NAME_MAX);
-		put_file_name(&b, view_sub(name, 0, n));
-		if (end == NULL)
-			buf_put_str(&b, suffix);
-		buf_put_byte(&b, 0);
-		if (b.n > 256) /* a file name must fit */
-			memcpy(b.p + 248, "%long", 6);
+		put_level(&b, view_sub(name, 0, n), end == NULL ? suffix : "");
 		if (end != NULL || x->format != EXPORT_MBOX) {
 			r = make_dir(&x->dir, (const char *)b.p);
 			if (end == NULL)
@@ -132,7 +156,7 @@ maildir_name(struct export *x, const struct message_row *row, char out[128])
 {
 	uint16_t f = row->flags.system;
 
-	snprintf(out, 128, "cur/%lld.M%06uP%d_%llu.fumi,S=%u:2,%s%s%s%s%s",
+	snprintf(out, 128, "cur/%lld.M%06uP%d_%llu.fumi,W=%u:2,%s%s%s%s%s",
 	    (long long)row->date, (unsigned)(x->serial % 1000000),
 	    (int)getpid(), (unsigned long long)x->serial, row->size,
 	    f & STORE_DRAFT ? "D" : "", f & STORE_FLAGGED ? "F" : "",

@@ -25,7 +25,9 @@ typedef int export_fn(
  * fn     may be NULL
  *
  * Levels of a mailbox become directories; octets a file name cannot have, and a
- * leading dot, are written as %XX. Existing files are not overwritten: -EEXIST.
+ * leading dot, are written as %XX. A level that is called like files of the
+ * export (cur, new, tmp, *.mbox, *.eml) has a % behind it, one that is too long
+ * ends with % and eight digits. Existing files are not overwritten: -EEXIST.
  * Returns 0, what fn returned, or a negative errno about writing.
  */
 int export_run(struct account *a, int dirfd, enum export_format format,

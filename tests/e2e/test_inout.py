@@ -178,3 +178,23 @@ def test_one_uid_for_all(own_server, rule):
     s.fumi("deliver", "-d", a.name, input=message("before"))
     owner = os.stat(a.dir).st_uid
     assert owner == 64999 if rule == "vmail" else owner == os.stat(os.path.dirname(os.path.dirname(a.dir))).st_uid
+
+
+def test_export_tells_damage(own_server, tmp_path):
+    """What a damaged log has lost cannot be named, but that something is missing is said."""
+    s = own_server()
+    c = s.raw(s.demo)
+    for i in range(3):
+        assert c.append(b"INBOX", message(f"m {i}")).startswith(b"OK")
+    c.close()
+    s.close()
+    path = os.path.join(s.demo.dir, "log", "0000000000000001.seg")
+    with open(path, "r+b") as f:
+        f.seek(f.read().index(b"m 1"))
+        f.write(b"M")
+    for name in os.listdir(s.demo.dir):
+        if name.startswith("view"):
+            os.unlink(os.path.join(s.demo.dir, name))
+    said = s.fumi("export", "-u", s.demo.name, "--format", "eml", str(tmp_path / "out"), status=65)
+    assert b"is damaged" in said
+    assert len(os.listdir(tmp_path / "out" / "INBOX")) == 2

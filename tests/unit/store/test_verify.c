@@ -279,13 +279,60 @@ test_export(int dirfd)
 	out = account_dir_make(path);
 	MUST(export_run(a, out, EXPORT_MAILDIR, count_export, n));
 	snprintf(buf, sizeof buf,
-	    "a/%%2Eb%%25/cur/1700000000.M000001P%d_1.fumi,S=%zu:2,FS",
+	    "a/%%2Eb%%25/cur/1700000000.M000001P%d_1.fumi,W=%zu:2,FS",
 	    (int)getpid(), sizeof QUOTED - 1);
 	tap_ok(faccessat(out, buf, F_OK, 0) == 0,
 	    "export to maildir has flags in names");
 	account_dir_remove(path);
 	close(out);
 	account_close(&a);
+}
+
+static void
+make_mailbox(struct account *a, const char *name)
+{
+	struct tx *t;
+	uint64_t modseq;
+	uint32_t id;
+
+	MUST(tx_begin(a, &t));
+	MUST(tx_mailbox_create(t, view_str(name), 0, &id));
+	MUST(tx_commit(&t, &modseq));
+	append_text(a, id, VIEW_LIT("S: x\r\n\r\nx\r\n"), NULL);
+}
+
+/* Names of mailboxes never meet those of files, nor each other. */
+static void
+test_export_names(void)
+{
+	char path[64], to[64], name[2][600];
+	int where = account_dir_make(path);
+	struct account *a = account_must(where, true, NULL);
+
+	make_mailbox(a, "a");
+	make_mailbox(a, "a.mbox/x");
+	make_mailbox(a, "b");
+	make_mailbox(a, "b/1.eml");
+	make_mailbox(a, "c");
+	make_mailbox(a, "c/cur");
+	for (unsigned i = 0; i < 2; i++) {
+		memset(name[i], 'l', 250);
+		snprintf(name[i] + 250, 350, "%s%u", "and so on", i);
+		make_mailbox(a, name[i]);
+	}
+	for (unsigned f = EXPORT_EML; f <= EXPORT_MBOX; f++) {
+		unsigned n[2] = { 0 };
+		int out = account_dir_make(to);
+
+		MUST(
+		    export_run(a, out, (enum export_format)f, count_export, n));
+		tap_ok(n[0] == 8 && n[1] == 0, "form %u: %u messages", f, n[0]);
+		account_dir_remove(to);
+		close(out);
+	}
+	account_close(&a);
+	account_dir_remove(path);
+	close(where);
 }
 
 /* What stands in an mbox is read again with the same flags and octets. */
@@ -378,6 +425,7 @@ main(void)
 	test_suspect(a);
 	account_close(&a);
 	test_export(dirfd);
+	test_export_names();
 	test_mbox_flags();
 	test_busy();
 	test_damage(dirfd, path);
