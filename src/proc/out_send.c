@@ -184,12 +184,22 @@ set_address(const struct sender *s, const struct out_send_job *job,
 	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, *list);
 }
 
+/* All of it was sent, and the answer to that is what it should be. libcurl
+ * (7.88) says so too when it has not even connected again, after a message that
+ * was refused, on a busy machine. */
+static bool
+was_taken(const struct transfer *t, uint16_t code)
+{
+	return strcmp(t->last, "DATA") == 0 && t->rest.n == 0 && code >= 200 &&
+	    code < 300;
+}
+
 static void
 fate_of(CURLcode r, const struct transfer *t, struct out_send_fate *fate)
 {
 	uint16_t code = code_of(t);
 
-	if (r == CURLE_OK) {
+	if (r == CURLE_OK && was_taken(t, code)) {
 		*fate =
 		    (struct out_send_fate){ .state = OUT_SENT, .code = 250 };
 		return;
@@ -198,7 +208,9 @@ fate_of(CURLcode r, const struct transfer *t, struct out_send_fate *fate)
 	fate->state =
 	    code >= 500 && about_message(t, r) ? OUT_FAILED : OUT_WAITING;
 	if (fate->code == 0)
-		set_text(t->reply, view_str(curl_easy_strerror(r)));
+		set_text(t->reply,
+		    view_str(r == CURLE_OK ? "Nothing was sent"
+					   : curl_easy_strerror(r)));
 	fate->text = (struct view){ t->reply->p, t->reply->n };
 }
 
