@@ -363,7 +363,7 @@ def test_a_file_that_is_broken_is_set_aside(out, sink, tmp_path):
 def test_killed_again_and_again(out, sink):
     """Whatever was answered with QUEUED is sent; twice only what a sender had in hand when it died."""
     senders = 2
-    o = out(senders=str(senders))
+    o = out(senders=str(senders), **{"redirects-per-day": "1000000"})
     acknowledged, n, kills, end = set(), 0, 0, time.monotonic() + 12
     while time.monotonic() < end:
         pause = (n % 13) / 400
