@@ -176,12 +176,20 @@ int log_replay_brief(struct store_log *l, const struct log_tail *to, log_fn *fn,
 void log_index_ended(struct store_log *l);
 /*
  * Compare every index with its segment; fn is told of those that would be
- * believed but say something else, and of those of no segment (is_orphan). One
- * that is not whole is no fault: it may be in the making, and nobody heeds it.
- * remove: all that are not right go. Returns what fn returns if that is not 0
+ * believed but say something else, of those of no segment, and of those that
+ * say more than a damaged segment does. One that is not whole is no fault: it
+ * may be in the making, and nobody heeds it.
+ * remove: all that are not right go, but for those of damaged segments, which
+ * may be all that is left of them. Returns what fn returns if that is not 0
  * (and stops), or a negative errno.
  */
-typedef int log_index_fn(void *ctx, uint64_t segment, bool is_orphan);
+enum log_index_fault {
+	LOG_INDEX_WRONG,
+	LOG_INDEX_ORPHAN,
+	LOG_INDEX_OF_DAMAGED,
+};
+typedef int log_index_fn(
+    void *ctx, uint64_t segment, enum log_index_fault fault);
 int log_index_check(struct store_log *l, bool remove, log_index_fn *fn,
     void *ctx, struct why *w) A_MUST_USE;
 /* The same of one whole segment, for compaction. -ENOENT when it is gone. */

@@ -191,9 +191,12 @@ log_replay_index(struct store_log *l, const struct log_chain *c, size_t i,
 
 /* --- check --- */
 
-enum compared { RIGHT, WRONG, ORPHAN, RUBBISH };
+enum {
+	RIGHT = LOG_INDEX_OF_DAMAGED + 1,
+	RUBBISH,
+};
 
-/* One of enum compared, or a negative errno. */
+/* One of these or of enum log_index_fault, or a negative errno. */
 static int
 compare(struct store_log *l, const struct log_chain *c, uint64_t number,
     struct why *w)
@@ -212,13 +215,16 @@ compare(struct store_log *l, const struct log_chain *c, uint64_t number,
 	if (i == c->n) /* or has it gone with its segment just now? */
 		return l->e->ops->stat(
 			   l->e, ENGINE_INDEX, number, &info, NULL) == 0
-		    ? ORPHAN
+		    ? LOG_INDEX_ORPHAN
 		    : RIGHT;
 	if (!log_index_read(file, &x, &entries) || !is_of(l, c, i, &x))
 		return RUBBISH;
 	if ((r = make(l, c, i, &m, &damaged, &is_made, w)) != 0)
 		return r;
-	return is_made && view_eq(buf_view(&m.b), file) ? RIGHT : WRONG;
+	if (damaged > 0)
+		return LOG_INDEX_OF_DAMAGED;
+	return is_made && view_eq(buf_view(&m.b), file) ? RIGHT
+							: LOG_INDEX_WRONG;
 }
 
 int
@@ -237,11 +243,12 @@ log_index_check(struct store_log *l, bool remove, log_index_fn *fn, void *ctx,
 
 		if (found < 0)
 			return found;
-		if (found != RIGHT && remove)
+		if (remove && found != RIGHT && found != LOG_INDEX_OF_DAMAGED)
 			r = log_result(l->e->ops->remove(
 			    l->e, ENGINE_INDEX, list[i].number, w));
-		if (r == 0 && (found == WRONG || found == ORPHAN))
-			r = fn(ctx, list[i].number, found == ORPHAN);
+		if (r == 0 && found != RIGHT && found != RUBBISH)
+			r = fn(
+			    ctx, list[i].number, (enum log_index_fault)found);
 	}
 	return r;
 }

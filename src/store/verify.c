@@ -33,6 +33,8 @@ struct verify {
 	struct account *a;
 	struct findings found;
 	bool repair;
+	bool keeps_index; /* of a damaged segment */
+	bool is_damaged; /* the log: what it does not say may have been in it */
 	verify_fn *fn;
 	void *ctx;
 	struct verify_totals totals;
@@ -72,10 +74,20 @@ finding(struct verify *v, enum verify_kind kind, bool repaired, const char *fmt,
 static int
 log_damage(void *ctx, const struct log_damage *d)
 {
-	return finding(ctx, VERIFY_LOG, false,
+	struct verify *v = ctx;
+
+	v->is_damaged = true;
+	return finding(v, VERIFY_LOG, false,
 	    "log/%016llx.seg: bytes %llu to %llu: %s",
 	    (unsigned long long)d->segment, (unsigned long long)d->from,
 	    (unsigned long long)d->to, d->text);
+}
+
+/* A view built anew has what a kept index says and its segment no longer. */
+static bool
+can_mend(const struct verify *v)
+{
+	return v->repair && !v->keeps_index;
 }
 
 /* --- bodies --- */
@@ -130,7 +142,7 @@ differ(struct verify *v, uint32_t mailbox, const char *what, uint64_t got,
 	if (got == want)
 		return 0;
 	v->differs = true;
-	return finding(v, VERIFY_VIEW, v->repair,
+	return finding(v, VERIFY_VIEW, can_mend(v),
 	    "mailbox %u: the view says %s %llu, the log %llu", mailbox, what,
 	    (unsigned long long)got, (unsigned long long)want);
 }
@@ -285,7 +297,7 @@ check_entry(void *ctx, const struct record_entry_kv *e)
 		return r;
 	x->v->differs = true;
 	key_text(x->type, e->key, key);
-	return finding(x->v, VERIFY_VIEW, x->v->repair, "%s %s: %s",
+	return finding(x->v, VERIFY_VIEW, can_mend(x->v), "%s %s: %s",
 	    entry_name(x->type), key, x->text);
 }
 
@@ -327,7 +339,7 @@ check_keywords(struct verify *v)
 		if (have == log && view_eq(got, want))
 			continue;
 		v->differs = true;
-		r = finding(v, VERIFY_VIEW, v->repair,
+		r = finding(v, VERIFY_VIEW, can_mend(v),
 		    "keyword %u: the view says \"%.*s\", the log \"%.*s\"", i,
 		    (int)got.n, (const char *)got.p, (int)want.n,
 		    (const char *)want.p);
@@ -347,6 +359,18 @@ is_leftover(struct verify *v, uint64_t file, const struct vdb_body *b)
 	    (b->segment == 0 || !b->in_file);
 }
 
+static int
+leftover(struct verify *v, uint64_t file)
+{
+	if (v->is_damaged)
+		return finding(v, VERIFY_LEFTOVER, false,
+		    "log/body: nothing that can be read refers to body %llu; "
+		    "it is kept, since the log is damaged",
+		    (unsigned long long)file);
+	return finding(v, VERIFY_LEFTOVER, v->repair,
+	    "log/body: nothing refers to body %llu", (unsigned long long)file);
+}
+
 /* remove: under the lock, what check_files() without it told of. */
 static int
 check_files(struct verify *v, bool remove)
@@ -362,30 +386,34 @@ check_files(struct verify *v, bool remove)
 		if (!is_leftover(v, file[i], &b))
 			continue;
 		r = remove ? log_unlink_body(v->a->log, file[i], &v->a->why)
-			   : finding(v, VERIFY_LEFTOVER, v->repair,
-				 "log/body: nothing refers to body %llu",
-				 (unsigned long long)file[i]);
+			   : leftover(v, file[i]);
 	}
 	return r;
 }
 
 static int
-index_fault(void *ctx, uint64_t segment, bool is_orphan)
+index_fault(void *ctx, uint64_t segment, enum log_index_fault fault)
 {
 	struct verify *v = ctx;
 	unsigned long long n = segment;
 
-	if (is_orphan)
+	if (fault == LOG_INDEX_OF_DAMAGED) {
+		v->keeps_index = true;
+		return finding(v, VERIFY_LEFTOVER, false,
+		    "log/%016llx.idx: is kept, since its segment is damaged",
+		    n);
+	}
+	if (fault == LOG_INDEX_ORPHAN)
 		return finding(v, VERIFY_LEFTOVER, v->repair,
 		    "log/%016llx.idx: there is no such segment", n);
 	v->differs = true; /* the view may have been made from it */
-	return finding(v, VERIFY_VIEW, v->repair,
+	return finding(v, VERIFY_VIEW, can_mend(v),
 	    "log/%016llx.idx: says something else than the segment", n);
 }
 
 static int
-index_removed(
-    void *ctx A_UNUSED, uint64_t segment A_UNUSED, bool is_orphan A_UNUSED)
+index_removed(void *ctx A_UNUSED, uint64_t segment A_UNUSED,
+    enum log_index_fault fault A_UNUSED)
 {
 	return 0;
 }
@@ -399,13 +427,13 @@ check_all(struct verify *v, const struct log_tail *to)
 	int r;
 
 	if ((r = log_check(l, to, log_damage, v, &v->a->why)) != 0 ||
+	    (r = log_index_check(l, false, index_fault, v, &v->a->why)) != 0 ||
 	    (r = vdb_bodies_all(v->fresh, check_body, v)) != 0 ||
 	    (r = vdb_mailboxes(v->fresh, check_mailbox, v)) != 0 ||
 	    (r = vdb_mailboxes(v->seen, check_surplus, v)) != 0 ||
-	    (r = check_keywords(v)) != 0 || (r = check_entries(v)) != 0 ||
-	    (r = check_files(v, false)) != 0)
+	    (r = check_keywords(v)) != 0 || (r = check_entries(v)) != 0)
 		return r;
-	return log_index_check(l, false, index_fault, v, &v->a->why);
+	return check_files(v, false);
 }
 
 static int
@@ -416,7 +444,7 @@ repair(struct verify *v, bool locked)
 
 	if (r != 0)
 		return r;
-	if ((r = check_files(v, true)) == 0)
+	if (v->is_damaged || (r = check_files(v, true)) == 0)
 		r = log_index_check(a->log, true, index_removed, NULL, &a->why);
 	if (r == 0 && v->differs)
 		r = account_rebuild(a);
@@ -507,6 +535,7 @@ run_once(struct verify *v, bool locked)
 	int r;
 
 	v->differs = false;
+	v->is_damaged = v->keeps_index = false;
 	v->found.n = 0;
 	v->totals = (struct verify_totals){ 0 };
 	if (!locked &&

@@ -37,7 +37,9 @@ struct verify_totals {
  *         was compacted away meanwhile
  * repair  build a differing view anew, remove leftovers; needs a writable one.
  *         Damage of the log is not repaired: what it held is gone, and the rest
- *         works on without it
+ *         works on without it; but while there is some no file of a body and no
+ *         index of a damaged segment is removed, since these may be all that is
+ *         left of it
  * fn      is told the first VERIFY_TOLD_MAX findings, at the end; may be NULL
  * totals  out; may be NULL
  *

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "mail/mbox.h"
 #include "store/compact.h"
@@ -411,6 +412,44 @@ test_damage(int dirfd, const char *path)
 	account_close(&a);
 }
 
+static void
+add_large(int dirfd)
+{
+	struct account *a = account_must(dirfd, false, NULL);
+	AUTO_BUF struct buf b = BUF_INIT(2 << 20);
+
+	buf_put(&b, VIEW_LIT("Subject: MARK large\r\n\r\n"));
+	while (b.n < 1500000)
+		buf_put(&b, VIEW_LIT("y\r\n"));
+	append_text(a, 1, buf_view(&b), NULL);
+	append_text(a, 1, VIEW_LIT("Subject: after\r\n\r\nx\r\n"), NULL);
+	account_close(&a);
+}
+
+/* What a damaged log does not refer to may be all that is left of it. */
+static void
+test_kept(void)
+{
+	char path[64];
+	int dirfd = account_dir_make(path);
+	struct account *a = account_must(dirfd, true, NULL);
+	struct verify_totals s;
+	struct tally t = { .last = "" };
+
+	account_close(&a);
+	add_large(dirfd);
+	damage(path);
+	a = account_must(dirfd, false, NULL);
+	MUST(verify_run(a, true, tally, &t, &s));
+	tap_ok(t.n[VERIFY_LOG] > 0 && t.n[VERIFY_LEFTOVER] == 1,
+	    "a large message whose commit is damaged (%s)", t.last);
+	tap_ok(faccessat(dirfd, "log/body/0000000000000001", F_OK, 0) == 0,
+	    "its file is kept");
+	account_close(&a);
+	close(dirfd);
+	account_dir_remove(path);
+}
+
 int
 main(void)
 {
@@ -429,6 +468,7 @@ main(void)
 	test_mbox_flags();
 	test_busy();
 	test_damage(dirfd, path);
+	test_kept();
 	close(dirfd);
 	account_dir_remove(path);
 	return tap_done();
