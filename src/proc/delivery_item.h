@@ -26,14 +26,14 @@ struct delivery_item {
 	struct filter_message message; /* borrowed by plan */
 	struct filter_plan plan;
 	bool planned;
-	size_t own_n;   /* octets in front of the spooled message that are ours */
-	bool alone;     /* all that happens to it is one redirect */
+	size_t own_n; /* octets in front of the spooled message that are ours */
+	bool alone;   /* all that happens to it is one redirect */
 	enum {
 		DELIVERY_NOTICE_NONE = 0,
 		DELIVERY_NOTICE_WAITS,
 		DELIVERY_NOTICE_DONE,
-	} notice; /* of success, to the sender */
-	uint32_t uid;   /* it got in INBOX; 0: none yet, or it is elsewhere */
+	} notice;     /* of success, to the sender */
+	uint32_t uid; /* it got in INBOX; 0: none yet, or it is elsewhere */
 	const char *failed; /* NULL: good so far */
 	const char *status; /* enhanced status code; NULL: the usual one */
 	bool for_good;      /* trying again will not help */
@@ -109,7 +109,7 @@ void delivery_notice_mark(struct delivery *d);
 /* Send them, and wait until they are on the disk. */
 void delivery_notice_send(struct delivery *d);
 /* Out has answered that for item it. */
-void delivery_notice_taken(
-    struct delivery *d, struct delivery_item *it, const struct msg_out_taken *m);
+void delivery_notice_taken(struct delivery *d, struct delivery_item *it,
+    const struct msg_out_taken *m);
 
 #endif
