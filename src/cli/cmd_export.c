@@ -91,6 +91,7 @@ cmd_export(const struct conf *conf, int argc, char **argv)
 	AUTO_CLOSE int dir = -1;
 	struct account *a = NULL;
 	struct export_state e;
+	struct why damage;
 	const char *path;
 	bool made;
 	int r;
@@ -113,6 +114,11 @@ cmd_export(const struct conf *conf, int argc, char **argv)
 		if (made)
 			(void)rmdir(path);
 		return r;
+	}
+	if (account_notice(a, &damage)) {
+		e.failed++;
+		(void)cli_fail(
+		    EX_DATAERR, "export", "%s: %s", e.user, damage.text);
 	}
 	r = export_run(a, target, e.format, on_message, &e);
 	cli_progress("export", e.done, 0, true);

@@ -193,23 +193,40 @@ account_fill(
 /* Under the lock (or for oneself): everything the log says into an empty view.
  */
 static int
-build(struct account *a, struct vdb *v, bool whole)
+build(struct account *a, struct vdb *v, const struct log_tail *was, bool whole)
 {
 	struct log_tail tail;
-	int r = log_recover(a->log, NULL, &tail, &a->why);
+	int r = log_recover_after(a->log, was, &tail, &a->why);
 
 	return r != 0 ? r : account_fill(a, v, &tail, whole);
+}
+
+/* Where a view stood: that much of the log was durable. *was is all 0 when it
+ * does not say. */
+static void
+stood(struct vdb *v, struct log_tail *was)
+{
+	struct vdb_txn *t;
+	struct why w;
+
+	*was = (struct log_tail){ 0 };
+	if (v == NULL || vdb_begin(v, false, &t, &w) != 0)
+		return;
+	*was = vdb_state(t)->tail;
+	vdb_abort(t);
 }
 
 int
 account_rebuild(struct account *a)
 {
+	struct log_tail was;
 	struct vdb *v;
 	int r;
 
+	stood(a->vdb, &was);
 	if ((r = vdb_create(a->dirfd, a->boot_id, &v, &a->why)) != 0)
 		return r;
-	if ((r = build(a, v, false)) != 0 ||
+	if ((r = build(a, v, &was, false)) != 0 ||
 	    (r = vdb_publish(v, &a->why)) != 0) {
 		vdb_close(&v);
 		return r;
@@ -400,13 +417,26 @@ account_read_end(struct account *a, struct vdb_txn *t)
 
 /* --- opening --- */
 
-/* For verify and export: nothing but the log itself. */
+/* For export: nothing but the log itself; the view only tells of losses. */
 static int
 open_private(struct account *a)
 {
-	int r = vdb_create_private(&a->vdb, &a->why);
+	struct log_tail was, tail;
+	struct vdb *v;
+	int r;
 
-	return r != 0 ? r : build(a, a->vdb, true);
+	/* what was seen before looking at the log cannot be ahead of it */
+	if (vdb_open(a->dirfd, a->boot_id, &v, NULL) != 0)
+		v = NULL;
+	stood(v, &was);
+	vdb_close(&v);
+	if ((r = vdb_create_private(&a->vdb, &a->why)) != 0 ||
+	    (r = build(a, a->vdb, NULL, true)) != 0)
+		return r;
+	stood(a->vdb, &tail);
+	if (log_is_lost(&was, &tail))
+		(void)!not_its_log(a, &was);
+	return 0;
 }
 
 static int

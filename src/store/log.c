@@ -257,10 +257,13 @@ log_chain_load(
 		if ((r = head_load(l, s, w)) != 0)
 			return r;
 		c->n++;
-		if (c->n > 1 && s->state == LOG_HEAD_OK &&
-		    s->head.pred == s[-1].number &&
-		    s->head.pred_end < s[-1].end)
+		if (c->n == 1 || s->state != LOG_HEAD_OK ||
+		    s->head.pred != s[-1].number)
+			continue;
+		if (s->head.pred_end < s[-1].end)
 			s[-1].end = s->head.pred_end;
+		else
+			s[-1].missing = s->head.pred_end - s[-1].end;
 	}
 	return 0;
 }
@@ -439,9 +442,21 @@ first_segment(struct store_log *l, struct log_tail *tail, struct why *w)
 	return log_result(r);
 }
 
-int
-log_recover(struct store_log *l, const struct log_tail *known,
-    struct log_tail *tail, struct why *w)
+/* Positions beyond all that a log can have are no positions. */
+#define FAR ((uint64_t)1 << 32)
+
+bool
+log_is_lost(const struct log_tail *was, const struct log_tail *tail)
+{
+	return was->modseq > tail->modseq && was->at.offset < FAR &&
+	    was->at.segment - tail->at.segment < FAR &&
+	    (was->at.segment > tail->at.segment ||
+		was->at.offset > tail->at.offset);
+}
+
+static int
+recover(struct store_log *l, const struct log_tail *known,
+    const struct log_tail *was, struct log_tail *tail, struct why *w)
 {
 	AUTO_CHAIN struct log_chain c = { 0 };
 	const struct log_chain_segment *last;
@@ -459,11 +474,20 @@ log_recover(struct store_log *l, const struct log_tail *known,
 	    (c.n == 0 || c.s[0].number != known->at.segment ||
 		known->at.offset > c.s[0].end || !log_is_end(l, known)))
 		return -ESTALE;
-	if (c.n == 0)
-		return first_segment(l, tail, w);
+	if (c.n == 0) {
+		r = first_segment(l, tail, w);
+		if (r != 0 || was == NULL || !log_is_lost(was, tail))
+			return r;
+		*tail = *was;
+		return log_result(seal(l, tail, w));
+	}
 	last = &c.s[c.n - 1];
 	if ((r = find_end(l, last, known, tail, &f, w)) != 0)
 		return r;
+	if (was != NULL && !l->read_only && log_is_lost(was, tail)) {
+		f.is_damaged = true;
+		*tail = *was;
+	}
 	l->tail_number = last->number;
 	l->tail_salt = last->head.salt;
 	if (known != NULL && known->at.segment == last->number &&
@@ -474,6 +498,20 @@ log_recover(struct store_log *l, const struct log_tail *known,
 		if (!c.s[i].sealed)
 			l->e->ops->seal(l->e, c.s[i].number);
 	return mend(l, last, known, &f, tail, w);
+}
+
+int
+log_recover(struct store_log *l, const struct log_tail *known,
+    struct log_tail *tail, struct why *w)
+{
+	return recover(l, known, NULL, tail, w);
+}
+
+int
+log_recover_after(struct store_log *l, const struct log_tail *was,
+    struct log_tail *tail, struct why *w)
+{
+	return recover(l, NULL, was, tail, w);
 }
 
 /* --- appending --- */

@@ -79,6 +79,18 @@ void log_unlock(struct store_log *l);
  */
 int log_recover(struct store_log *l, const struct log_tail *known,
     struct log_tail *tail, struct why *w) A_MUST_USE;
+/*
+ * As log_recover() with NULL, when was is known to have been the end of a whole
+ * commit, durable (the tail of a view). Should the log end before it, that is
+ * damage (log_is_lost()): nothing is cut, the last segment is sealed, and its
+ * successor says that it went on to was, so that log_check() goes on saying
+ * what is missing.
+ */
+int log_recover_after(struct store_log *l, const struct log_tail *was,
+    struct log_tail *tail, struct why *w) A_MUST_USE;
+/* Has a log that ends at tail lost a commit that ended at was? Position and
+ * modseq must both say so: one of them alone may be a fault of the view. */
+bool log_is_lost(const struct log_tail *was, const struct log_tail *tail);
 /* Is there an END with that CRC and modseq at known? Reads one END. */
 bool log_is_end(struct store_log *l, const struct log_tail *known);
 
@@ -254,7 +266,8 @@ int log_body_dir(const struct store_log *l);
  */
 struct log_damage {
 	uint64_t segment;
-	uint64_t from, to; /* offsets: nothing in between could be read */
+	uint64_t from, to; /* offsets: nothing in between could be read; to
+			    * is 0 when there is no such segment */
 	const char *text;  /* what is wrong */
 };
 typedef int log_damage_fn(void *ctx, const struct log_damage *d);

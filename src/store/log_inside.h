@@ -30,6 +30,8 @@ struct log_chain_segment {
 	uint64_t number;
 	uint64_t size; /* of the file */
 	uint64_t end;  /* where it counts to: what its successor says */
+	/* bytes that the file is shorter than its successor says */
+	uint64_t missing;
 	bool sealed;
 };
 struct log_chain {

@@ -131,8 +131,10 @@ chain_end(struct log_chain *c, const struct log_tail *to)
 	while (to != NULL && c->n > 0 && c->s[c->n - 1].number > to->at.segment)
 		c->n--;
 	if (to != NULL && c->n > 0 && c->s[c->n - 1].number == to->at.segment &&
-	    to->at.offset < c->s[c->n - 1].end)
+	    to->at.offset < c->s[c->n - 1].end) {
 		c->s[c->n - 1].end = to->at.offset;
+		c->s[c->n - 1].missing = 0;
+	}
 }
 
 /* The DROPs of one segment, which is read. */
@@ -169,6 +171,35 @@ drops_find(struct store_log *l, const struct log_chain_segment *s,
 }
 
 #define AUTO_NUMBERS __attribute__((cleanup(numbers_fini)))
+
+/*
+ * Segments that are missing before segment i of the chain although no DROP is
+ * known: *lo to *hi. The one with the DROP may have been dropped itself, but
+ * only by a DROP in a later one: so below a missing segment whose DROP is known
+ * all may be missing.
+ */
+static bool
+has_gap(const struct log_chain *c, size_t i, const struct numbers *drops,
+    uint64_t *lo, uint64_t *hi)
+{
+	uint64_t dropped = 0;
+
+	*lo = i == 0 ? 1 : c->s[i - 1].number + 1;
+	*hi = c->s[i].number - 1;
+	if (*lo > *hi)
+		return false;
+	for (size_t k = 0; k < drops->n; k++) {
+		size_t j = 0;
+
+		while (j < c->n && c->s[j].number != drops->v[k])
+			j++;
+		if (j == c->n && drops->v[k] > dropped)
+			dropped = drops->v[k];
+	}
+	if (*lo <= dropped)
+		*lo = dropped + 1;
+	return *lo <= *hi;
+}
 
 /* All DROPs of the chain. brief: believe indexes. */
 static int
@@ -352,6 +383,8 @@ replay_segment(struct replay *p, const struct log_chain_segment *s,
 		return err;
 	if (s->state != LOG_HEAD_OK && s->end > LOG_DATA)
 		step_over(p, s->end - LOG_DATA);
+	if (s->missing > 0)
+		step_over(p, s->missing);
 	while (err == 0) {
 		enum log_walk_result r;
 		uint64_t at = walk.at;
@@ -376,6 +409,17 @@ replay_segment(struct replay *p, const struct log_chain_segment *s,
 	return err;
 }
 
+/* Segments that should be there. */
+static void
+replay_gap(struct replay *p, const struct log_chain *c, size_t i,
+    const struct numbers *drops)
+{
+	uint64_t lo, hi;
+
+	if (has_gap(c, i, drops, &lo, &hi))
+		step_over(p, (hi - lo + 1) * LOG_SEGMENT_BOUND);
+}
+
 static int
 replay(struct replay *p, const struct log_tail *from, const struct log_tail *to,
     struct why *w)
@@ -395,6 +439,8 @@ replay(struct replay *p, const struct log_tail *from, const struct log_tail *to,
 	if (from == NULL)
 		r = drops_load(p->l, &c, p->brief, &drops, w);
 	for (size_t i = 0; i < c.n && r == 0; i++) {
+		if (from == NULL)
+			replay_gap(p, &c, i, &drops);
 		if (numbers_has(&drops, c.s[i].number))
 			continue;
 		r = p->brief ? log_replay_index(
@@ -611,6 +657,29 @@ check_segment(struct check *k, const struct log_chain *c, size_t i)
 	return 0;
 }
 
+/* DROPs are looked for only when something is missing. */
+static int
+check_gaps(struct check *k, const struct log_chain *c)
+{
+	AUTO_NUMBERS struct numbers drops = { 0 };
+	uint64_t lo, hi;
+	int r = 0;
+
+	if (c->n == 0 || c->s[c->n - 1].number == c->n)
+		return 0;
+	r = drops_load(k->l, c, false, &drops, k->w);
+	for (size_t i = 0; i < c->n && r == 0; i++) {
+		if (!has_gap(c, i, &drops, &lo, &hi))
+			continue;
+		for (uint64_t n = lo; n <= hi && r == 0; n++) {
+			struct log_chain_segment s = { .number = n };
+
+			r = report(k, &s, 0, 0, "is missing");
+		}
+	}
+	return r;
+}
+
 int
 log_check(struct store_log *l, const struct log_tail *to, log_damage_fn *fn,
     void *ctx, struct why *w)
@@ -624,6 +693,7 @@ log_check(struct store_log *l, const struct log_tail *to, log_damage_fn *fn,
 	if ((r = log_chain_load(l, 1, &c, w)) != 0)
 		return r;
 	chain_end(&c, to);
+	r = check_gaps(&k, &c);
 	for (size_t i = 0; i < c.n && r == 0; i++)
 		r = check_segment(&k, &c, i);
 	return r;

@@ -77,6 +77,9 @@ log_damage(void *ctx, const struct log_damage *d)
 	struct verify *v = ctx;
 
 	v->is_damaged = true;
+	if (d->to == 0)
+		return finding(v, VERIFY_LOG, false, "log/%016llx.seg: %s",
+		    (unsigned long long)d->segment, d->text);
 	return finding(v, VERIFY_LOG, false,
 	    "log/%016llx.seg: bytes %llu to %llu: %s",
 	    (unsigned long long)d->segment, (unsigned long long)d->from,

@@ -66,6 +66,18 @@ size_of(int dirfd, unsigned segment)
 }
 
 static void
+shorten(int dirfd, unsigned segment, off_t by)
+{
+	char name[40];
+	AUTO_CLOSE int fd = -1;
+
+	name_of(segment, name);
+	fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	if (fd == -1 || ftruncate(fd, size_of(dirfd, segment) - by) != 0)
+		abort();
+}
+
+static void
 flip(int dirfd, unsigned segment, off_t at)
 {
 	char name[40];
@@ -217,11 +229,118 @@ test_mailbox(void)
 	account_dir_remove(path);
 }
 
+static int
+count_export(void *ctx, struct view mailbox A_UNUSED, uint32_t uid A_UNUSED,
+    const char *text A_UNUSED)
+{
+	(*(unsigned *)ctx)++;
+	return 0;
+}
+
+/* Does a reader who changes nothing say so, and export the rest? */
+static void
+exports(int dirfd, unsigned want)
+{
+	char id[40], to[64];
+	struct account_options o = { .read_only = true, .boot_id = id };
+	struct account *a;
+	struct why w = { "" };
+	unsigned n = 0;
+	int out = account_dir_make(to);
+
+	snprintf(id, sizeof id, "boot-%u", boots);
+	a = account_must(dirfd, false, &o);
+	tap_ok(account_notice(a, &w), "export says: %s", w.text);
+	MUST(export_run(a, out, EXPORT_EML, count_export, &n));
+	tap_ok(n == want, "%u messages are exported", n);
+	account_close(&a);
+	account_dir_remove(to);
+	close(out);
+}
+
+/* It is said now, goes on being said, and nothing is given again. */
+static void
+is_told(int dirfd, uint32_t uid, const char *what, const char *name)
+{
+	struct account *a = open_it(dirfd, true);
+	struct tally t = verify(a);
+	struct why w;
+
+	tap_ok(account_notice(a, &w) && t.n[VERIFY_LOG] > 0 &&
+		strstr(t.text[VERIFY_LOG], name) != NULL,
+	    "%s is told: %s", what, t.text[VERIFY_LOG]);
+	tap_ok(append(a, 1) > uid, "no UID is given again");
+	account_close(&a);
+	a = open_it(dirfd, true);
+	t = verify(a);
+	tap_ok(t.n[VERIFY_LOG] > 0, "it is told again");
+	account_close(&a);
+	a = open_it(dirfd, false);
+	t = verify(a);
+	tap_ok(t.n[VERIFY_LOG] > 0 && t.n[VERIFY_VIEW] == 0,
+	    "and in another boot: %s", t.text[VERIFY_LOG]);
+	account_close(&a);
+}
+
+/* The end of the log goes while a view knows that it was there. */
+static void
+test_end(off_t by)
+{
+	char path[64], what[40];
+	int dirfd = account_dir_make(path);
+	struct account *a = open_it(dirfd, false);
+	uint32_t uid = 0;
+
+	for (unsigned i = 0; i < 5; i++)
+		uid = append(a, 1);
+	account_close(&a);
+	if (by == 0)
+		flip(dirfd, 1, size_of(dirfd, 1) - 3);
+	else
+		shorten(dirfd, 1, by);
+	snprintf(what, sizeof what, "a loss of %d bytes", (int)by);
+	exports(dirfd, by > 600 ? 3 : 4);
+	is_told(dirfd, uid, what, "log/0000000000000001.seg");
+	exports(dirfd, by > 600 ? 4 : 5);
+	close(dirfd);
+	account_dir_remove(path);
+}
+
+/* One of three segments is not there, or all of them. */
+static void
+test_segment(unsigned which)
+{
+	char path[64], name[40];
+	int dirfd = account_dir_make(path);
+	struct account *a = open_it(dirfd, false);
+	uint32_t uid = 0;
+
+	log_set_bound(a->log, LOG_DATA + 1);
+	while (size_of(dirfd, 3) == 0)
+		uid = append(a, 1);
+	account_close(&a);
+	for (unsigned i = 1; i <= 3; i++) {
+		name_of(i, name);
+		if (i == which || which == 0)
+			unlinkat(dirfd, name, 0);
+	}
+	name_of(which == 0 ? 3 : which, name);
+	/* with nothing left, INBOX is another mailbox */
+	is_told(dirfd, which == 0 ? 0 : uid, "a missing segment", name);
+	close(dirfd);
+	account_dir_remove(path);
+}
+
 int
 main(void)
 {
 	test_body();
 	test_again();
 	test_mailbox();
+	test_end(1);
+	test_end(0);
+	test_end(700);
+	for (unsigned i = 0; i <= 3; i++)
+		test_segment(i);
 	return tap_done();
 }

@@ -735,6 +735,36 @@ test_drop(void)
 	end();
 }
 
+/* The segment with a DROP is dropped too; what is missing without one shows. */
+static void
+test_gap(void)
+{
+	uint64_t at;
+
+	begin();
+	if (start() != 0)
+		abort();
+	log_set_bound(b.l, 10000);
+	for (int i = 0; i < 4; i++)
+		if (put(1, 3000) != 0)
+			abort();
+	if (put_drop(2) != 0 || log_unlink(b.l, 2, &w) != 0)
+		abort();
+	at = b.tail.at.segment;
+	if (put(1, 3000) != 0 || put_drop(at) != 0 ||
+	    log_unlink(b.l, at, &w) != 0)
+		abort();
+	(void)replay_from(NULL);
+	tap_ok(b.damaged == 0 && damages() == 0,
+	    "nothing is missing though no DROP of it is left");
+	if (put(1, 3000) != 0 || put(1, 3000) != 0 ||
+	    log_unlink(b.l, b.tail.at.segment - 1, &w) != 0)
+		abort();
+	(void)replay_from(NULL);
+	tap_ok(b.damaged == 1 && damages() == 1, "a segment is missing");
+	end();
+}
+
 /* The header of a dropped segment said where the one before ends. */
 static void
 test_drop_after_seal(void)
@@ -890,6 +920,7 @@ main(void)
 	test_engine();
 	test_hopeless();
 	test_drop();
+	test_gap();
 	test_drop_after_seal();
 	test_maps();
 	test_facts();
