@@ -496,6 +496,7 @@ vdb_close(struct vdb **v)
 		mdb_txn_abort((*v)->reader);
 	if ((*v)->env != NULL)
 		mdb_env_close((*v)->env);
+	free((*v)->write.told);
 	free(*v);
 	*v = NULL;
 }
@@ -526,6 +527,7 @@ vdb_supersede(struct vdb *v)
 	if (vdb_begin(v, true, &t, NULL) != 0)
 		return;
 	vdb_state(t)->is_superseded = 1;
+	t->state_read.is_clean = 0; /* view.current names its successor now */
 	if (vdb_commit(t, NULL) != 0)
 		return; /* then they notice when the log grows */
 }
@@ -566,6 +568,7 @@ forget(struct vdb_txn *t)
 		t->block[i].is_valid = t->block[i].is_dirty = false;
 	}
 	t->slots.is_valid = t->slots.is_dirty = false;
+	t->n_told = 0;
 	t->is_written = false;
 	t->why.text[0] = '\0';
 }
@@ -636,6 +639,8 @@ vdb_flush(struct vdb_txn *t)
 
 	if (!t->is_write)
 		return 0;
+	if ((r = vdb_gone_flush(t)) != 0)
+		return r;
 	for (unsigned i = 0; i < VDB_CACHE_MAILBOXES; i++)
 		if ((r = vdb_mailbox_flush(t, &t->mailbox[i])) != 0)
 			return r;

@@ -72,6 +72,8 @@ struct vdb_txn {
 	struct vdb_chunk chunk[2];
 	struct vdb_block block[2];
 	struct vdb_slots slots;
+	struct vdb_told *told; /* for tombstones, vdb_gone.c */
+	size_t n_told, cap_told;
 	struct why why;
 };
 
@@ -114,8 +116,14 @@ int vdb_walk(struct vdb_txn *t, const struct vdb_key *from, size_t prefix,
     vdb_walk_fn *fn, void *ctx) A_MUST_USE;
 
 /* Records that are only of the data base: vdb_apply.c's helpers. */
+/* A message came after its EXPUNGE: the tombstone that has the UID learns the
+ * body, unless it knows one; nothing when it is forgotten. Done for all at once
+ * by vdb_gone_flush(), as every vdb_flush() does; O(all tombstones of those
+ * mailboxes). */
+#define VDB_TOLD_MAX ((size_t)1 << 18)
 int vdb_gone_body(struct vdb_txn *t, uint32_t mailbox, uint32_t uid,
     uint64_t body) A_MUST_USE;
+int vdb_gone_flush(struct vdb_txn *t) A_MUST_USE;
 int vdb_child_put(struct vdb_txn *t, const struct vdb_mailbox *m) A_MUST_USE;
 int vdb_child_del(struct vdb_txn *t, const struct vdb_mailbox *m) A_MUST_USE;
 

@@ -891,9 +891,6 @@ vdb_rows_remove(struct vdb_txn *t, struct vdb_mailbox *m,
 struct each_gone {
 	vdb_gone_fn *fn;
 	void *ctx;
-	uint32_t uid;     /* for find_gone() */
-	uint64_t version; /* out */
-	int64_t time;     /* out */
 };
 
 static bool
@@ -941,61 +938,6 @@ vdb_gone_all(struct vdb_txn *t, vdb_gone_fn *fn, void *ctx)
 	return vdb_walk(t, &k, 1, each_gone, &e);
 }
 
-static int
-find_gone(void *ctx, uint32_t mailbox A_UNUSED, uint64_t version, int64_t time,
-    const struct vdb_gone *g, size_t n)
-{
-	struct each_gone *e = ctx;
-
-	for (size_t i = 0; i < n; i++) {
-		if (e->uid < g[i].lo || e->uid > g[i].hi)
-			continue;
-		e->version = version;
-		e->time = time;
-		return g[i].body != 0 ? 2 : 1;
-	}
-	return 0;
-}
-
-/* A message that came after its EXPUNGE: the tombstone learns its body. */
-int
-vdb_gone_body(struct vdb_txn *t, uint32_t mailbox, uint32_t uid, uint64_t body)
-{
-	struct vdb_gone g = { uid, uid, body };
-	struct each_gone e = { .uid = uid };
-	int r = vdb_gone(t, mailbox, 0, find_gone, &e);
-
-	if (r != 1) /* known already, or forgotten */
-		return r < 0 ? r : 0;
-	struct vdb_key k = vdb_key_of(VDB_GONE, mailbox, e.version);
-	struct vdb_gone *old, *out;
-	struct view v;
-	size_t n, m = 0;
-	int64_t time;
-
-	if ((r = vdb_get(t, &k, &v)) != 0)
-		return r;
-	if (!gone_parse(v, &time, &old, &n))
-		return -ESTALE;
-	out = xcalloc(n + 2, sizeof *out);
-	for (size_t i = 0; i < n; i++) {
-		if (uid < old[i].lo || uid > old[i].hi) {
-			out[m++] = old[i];
-			continue;
-		}
-		if (old[i].lo < uid)
-			out[m++] = (struct vdb_gone){ old[i].lo, uid - 1, 0 };
-		out[m++] = g;
-		if (old[i].hi > uid)
-			out[m++] = (struct vdb_gone){ uid + 1, old[i].hi, 0 };
-	}
-	if ((r = vdb_del(t, &k)) == 0)
-		r = gone_append(t, mailbox, e.version, time, out, m);
-	free(old);
-	free(out);
-	return r;
-}
-
 int
 vdb_gone_forget(struct vdb_txn *t, uint32_t mailbox, uint64_t version)
 {
@@ -1008,7 +950,7 @@ vdb_gone_forget(struct vdb_txn *t, uint32_t mailbox, uint64_t version)
 	int64_t time;
 	int r;
 
-	if ((r = vdb_get(t, &k, &v)) != 0)
+	if ((r = vdb_gone_flush(t)) != 0 || (r = vdb_get(t, &k, &v)) != 0)
 		return r;
 	if (!gone_parse(v, &time, &g, &n))
 		return -ESTALE;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "store/compact.h"
 #include "store/inside.h"
+#include "store/vdb.h"
 #include "store/verify.h"
 
 /* When compaction sets in, what it keeps, and that files of bodies go too. */
@@ -91,6 +92,56 @@ test_keep_nothing(void)
 	account_dir_remove(path);
 }
 
+#define LATE 20000
+
+static int
+count_late(void *ctx, uint32_t mailbox A_UNUSED, uint64_t version A_UNUSED,
+    int64_t time A_UNUSED, const struct vdb_gone *g, size_t n)
+{
+	uint32_t *sum = ctx;
+
+	for (size_t i = 0; i < n; i++)
+		if (g[i].body == g[i].lo + 100)
+			*sum += g[i].hi - g[i].lo + 1;
+	return 0;
+}
+
+/* Messages behind their EXPUNGEs, as compaction leaves those of late: of many
+ * tombstones, and then of one. */
+static void
+test_late(void)
+{
+	struct vdb_mailbox *m;
+	struct vdb_txn *t;
+	struct vdb *v;
+	struct uid_run run;
+	uint32_t sum = 0;
+
+	MUST(vdb_create_private(&v, NULL));
+	MUST(vdb_begin(v, true, &t, NULL));
+	MUST(vdb_mailbox_change(t, 1, &m));
+	for (uint32_t i = 1; i <= LATE; i++) {
+		run = (struct uid_run){ i, i };
+		MUST(vdb_rows_remove(t, m, &run, 1, 1 + i, 0, NULL));
+	}
+	run = (struct uid_run){ LATE + 1, 2 * LATE };
+	MUST(vdb_rows_remove(t, m, &run, 1, LATE + 2, 0, NULL));
+	for (uint32_t i = 1; i <= 2 * LATE; i++) {
+		struct vdb_row row = { .uid = i, .body = i + 100 };
+
+		if (i % 1000 != 7) /* some never come */
+			MUST(vdb_row_add(t, m, &row, 1));
+		row.body = 5;
+		if (i % 10 == 0) /* the first is heeded */
+			MUST(vdb_row_add(t, m, &row, 1));
+	}
+	MUST(vdb_gone_all(t, count_late, &sum));
+	tap_ok(sum == 2 * LATE - 2 * LATE / 1000 && m->row.messages == 0,
+	    "tombstones learn the bodies of %u that came late", sum);
+	vdb_abort(t);
+	vdb_close(&v);
+}
+
 int
 main(void)
 {
@@ -121,7 +172,7 @@ main(void)
 	after = log_bytes(a, &m);
 	tap_ok(d.segments >= 6 && after < before / 2 && m < n,
 	    "after 15 days its room is given back: %zu to %zu segments", n, m);
-	tap_ok(faccessat(dirfd, "log/body/3", F_OK, 0) != 0,
+	tap_ok(faccessat(dirfd, "log/body/0000000000000003", F_OK, 0) != 0,
 	    "the file of a big one too");
 	tap_ok(all_readable(a, 20), "what is there can be read");
 	MUST(verify_run(a, false, NULL, NULL, &v));
@@ -143,5 +194,6 @@ main(void)
 	account_close(&a);
 	account_dir_remove(path);
 	test_keep_nothing();
+	test_late();
 	return tap_done();
 }
