@@ -338,7 +338,7 @@ account_write(struct account *a, unsigned timeout_ms, struct vdb_txn **t)
 		*t = NULL;
 		log_unlock(a->log);
 	}
-	return r == -ESTALE ? -EIO : r;
+	return r == -ESTALE ? -EIO : store_outcome(r);
 }
 
 int
@@ -352,7 +352,7 @@ account_write_end(struct account *a, struct vdb_txn *t, bool commit)
 		vdb_abort(t);
 	log_unlock(a->log);
 	log_index_ended(a->log);
-	return r;
+	return store_outcome(r);
 }
 
 /* The view is behind the log or not usable. must: there is nothing else to
@@ -396,7 +396,10 @@ account_read(struct account *a, struct vdb_txn **t)
 	}
 	if (r != 0 && (r != -ESTALE || a->options.read_only))
 		return r;
-	if ((r = refresh(a, r != 0)) != 0)
+	late = r == 0;
+	r = refresh(a, !late);
+	/* No room to bring it up: better what it says than nothing. */
+	if (r != 0 && !(r == STORE_FULL && late && a->vdb != NULL))
 		return r;
 	r = vdb_begin(a->vdb, false, t, &a->why);
 	return r == -ESTALE ? -EIO : r;

@@ -1,6 +1,8 @@
 #ifndef STORE_INSIDE_H
 #define STORE_INSIDE_H
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "store/account.h"
 #include "store/log.h"
@@ -33,9 +35,17 @@ struct account {
 #define ACCOUNT_LOCK_MS 10000
 #define ACCOUNT_KEEP_EXPUNGED (14 * 24 * 3600) /* seconds */
 
+/* What callers are told of a result: no room is STORE_FULL. */
+static inline int
+store_outcome(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT ? STORE_FULL : r;
+}
+
 /*
  * Begin reading one snapshot; when the log is beyond the view and nobody is
- * just writing it, applies that first. Within a change it reads that change.
+ * just writing it, applies that first, or goes without when the disk has no
+ * room for it. Within a change it reads that change.
  */
 int account_read(struct account *a, struct vdb_txn **t) A_MUST_USE;
 /* The end of it. NULL is fine. */

@@ -448,6 +448,8 @@ commit(struct tx *t, bool *keep)
 	s->modseq = t->version;
 	if ((r = vdb_flush(t->t)) != 0)
 		return tx_failed(t, r);
+	if (t->grows && (r = vdb_reserve(t->t, &t->a->why)) != 0)
+		return store_outcome(r);
 	if ((r = place_files(t)) == 0)
 		r = append(t, &first, &is_found);
 	/* -ENOTRECOVERABLE: it may be in the log, so they stay */

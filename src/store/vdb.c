@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -649,6 +650,76 @@ vdb_flush(struct vdb_txn *t)
 	return vdb_bodies_flush(t);
 }
 
+static uint64_t
+pages_of(const MDB_stat *s)
+{
+	return s->ms_branch_pages + s->ms_leaf_pages + s->ms_overflow_pages;
+}
+
+/* Where the file may end after this change. */
+static int
+end_of(struct vdb_txn *t, uint64_t *end)
+{
+	MDB_stat before, now;
+	MDB_envinfo info;
+	int rc;
+
+	if ((rc = mdb_env_info(t->v->env, &info)) != 0 ||
+	    (rc = mdb_env_stat(t->v->env, &before)) != 0 ||
+	    (rc = mdb_stat(t->txn, t->v->dbi, &now)) != 0)
+		return vdb_fail(t, rc, "measure");
+	*end = info.me_last_pgno + 1;
+	if (pages_of(&now) > pages_of(&before))
+		*end += pages_of(&now) - pages_of(&before);
+	*end *= now.ms_psize;
+	return 0;
+}
+
+int
+vdb_reserve(struct vdb_txn *t, struct why *w)
+{
+	struct vdb *v = t->v;
+	uint64_t end = 0, more;
+	int r, fd;
+
+	if (v->dirfd == -1)
+		return 0;
+	if ((r = end_of(t, &end)) != 0)
+		return r;
+	more = end < VDB_RESERVE_MIN ? VDB_RESERVE_MIN
+	    : end > VDB_RESERVE_MAX  ? VDB_RESERVE_MAX
+				     : end;
+	if (v->allocated >= end + more)
+		return 0;
+	if (mdb_env_get_fd(v->env, &fd) != 0)
+		return -EIO;
+	/* a little more, so that not every change asks */
+	r = io_allocate(fd, 0, end + more + more / 4);
+	if (r == 0) {
+		v->allocated = end + more + more / 4;
+		return 0;
+	}
+	if (r == -ENOSPC || r == -EDQUOT)
+		r = io_allocate(fd, 0, end + more);
+	if (r != 0 && r != -EOPNOTSUPP && r != -ENOSYS)
+		return why(w, r, "view: reserve");
+	v->allocated = end + more;
+	return 0;
+}
+
+/* LMDB knows no better of a write that was cut short. */
+static int
+heed_room(struct vdb *v, int rc)
+{
+	struct statvfs st;
+	int fd;
+
+	if (rc == EIO && mdb_env_get_fd(v->env, &fd) == 0 &&
+	    fstatvfs(fd, &st) == 0 && st.f_bavail == 0)
+		return ENOSPC;
+	return rc;
+}
+
 static int
 write_all(struct vdb_txn *t)
 {
@@ -688,7 +759,7 @@ vdb_commit(struct vdb_txn *t, struct why *w)
 				(uint8_t *)&t->state, sizeof t->state });
 	}
 	if (r == 0) {
-		r = vdb_fail(t, mdb_txn_commit(t->txn), "commit");
+		r = vdb_fail(t, heed_room(v, mdb_txn_commit(t->txn)), "commit");
 		t->txn = NULL;
 	}
 	if (r != 0 && w != NULL)

@@ -83,9 +83,18 @@ struct vdb_state {
 /* Write back what is cached, so that a full map shows before the log is
  * written. */
 int vdb_flush(struct vdb_txn *t) A_MUST_USE;
+/* In a writing one, before the log is written: see that room for this and later
+ * changes stays allocated on the disk behind the view, as much as it is large,
+ * within VDB_RESERVE_MIN and _MAX. What makes the account grow must not go on
+ * without, lest the view could not follow the log on a full disk. -ENOSPC,
+ * -EDQUOT; a file system that does not know how goes without. */
+#define VDB_RESERVE_MIN ((uint64_t)128 << 10)
+#define VDB_RESERVE_MAX ((uint64_t)1 << 20)
+int vdb_reserve(struct vdb_txn *t, struct why *w) A_MUST_USE;
 int vdb_begin(struct vdb *v, bool write, struct vdb_txn **out, struct why *w)
     A_MUST_USE;
-/* Ends it. A reading one can only be aborted; NULL is fine. */
+/* Ends it. -ENOSPC also when LMDB only says that it could not write all.
+ * A reading one can only be aborted; NULL is fine. */
 int vdb_commit(struct vdb_txn *t, struct why *w) A_MUST_USE;
 void vdb_abort(struct vdb_txn *t);
 /* Write what has gathered, and go on: for building only. */

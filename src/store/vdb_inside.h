@@ -87,6 +87,7 @@ struct vdb {
 	unsigned read_n; /* values, up to VDB_MANY */
 	int dirfd;       /* -1: private */
 	uint64_t n;
+	uint64_t allocated;     /* bytes of the file, by vdb_reserve() */
 	uint64_t current_inode; /* of view.current when n was read from it */
 	char boot_id[CLOCK_BOOT_ID_SIZE];
 	struct vdb_txn read, write;

@@ -50,6 +50,44 @@ def test_disk_full(own_server, small_disk):
     c.close()
 
 
+def test_disk_full_to_the_last_byte(own_server, small_disk):
+    """No byte is left, a stranger takes the rest: reading and EXPUNGE go on."""
+    s = own_server(directory=small_disk / "server")
+    a = s.account()
+    c = s.raw(a)
+    for i in range(100):
+        assert c.append(b"INBOX", message(f"m {i}", "x" * 60000)).startswith(b"OK")
+    with open(small_disk / "stranger", "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while True:
+            f.write(b"x" * 4096)
+    # into what is kept ready for the log, until there is no more
+    taken = 100
+    for size in (300000, 60000, 3000, 100):
+        for i in range(2000):
+            status = c.append(b"INBOX", message(f"n {i}", "x" * size))
+            if not status.startswith(b"OK"):
+                assert refused(status), status
+                break
+            taken += 1
+        else:
+            raise AssertionError("the disk does not fill")
+    left = taken
+    for session in (c, s.raw(a)):
+        assert b"* %d EXISTS" % left in session.ok(b"SELECT INBOX")
+        assert len([u for u in session.ok(b"FETCH 1:* (FLAGS)") if b" FETCH " in u]) == left
+        session.ok(b"STORE 1:5 +FLAGS (\\Deleted)")
+        assert session.ok(b"EXPUNGE").count(b"* 1 EXPUNGE") == 5
+        left -= 5
+        session.close()
+    # room again
+    subprocess.run(["mount", "-o", "remount,size=24m", str(small_disk)], check=True)
+    c = s.raw(a)
+    assert c.append(b"INBOX", message("again")).startswith(b"OK")
+    assert b"* %d EXISTS" % (left + 1) in c.ok(b"SELECT INBOX")
+    c.close()
+    s.fumi("verify", "-u", a.name)
+
+
 def test_read_only(own_server, small_disk):
     """The mail becomes read-only under a running server, and writable again."""
     s = own_server()
