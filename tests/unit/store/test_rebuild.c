@@ -77,6 +77,8 @@ save(uint64_t segment, const char *suffix, struct view v)
 	char name[40];
 
 	name_of(segment, suffix, name);
+	/* a segment that is sealed may not be written by its owner */
+	(void)unlinkat(where, name, 0);
 	AUTO_CLOSE int fd =
 	    openat(where, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
