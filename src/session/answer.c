@@ -198,6 +198,11 @@ session_set_quiet(
 		uidmap_cut(m, s->st.saved.run, s->st.saved.n, out);
 		return true;
 	}
+	/* strictly "*" is an error in an empty mailbox, but "all there are" is
+	 * what clients ask without looking whether there is one */
+	if (set->n == 1 && set->ranges[0].lo == 1 &&
+	    set->ranges[0].hi == SEQSET_STAR && uidmap_count(m) == 0)
+		return true;
 	r = arena_alloc(s->arena, set->n * sizeof(*r));
 	if (r == NULL)
 		return false;
