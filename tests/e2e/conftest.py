@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 
@@ -7,6 +8,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import serving  # noqa: E402
+
+# Failed and large tests keep sockets open for long, and an ordinary user may have 1024 without asking.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
 @pytest.fixture(scope="session")
