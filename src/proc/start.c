@@ -138,6 +138,8 @@ on_go(void *ctx, struct wire *w, int *fd)
 	(void)fd;
 	if (!wire_end(w))
 		return false;
+	if (s->status != 0)
+		return true; /* something failed: it ends after this turn */
 	s->master.state = RUNNING;
 	if (s->ops->go != NULL && (r = s->ops->go(s->ctx)) < 0)
 		return check(s, r, "go");
