@@ -530,7 +530,7 @@ copy_view(struct account *a, bool locked, struct vdb **out)
 }
 
 static int
-run_once(struct verify *v, bool locked)
+look(struct verify *v, bool locked)
 {
 	AUTO_FREE struct log_segment *list = NULL;
 	struct vdb *copy = NULL, *fresh = NULL;
@@ -543,7 +543,7 @@ run_once(struct verify *v, bool locked)
 	v->totals = (struct verify_totals){ 0 };
 	if (!locked &&
 	    (r = log_segments(v->a->log, &list, &was.n, &v->a->why)) != 0)
-		return r == -ENOENT ? -EAGAIN : r; /* it went while we looked */
+		return r;
 	if ((r = copy_view(v->a, locked, &copy)) != 0)
 		return r;
 	was.s = list;
@@ -554,6 +554,16 @@ run_once(struct verify *v, bool locked)
 	vdb_close(&copy);
 	vdb_close(&fresh);
 	return r;
+}
+
+static int
+run_once(struct verify *v, bool locked)
+{
+	int r = look(v, locked);
+
+	/* a segment that was compacted away while we looked */
+	return r == -ENOENT && !locked && !v->a->options.read_only ? -EAGAIN
+								   : r;
 }
 
 static int
