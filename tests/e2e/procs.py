@@ -82,7 +82,7 @@ class Closed(Exception):
 
 def recv(sock, timeout=20):
     """One message: (Wire, descriptor or None)."""
-    if not select.select([sock], [], [], timeout)[0]:
+    if silent(sock, timeout):
         raise TimeoutError
     msg, fds, _, _ = socket.recv_fds(sock, 65536, 1)
     if not msg:
@@ -97,7 +97,9 @@ def expect(sock, type, timeout=20):
 
 
 def silent(sock, seconds=0.3):
-    return not select.select([sock], [], [], seconds)[0]
+    poll = select.poll()  # select() has no room for descriptors above 1023
+    poll.register(sock, select.POLLIN)
+    return not poll.poll(seconds * 1000)
 
 
 def pair():
@@ -105,7 +107,10 @@ def pair():
 
 
 def high(fd):
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 60)
+    """Moved out of the way of what a child is given at its place."""
+    r = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 60)
+    os.close(fd)
+    return r
 
 
 def memfd(content, sealed=False):
@@ -121,14 +126,13 @@ class Process:
 
     def __init__(self, name, conf, log, number=0, uid=None):
         self.sock, theirs = pair()
-        fds = [high(theirs.fileno()), high(memfd(conf.encode())), high(os.open(log, os.O_WRONLY | os.O_APPEND))]
+        fds = [high(theirs.detach()), high(memfd(conf.encode())), high(os.open(log, os.O_WRONLY | os.O_APPEND))]
         actions = [(os.POSIX_SPAWN_DUP2, fd, 3 + i) for i, fd in enumerate(fds)]
         argv = [os.path.join(PROC, name), str(number)]
         if uid is not None:
             argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
         self.pid = os.posix_spawnp(argv[0], argv, dict(os.environ), file_actions=actions)
         self.status = None
-        theirs.close()
         for fd in fds:
             os.close(fd)
 

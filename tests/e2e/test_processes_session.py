@@ -203,7 +203,9 @@ def test_delivery_refused(backend):
 
 def test_delivery_needs_a_seal(backend):
     control = backend.control()
-    send(control, C_DELIVER, u32(5) + data(b"ann") + data(b"") * 3 + u8(0), memfd(MESSAGE))
+    fd = memfd(MESSAGE)
+    send(control, C_DELIVER, u32(5) + data(b"ann") + data(b"") * 3 + u8(0), fd)
+    os.close(fd)
     assert result(control)[:2] == (5, 2)
 
 
