@@ -86,4 +86,14 @@ view_starts_ci(struct view v, struct view prefix)
 	return v.n >= prefix.n && view_eq_ci(view_sub(v, 0, prefix.n), prefix);
 }
 
+/* Is it one of n words of ours, as view_eq_ci() compares? */
+static inline bool
+view_is_one_of_ci(struct view v, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (view_eq_ci(v, view_str(words[i])))
+			return true;
+	return false;
+}
+
 #endif

@@ -224,15 +224,6 @@ put_addresses(struct buf *b, struct view v)
 /* ---- fields ---- */
 
 static bool
-is_one_of(struct view name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (view_eq_ci(name, view_str(names[i])))
-			return true;
-	return false;
-}
-
-static bool
 has_addresses(struct view name)
 {
 	static const char *const names[] = { "From", "To", "Cc", "Bcc",
@@ -240,7 +231,7 @@ has_addresses(struct view name)
 		"Resent-Bcc", "Resent-Sender", "Mail-Followup-To",
 		"Disposition-Notification-To" };
 
-	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
+	return view_is_one_of_ci(name, names, sizeof(names) / sizeof(names[0]));
 }
 
 /* Has it a grammar that knows no encoded-words? */
@@ -255,7 +246,7 @@ is_structured(struct view name)
 		"Authentication-Results", "List-ID", "List-Unsubscribe",
 		"List-Post" };
 
-	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
+	return view_is_one_of_ci(name, names, sizeof(names) / sizeof(names[0]));
 }
 
 static void

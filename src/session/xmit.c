@@ -11,22 +11,13 @@
 #define SPEC_MAX (4 * XMIT_ADDRESS_MAX) /* bytes of one that is too long */
 
 static bool
-is_one_of(struct view name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (view_eq_ci(name, view_str(names[i])))
-			return true;
-	return false;
-}
-
-static bool
 is_recipients(struct view name, bool resent)
 {
 	static const char *const plain[] = { "To", "Cc", "Bcc" };
 	static const char *const again[] = { "Resent-To", "Resent-Cc",
 		"Resent-Bcc" };
 
-	return is_one_of(name, resent ? again : plain, 3);
+	return view_is_one_of_ci(name, resent ? again : plain, 3);
 }
 
 static bool
@@ -35,7 +26,7 @@ is_dropped(struct view name)
 	static const char *const names[] = { "Bcc", "Resent-Bcc",
 		"Return-Path" };
 
-	return is_one_of(name, names, 3);
+	return view_is_one_of_ci(name, names, 3);
 }
 
 /* ---- recipients ---- */

@@ -27,15 +27,6 @@ is_robot(struct view from)
 		    view_sub(local, local.n - request.n, request.n), request));
 }
 
-static bool
-is_one_of(struct view v, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (view_eq_ci(v, view_str(names[i])))
-			return true;
-	return false;
-}
-
 /* The first word of a structured field's value. */
 static struct view
 first_word(struct view v)
@@ -62,7 +53,7 @@ is_bulk(const struct header_field *f)
 	static const char *const words[] = { "bulk", "junk", "list" };
 
 	return view_eq_ci(f->name, VIEW_LIT("Precedence")) &&
-	    is_one_of(first_word(f->value), words, 3);
+	    view_is_one_of_ci(first_word(f->value), words, 3);
 }
 
 static bool
@@ -72,7 +63,8 @@ is_list(const struct header_field *f)
 		"List-Subscribe", "List-Unsubscribe", "List-Post", "List-Owner",
 		"List-Archive" };
 
-	return is_one_of(f->name, names, sizeof(names) / sizeof(names[0]));
+	return view_is_one_of_ci(
+	    f->name, names, sizeof(names) / sizeof(names[0]));
 }
 
 /* Exchange's "All", or a list with "OOF" in it. */
@@ -89,7 +81,8 @@ is_suppressed(const struct header_field *f)
 
 		while (n < rest.n && rest.p[n] != ',')
 			n++;
-		if (is_one_of(header_trim(view_sub(rest, 0, n)), words, 2))
+		if (view_is_one_of_ci(
+			header_trim(view_sub(rest, 0, n)), words, 2))
 			return true;
 		view_skip(&rest, n < rest.n ? n + 1 : n);
 	}
@@ -129,7 +122,7 @@ is_to(struct view name)
 	static const char *const names[] = { "To", "Cc", "Bcc", "Resent-To",
 		"Resent-Cc", "Resent-Bcc" };
 
-	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
+	return view_is_one_of_ci(name, names, sizeof(names) / sizeof(names[0]));
 }
 
 static bool
