@@ -1,8 +1,10 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "base/buf.h"
 
@@ -146,4 +148,25 @@ fd_read_whole(int fd, size_t max, struct buf *out)
 		return -EFBIG;
 	out->n += (size_t)st.st_size;
 	return fd_pread(fd, p, (size_t)st.st_size, 0);
+}
+
+int
+fd_connect(const char *dir, const char *name)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	AUTO_CLOSE int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int fd = -1;
+	int n;
+
+	if (at == -1)
+		return -errno;
+	n = snprintf(
+	    sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/%s", at, name);
+	if (n < 0 || (size_t)n >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd == -1 ||
+	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
+		return -errno;
+	return fd_take(&fd);
 }

@@ -55,6 +55,13 @@ int fd_send(int sock, struct view msg, int pass) A_MUST_USE;
  */
 ssize_t fd_recv(int sock, void *p, size_t max, int *passed) A_MUST_USE;
 
+/*
+ * Connect to the SOCK_SEQPACKET socket called name in a directory, whose path
+ * may be longer than the 107 bytes that a socket's may have.
+ * Returns a close-on-exec descriptor, the caller's, or negative errno.
+ */
+int fd_connect(const char *dir, const char *name) A_MUST_USE;
+
 /* AUTO_CLOSE int fd = ...; is closed when fd goes out of scope. */
 #define AUTO_CLOSE __attribute__((cleanup(fd_close)))
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <termios.h>
@@ -249,27 +248,6 @@ get_password(struct account *a)
 
 /* ---- where ---- */
 
-/* To auth.sock, by way of the directory, since a path to a socket may be only
- * 107 bytes long. -1: errno. */
-static int
-connect_auth(const struct account *a)
-{
-	AUTO_CLOSE int dir = open(conf_str(a->conf, "server", NULL, "run-dir"),
-	    O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int s = -1;
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-
-	if (dir == -1)
-		return -1;
-	(void)snprintf(un.sun_path, sizeof(un.sun_path),
-	    "/proc/self/fd/%d/" AUTH_SOCKET, dir);
-	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (s == -1 ||
-	    connect(s, (const struct sockaddr *)&un, sizeof(un)) != 0)
-		return -1;
-	return fd_take(&s);
-}
-
 /* Root becomes auth's user, as whom nothing else can be broken. */
 static int
 become_auth(const struct account *a)
@@ -319,17 +297,18 @@ static int
 open_target(struct account *a)
 {
 	const char *range = conf_str(a->conf, "store", NULL, "uid-range");
+	const char *run = conf_str(a->conf, "server", NULL, "run-dir");
 
 	if (!directory_uids_parse(view_str(range), &a->uids))
 		return complain(
 		    EX_CONFIG, "[store] uid-range is not a range: %s", range);
-	if ((a->sock = connect_auth(a)) >= 0)
+	a->sock = fd_connect(run, AUTH_SOCKET);
+	if (a->sock >= 0)
 		return EX_OK;
-	if (errno == ENOENT || errno == ECONNREFUSED)
+	if (a->sock == -ENOENT || a->sock == -ECONNREFUSED)
 		return open_directory(a);
-	return complain(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE,
-	    "%s/" AUTH_SOCKET ": %s",
-	    conf_str(a->conf, "server", NULL, "run-dir"), strerror(errno));
+	return complain(a->sock == -EACCES ? EX_NOPERM : EX_UNAVAILABLE,
+	    "%s/" AUTH_SOCKET ": %s", run, strerror(-a->sock));
 }
 
 /* ---- changes ---- */

@@ -1,36 +1,24 @@
 #include "cli/control.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 #include "base/fd.h"
 #include "cli/cli.h"
 
 #define CONTROL_SOCKET "fumi.sock"
 
-/* By way of the directory, since a path to a socket may be only 107 bytes long.
- */
 int
 control_connect(const struct conf *conf)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct timeval wait = { .tv_sec = CONTROL_ANSWER_S };
-	AUTO_CLOSE int dir = open(conf_str(conf, "server", NULL, "run-dir"),
-	    O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int fd = -1;
+	AUTO_CLOSE int fd = fd_connect(
+	    conf_str(conf, "server", NULL, "run-dir"), CONTROL_SOCKET);
 
-	if (dir == -1)
-		return -errno;
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path),
-	    "/proc/self/fd/%d/" CONTROL_SOCKET, dir);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||
-	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
+	if (fd < 0)
+		return fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0)
 		return -errno;
 	return fd_take(&fd);
 }
