@@ -59,8 +59,10 @@ leave_out(uint32_t next, uint64_t n)
 	return next + (uint32_t)(n < room ? n : room);
 }
 
+/* change() for each mailbox's row. */
 static int
-leave_out_uids(struct vdb_txn *t, uint64_t n)
+change_rows(struct vdb_txn *t,
+    void (*change)(struct vdb_mailbox *m, uint64_t n), uint64_t n)
 {
 	struct ids x = { 0 };
 	struct vdb_mailbox *m;
@@ -69,10 +71,24 @@ leave_out_uids(struct vdb_txn *t, uint64_t n)
 	for (size_t i = 0; i < x.n && r == 0; i++) {
 		r = vdb_mailbox_change(t, x.id[i], &m);
 		if (r == 0)
-			m->row.uidnext = leave_out(m->row.uidnext, n);
+			change(m, n);
 	}
 	free(x.id);
 	return r;
+}
+
+static void
+leave_out_uids(struct vdb_mailbox *m, uint64_t n)
+{
+	m->row.uidnext = leave_out(m->row.uidnext, n);
+}
+
+/* Which messages were recent is not in the log; after a rebuild none is. */
+static void
+none_recent(struct vdb_mailbox *m, uint64_t n)
+{
+	(void)n;
+	m->row.recent_floor = m->row.uidnext;
 }
 
 /*
@@ -96,7 +112,7 @@ heed_loss(struct build *b)
 	s->next_body += n;
 	s->modseq += n;
 	s->next_mailbox = leave_out(s->next_mailbox, n);
-	return leave_out_uids(b->t, n);
+	return change_rows(b->t, leave_out_uids, n);
 }
 
 static int
@@ -114,23 +130,6 @@ build_record(void *ctx, const struct log_record *r)
 		return vdb_checkpoint(b->t, b->w);
 	}
 	return 0;
-}
-
-/* Which messages were recent is not in the log; after a rebuild none is. */
-static int
-none_recent(struct vdb_txn *t)
-{
-	struct ids x = { 0 };
-	struct vdb_mailbox *m;
-	int r = vdb_mailboxes(t, gather_id, &x);
-
-	for (size_t i = 0; i < x.n && r == 0; i++) {
-		r = vdb_mailbox_change(t, x.id[i], &m);
-		if (r == 0)
-			m->row.recent_floor = m->row.uidnext;
-	}
-	free(x.id);
-	return r;
 }
 
 static void
@@ -175,7 +174,7 @@ account_fill(
 	if (r == 0)
 		r = heed_loss(&b);
 	if (r == 0)
-		r = none_recent(b.t);
+		r = change_rows(b.t, none_recent, 0);
 	if (r == 0 && damaged > 0)
 		(void)!log_check(a->log, to, note_damage, a, NULL);
 	if (r != 0) {
