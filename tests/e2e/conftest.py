@@ -40,6 +40,14 @@ def account(server):
     return server.account()
 
 
+@pytest.fixture(scope="module")
+def sink():
+    """A mail server that takes what is sent out."""
+    s = pytest.importorskip("smtp_sink").Sink()
+    yield s
+    s.close()
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 12 MiB of its own."""

@@ -63,6 +63,16 @@ class Sink:
     def close(self):
         self.controller.stop()
 
+    def url(self):
+        return f"smtp://127.0.0.1:{self.port}"
+
+
+def out_options(**more):
+    """Options of tests/serve for a server that sends and does not wait long to try again; more: of [out], _ for -."""
+    out = {"smtp_tls": "never", "retry": "1s", "retry_max": "1s", **more}
+    settings = [f"out/{k.replace('_', '-')}={v}" for k, v in out.items()] + ["server/hostname=mail.example.org"]
+    return [x for s in settings for x in ("--set", s)]
+
 
 class Plain:
     """A mail server that keeps the commands as they came. offers: keywords behind EHLO; refuse: what is said of lines that
@@ -117,3 +127,6 @@ class Plain:
 
     def close(self):
         self.listener.close()
+
+    def url(self):
+        return f"smtp://127.0.0.1:{self.port}"

@@ -13,7 +13,6 @@ import pytest
 
 pytest.importorskip("aiosmtpd")
 from serving import others_can_run, wait_for  # noqa: E402
-from smtp_sink import Sink  # noqa: E402
 
 SENDER = "alice@example.net"
 ELSEWHERE = "elsewhere@example.com"
@@ -22,13 +21,6 @@ ELSEWHERE = "elsewhere@example.com"
 def mail(subject, to="demo@example.org"):
     return (f"From: {SENDER}\nTo: {to}\nSubject: {subject}\nDate: Thu, 1 Jan 2026 00:00:00 +0000\n"
             f"Message-ID: <{subject.replace(' ', '.')}@example.net>\n\nHello.\n").encode()
-
-
-@pytest.fixture(scope="module")
-def sink():
-    s = Sink()
-    yield s
-    s.close()
 
 
 class Alone:
@@ -103,7 +95,7 @@ def alone(own_server, sink):
     sink.mails.clear()
     path = tempfile.mkdtemp(prefix="fumi-alone-")
     os.chmod(path, 0o711)  # others must get to the configuration
-    yield Alone(own_server("--set", f"out/smtp=smtp://127.0.0.1:{sink.port}", "--set", "out/smtp-tls=never",
+    yield Alone(own_server("--set", f"out/smtp={sink.url()}", "--set", "out/smtp-tls=never",
                            "--set", "server/hostname=mail.example.org", directory=os.path.join(path, "server")))
     shutil.rmtree(path, ignore_errors=True)
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("aiosmtpd")
 import serving  # noqa: E402
 from serving import wait_for  # noqa: E402
-from smtp_sink import Sink  # noqa: E402
+from smtp_sink import out_options  # noqa: E402
 from test_managesieve import Client  # noqa: E402
 
 ENTRY = "/shared/imapsieve/script"
@@ -55,18 +55,10 @@ class Box:
 
 
 @pytest.fixture(scope="module")
-def sink():
-    s = Sink()
-    yield s
-    s.close()
-
-
-@pytest.fixture(scope="module")
 def sending(tmp_path_factory, sink):
     """A server that sends to the sink."""
-    s = serving.Server(tmp_path_factory.mktemp("imapsieve"), "--set", f"out/smtp=smtp://127.0.0.1:{sink.port}",
-                       "--set", "out/smtp-tls=never", "--set", "out/retry=1s", "--set", "out/retry-max=1s",
-                       "--set", "server/hostname=mail.example.org", "--set", "out/replies-per-hour=1000")
+    s = serving.Server(tmp_path_factory.mktemp("imapsieve"),
+                       *out_options(smtp=sink.url(), replies_per_hour=1000))
     yield s
     s.close()
 

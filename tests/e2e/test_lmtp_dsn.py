@@ -11,28 +11,16 @@ import pytest
 pytest.importorskip("aiosmtpd")
 import serving  # noqa: E402
 from serving import wait_for  # noqa: E402
-from smtp_sink import Plain, Sink  # noqa: E402
+from smtp_sink import Plain, out_options  # noqa: E402
 from test_lmtp import KEYWORDS, MESSAGE, Lmtp, messages  # noqa: E402
 from test_sieve import Rules  # noqa: E402
 
 NULL = ("", None, "<>")
-OUT = {"out/smtp-tls": "never", "out/retry": "1s", "out/retry-max": "1s", "server/hostname": "mail.example.org"}
-
-
-def options(**more):
-    return [x for k, v in {**OUT, **more}.items() for x in ("--set", f"{k}={v}")]
-
-
-@pytest.fixture(scope="module")
-def sink():
-    s = Sink()
-    yield s
-    s.close()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, sink):
-    s = serving.Server(tmp_path_factory.mktemp("dsn"), *options(**{"out/smtp": f"smtp://127.0.0.1:{sink.port}"}))
+    s = serving.Server(tmp_path_factory.mktemp("dsn"), *out_options(smtp=sink.url()))
     yield s
     s.close()
 
@@ -148,7 +136,7 @@ def test_brought_again_it_is_told_once(server, sink, rules):
 
 
 def test_what_is_not_stored_is_not_told(own_server, sink, small_disk):
-    s = own_server(*options(**{"out/smtp": f"smtp://127.0.0.1:{sink.port}"}), directory=small_disk / "server")
+    s = own_server(*out_options(smtp=sink.url()), directory=small_disk / "server")
     for i in range(2000):
         body = b"Subject: m%d\r\n\r\n" % i + b"x" * 60000 + b"\r\n"
         if not deliver(s, s.demo.name, body, rcpt="").startswith("250"):
@@ -245,7 +233,7 @@ def test_parameters_go_on(own_server):
     """To a server that offers DSN, as they came; then nobody here tells of success."""
     plain = Plain(offers=("SIZE 10000000", "8BITMIME", "DSN"))
     try:
-        s = own_server(*options(**{"out/smtp": f"smtp://127.0.0.1:{plain.port}"}))
+        s = own_server(*out_options(smtp=plain.url()))
         rules = Rules(s, None)
         a = rules.account('redirect "z@example.com";')
         b = rules.account('require "copy"; redirect :copy "z@example.com";')
@@ -269,7 +257,7 @@ def test_refused_by_a_server_that_offers_dsn(own_server):
     """It does not take the message, so the failure is ours to tell, or not."""
     plain = Plain(offers=("DSN",), refuse={"RCPT TO:<z@": "550 5.7.1 not here"})
     try:
-        s = own_server(*options(**{"out/smtp": f"smtp://127.0.0.1:{plain.port}"}))
+        s = own_server(*out_options(smtp=plain.url()))
         rules = Rules(s, None)
         a = rules.account('redirect "z@example.com";')
         deliver(s, a.name, rcpt="NOTIFY=NEVER")
@@ -292,7 +280,7 @@ def test_through_a_program(own_server, tmp_path, setting):
     path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     for p in (tmp_path, *list(tmp_path.parents)[:2]):
         os.chmod(p, 0o777)
-    s = own_server(*options(**{"out/sendmail": f'"{path} -i"', "out/sendmail-dsn": setting}))
+    s = own_server(*out_options(sendmail=f'"{path} -i"', sendmail_dsn=setting))
     rules = Rules(s, None)
     a = rules.account('redirect "z@example.com";')
     deliver(s, a.name, mail="RET=HDRS ENVID=a+2Bb", rcpt="NOTIFY=SUCCESS,FAILURE")

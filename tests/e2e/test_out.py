@@ -113,7 +113,7 @@ def out(tmp_path, sink):
 
     def start(**settings):
         if "sendmail" not in settings:
-            settings = {"smtp": f"smtp://127.0.0.1:{sink.port}", "smtp-tls": "never", **settings}
+            settings = {"smtp": sink.url(), "smtp-tls": "never", **settings}
         running.append(Out(tmp_path, settings))
         return running[-1]
     yield start

@@ -4,22 +4,14 @@ import pytest
 pytest.importorskip("aiosmtpd")
 from lines import Line  # noqa: E402
 from serving import wait_for  # noqa: E402
-from smtp_sink import Sink  # noqa: E402
 
 NAMED = "From: Demo <demo@example.org>\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <{}@example.org>\r\n"
-
-
-@pytest.fixture(scope="module")
-def sink():
-    s = Sink()
-    yield s
-    s.close()
 
 
 @pytest.fixture
 def start(own_server, sink):
     def start(*options, out=True):
-        way = ["--set", f"out/smtp=smtp://127.0.0.1:{sink.port}", "--set", "out/smtp-tls=never"] if out else []
+        way = ["--set", f"out/smtp={sink.url()}", "--set", "out/smtp-tls=never"] if out else []
         return own_server("--set", "pop3/xtnd-xmit=yes", "--set", "server/hostname=mail.example.org", *way, *options)
     return start
 

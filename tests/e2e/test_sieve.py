@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("aiosmtpd")
 import serving  # noqa: E402
 from serving import wait_for  # noqa: E402
-from smtp_sink import Sink  # noqa: E402
+from smtp_sink import out_options  # noqa: E402
 
 SENDER = "alice@example.net"
 NULL = ("", None, "<>")
@@ -90,17 +90,9 @@ class Rules:
 
 
 @pytest.fixture(scope="module")
-def sink():
-    s = Sink()
-    yield s
-    s.close()
-
-
-@pytest.fixture(scope="module")
 def rules(tmp_path_factory, sink):
-    server = serving.Server(tmp_path_factory.mktemp("sieve"), "--set", f"out/smtp=smtp://127.0.0.1:{sink.port}",
-                            "--set", "out/smtp-tls=never", "--set", "out/retry=1s", "--set", "out/retry-max=1s",
-                            "--set", "server/hostname=mail.example.org", "--set", "out/replies-per-hour=1000")
+    server = serving.Server(tmp_path_factory.mktemp("sieve"),
+                            *out_options(smtp=sink.url(), replies_per_hour=1000))
     yield Rules(server, sink)
     server.close()
 
@@ -464,7 +456,7 @@ def test_the_administrators_scripts(own_server, tmp_path):
 def test_killed_while_sorting(own_server, sink):
     """Deliveries, and the process that sends, die at any moment; who brings the message tries again until it is taken:
     then it is in the mailbox and sent on, and sent on once unless the power fails too."""
-    rules = Rules(own_server("--set", f"out/smtp=smtp://127.0.0.1:{sink.port}", "--set", "out/smtp-tls=never",
+    rules = Rules(own_server("--set", f"out/smtp={sink.url()}", "--set", "out/smtp-tls=never",
                              "--set", "out/retry=1s", "--set", "out/retry-max=1s"), sink)
     a = rules.account('require ["fileinto", "mailbox", "copy"]; fileinto :create :copy "Sorted"; '
                       'redirect "killed@example.com";')
