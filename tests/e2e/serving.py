@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -129,6 +130,17 @@ class Server:
             found.append(p)
             todo += [c for c, parent in parents.items() if parent == p]
         return [p for p in found if name is None or process_name(p) == name]
+
+    def kill_those(self, name, most=None):
+        """Kill the processes of a name, or so many of them; returns how many it met. Some end by themselves meanwhile."""
+        met = 0
+        for p in self.processes(name)[:most]:
+            try:
+                os.kill(p, signal.SIGKILL)
+                met += 1
+            except ProcessLookupError:
+                pass
+        return met
 
     def forked_by(self, action):
         """What action() returns, and the one process that the forker started for it."""

@@ -192,8 +192,7 @@ def test_nothing_can_leave(server):
 def test_the_process_that_sends_dies(sending, sink):
     box = Box(sending, send='require "imapsieve"; redirect "died@example.com";')
     box.make("Onward", "send")
-    for pid in sending.processes("fumi-out"):
-        os.kill(pid, 9)
+    sending.kill_those("fumi-out")
     for n in range(3):
         box.append("Onward", n)
     # each is kept, or was sent

@@ -3,7 +3,6 @@ import email
 import email.policy
 import os
 import re
-import signal
 import stat
 
 import pytest
@@ -150,8 +149,7 @@ def test_what_is_not_stored_is_not_told(own_server, sink, small_disk):
 def test_out_comes_back_in_time(server, sink):
     """A notice waits for a moment for who is to send it."""
     a = server.account()
-    for pid in server.processes("fumi-out")[:1]:
-        os.kill(pid, signal.SIGKILL)
+    server.kill_those("fumi-out")
     assert deliver(server, a.name, sender="six@example.net").startswith("250")
     told(sink, "six@example.net")
 

@@ -1,7 +1,5 @@
 """Postfix and Exim of Debian deliver by LMTP, configured as docs/mta.md says."""
-import os
 import re
-import signal
 
 import pytest
 
@@ -106,8 +104,7 @@ def test_delivery_that_dies(agent, place):
     a = place.server.account()
     for i in range(3):
         agent.send("alice@example.com", [a.name], message(f"kill {i}"))
-        for pid in place.server.processes("fumi-delivery"):
-            os.kill(pid, signal.SIGKILL)
+        place.server.kill_those("fumi-delivery")
     agent.again()
     agent.wait(f"(?s)({a.name}.*(status=sent|T=fumi_lmtp).*){{3}}")
     assert {re.search(rb"Subject: (.*)\r", m)[1] for m in mta.received(a)} == {b"kill 0", b"kill 1", b"kill 2"}

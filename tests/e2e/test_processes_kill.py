@@ -106,8 +106,7 @@ def test_kill_under_load(own_server, kind):
         wait_for(lambda: server.processes(kind))
         before = sum(len(w.acked) for w in writers)
         wait_for(lambda: sum(len(w.acked) for w in writers) > before + 20)
-        for pid in server.processes(kind)[:1]:
-            os.kill(pid, signal.SIGKILL)
+        server.kill_those(kind, 1)
         before = [len(w.acked) for w in writers]
         wait_for(lambda: all(len(w.acked) > n for w, n in zip(writers, before)))
     end_writers(writers)
@@ -180,11 +179,7 @@ def test_a_gate_dies_plain_sessions_live(own_server):
 def test_without_auth_sessions_live_and_logins_wait(own_server):
     server = own_server()
     c, waiting = server.raw(server.demo), server.raw()
-    for pid in server.processes("fumi-auth"):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    server.kill_those("fumi-auth")
     c.ok(b"NOOP")
 
     def login():
@@ -302,8 +297,7 @@ def test_delivery_process_killed(own_server):
     for _ in range(5):
         n = len(done)
         wait_for(lambda: len(done) > n + 5)
-        for pid in server.processes("fumi-delivery"):
-            os.kill(pid, signal.SIGKILL)
+        server.kill_those("fumi-delivery")
     stop.set()
     for t in threads:
         t.join()

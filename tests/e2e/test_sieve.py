@@ -470,12 +470,7 @@ def test_killed_while_sorting(own_server, sink):
             p.stdin.write(message)
             p.stdin.close()
             time.sleep((n * 7 % 23) / 1000)
-            for victim in rules.server.processes("fumi-delivery" if n % 3 else "fumi-out"):
-                try:
-                    os.kill(victim, 9)
-                    deaths += 1
-                except ProcessLookupError:
-                    pass
+            deaths += rules.server.kill_those("fumi-delivery" if n % 3 else "fumi-out")
             if p.wait(60) == 0:
                 break
     rules.quiet()
