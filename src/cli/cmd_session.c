@@ -143,26 +143,20 @@ own_user(void)
 
 /* Scripts for IMAP events run here too, but nothing leaves. */
 static int
-run_imap(const struct options *o, int dir, struct log *log)
+run_imap(const struct options *o, const struct client_env *client)
 {
 	char host[256] = "";
 	struct session_events events = { .users = true };
-	struct session_env env = { .in = STDIN_FILENO,
-		.out = STDOUT_FILENO,
-		.hub = -1,
-		.first = SESSION_PREAUTH,
-		.dir = dir,
-		.create = o->create,
+	struct session_env env = { .client = *client,
 		.round_trip = o->round_trip || getenv("FUMI_ROUNDTRIP") != NULL,
-		.user = own_user(),
-		.events = &events,
-		.log = log };
+		.events = &events };
 
+	env.client.user = own_user();
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
 		memcpy(host, "localhost", sizeof("localhost"));
 	events.host = view_str(host);
-	return session_imap_run(&env) == SESSION_FAILED ? EXIT_FAILURE
-							: EXIT_SUCCESS;
+	return session_imap_run(&env) == CLIENT_FAILED ? EXIT_FAILURE
+						       : EXIT_SUCCESS;
 }
 
 static int
@@ -200,7 +194,7 @@ run(const struct options *o, int dir, struct log *log)
 	case PROTOCOL_SIEVE:
 		return run_sieve(&env);
 	}
-	return run_imap(o, dir, log);
+	return run_imap(o, &env);
 }
 
 int

@@ -282,34 +282,6 @@ events_of(const struct child *c, char host[SETTINGS_HOST_SIZE],
 	return e;
 }
 
-static int
-run_imap(const struct child *c, struct log *log,
-    const struct msg_session_start *m, struct view remote, struct runs *runs)
-{
-	char host[SETTINGS_HOST_SIZE], capability[SIEVE_CONF_CAPABILITY_SIZE];
-	const struct session_events events = events_of(c, host, capability);
-	struct session_env env = { .in = runs->client,
-		.out = runs->client,
-		.hub = CHILD_FD_HUB,
-		.dir = CHILD_FD_DIR,
-		.create = true,
-		.options = &runs->options,
-		.kept = &runs->account,
-		.first = SESSION_LOGGED_IN,
-		.tag = m->login.tag,
-		.unread = m->unread,
-		.user = c->grant->m.account,
-		.remote = remote,
-		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
-		.autologout_ms =
-		    (unsigned)conf_num(c->conf, "session", NULL, "idle"),
-		.cpu_s = c->grant->m.cpu_max_s,
-		.events = &events,
-		.log = log };
-
-	return m->login.tag.n > 0 ? child_serve_imap(&env) : CHILD_NO_START;
-}
-
 static struct client_env
 env_of(const struct child *c, struct log *log,
     const struct msg_session_start *m, struct view remote, struct runs *runs)
@@ -327,6 +299,22 @@ env_of(const struct child *c, struct log *log,
 		.remote = remote,
 		.cpu_s = c->grant->m.cpu_max_s,
 		.log = log };
+}
+
+static int
+run_imap(const struct child *c, struct log *log,
+    const struct msg_session_start *m, struct view remote, struct runs *runs)
+{
+	char host[SETTINGS_HOST_SIZE], capability[SIEVE_CONF_CAPABILITY_SIZE];
+	const struct session_events events = events_of(c, host, capability);
+	struct session_env env = { .client = env_of(c, log, m, remote, runs),
+		.tag = m->login.tag,
+		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
+		.events = &events };
+
+	env.client.idle_ms =
+	    (unsigned)conf_num(c->conf, "session", NULL, "idle");
+	return m->login.tag.n > 0 ? child_serve_imap(&env) : CHILD_NO_START;
 }
 
 static int

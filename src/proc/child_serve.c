@@ -3,23 +3,6 @@
 #include "session/pop3.h"
 #include "session/session.h"
 
-int
-child_serve_imap(const struct session_env *env)
-{
-	switch (session_imap_run(env)) {
-	case SESSION_LOGOUT:
-		return CHILD_REST;
-	case SESSION_GONE:
-	case SESSION_AUTOLOGOUT:
-	case SESSION_SHUTDOWN:
-	case SESSION_REFUSED:
-		return CHILD_OK;
-	case SESSION_FAILED:
-		break;
-	}
-	return CHILD_NO_ACCOUNT;
-}
-
 static int
 status_of(enum client_end end)
 {
@@ -35,6 +18,12 @@ status_of(enum client_end end)
 		break;
 	}
 	return CHILD_NO_ACCOUNT;
+}
+
+int
+child_serve_imap(const struct session_env *env)
+{
+	return status_of(session_imap_run(env));
 }
 
 int

@@ -17,14 +17,14 @@ static void
 answer(struct session *s, enum response_condition c, struct view code,
     const char *text)
 {
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 
 	if (s->answered)
 		return;
 	s->answered = true;
 	if (c != RESPONSE_BAD)
 		updates_tell(s, s->tell);
-	if (s->mailbox_gone && s->ending)
+	if (s->mailbox_gone && s->c.ending)
 		return; /* BYE has been said instead */
 	response_begin(b, s->cmd->tag, c);
 	if (code.n > 0) {
@@ -123,11 +123,11 @@ session_failed(struct session *s, const char *what, int r)
 		return false;
 	if (r > 0 && r != STORE_DAMAGED && r != STORE_FULL)
 		return true;
-	log_begin(&l, s->log, LOG_FAILURES, "store");
+	log_begin(&l, s->c.log, LOG_FAILURES, "store");
 	log_str(&l, "call", what);
 	if (r < 0)
 		log_errno(&l, "error", r);
-	log_str(&l, "why", account_why(s->account));
+	log_str(&l, "why", account_why(s->c.account));
 	log_end(&l);
 	return true;
 }
@@ -159,7 +159,7 @@ session_commit(struct session *s, struct tx **t, uint64_t *modseq)
 	if (modseq != NULL)
 		*modseq = m;
 	if (r == 0)
-		hub_committed(s->env->hub, m);
+		hub_committed(s->c.env->hub, m);
 	return r;
 }
 
@@ -230,7 +230,7 @@ session_set(
 bool
 session_keyword(struct session *s, struct view name, unsigned *number)
 {
-	return account_keyword_find(s->account, name, number) == 0;
+	return account_keyword_find(s->c.account, name, number) == 0;
 }
 
 /* A name never changes once it is given, so a copy is good for ever. */
@@ -244,7 +244,7 @@ session_keyword_name(struct session *s, unsigned number)
 	if (s->keyword == NULL)
 		s->keyword = xcalloc(STORE_KEYWORDS_MAX, sizeof(*s->keyword));
 	if (s->keyword[number].n == 0 &&
-	    account_keyword_name(s->account, number, &v) == 0 && v.n > 0) {
+	    account_keyword_name(s->c.account, number, &v) == 0 && v.n > 0) {
 		uint8_t *copy = xmalloc(v.n);
 
 		memcpy(copy, v.p, v.n);
@@ -336,7 +336,7 @@ flag_text(struct session *s, unsigned bits)
 static void
 put_keywords(struct session *s, const struct store_flags *f, bool first)
 {
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 
 	for (unsigned w = 0; w < STORE_KEYWORDS_MAX / 64; w++)
 		for (uint64_t m = f->keywords[w]; m != 0; m &= m - 1) {
@@ -359,7 +359,7 @@ session_put_flags(struct session *s, const struct store_flags *f, uint32_t uid)
 	    !session_utf8(s);
 	const struct flag_text *t =
 	    flag_text(s, (f->system & 31u) | (recent ? 32u : 0u));
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 	uint8_t *p = buf_reserve(b, sizeof(t->text) + 2);
 
 	if (p == NULL)
@@ -377,7 +377,7 @@ session_put_flags_fetch(struct session *s, struct uidmap_walk *w,
     const struct message_row *row, bool with_uid)
 {
 	uint32_t seq = uidmap_walk_seq(w, row->uid);
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 
 	if (seq == 0)
 		return;

@@ -12,7 +12,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "session/hub.h"
+
+/* Without a hub somebody must look whether the account changed. */
+#define LOOK_MS 250
 
 void
 client_end(struct client *c, enum client_end end)
@@ -25,11 +27,11 @@ client_end(struct client *c, enum client_end end)
 
 /* Take what the hub has said. */
 static void
-hear(struct client *c)
+hear(struct client *c, bool between)
 {
-	char text[HUB_TEXT_MAX + 1];
+	char dropped[HUB_TEXT_MAX + 1];
 
-	switch (hub_take(c->env->hub, text)) {
+	switch (hub_take(c->env->hub, between ? c->stop_text : dropped)) {
 	case HUB_NOTHING:
 		break;
 	case HUB_NEWS:
@@ -47,7 +49,7 @@ heard_writing(void *ctx)
 {
 	struct client *c = ctx;
 
-	hear(c);
+	hear(c, false);
 	return c->stop;
 }
 
@@ -61,6 +63,7 @@ client_begin(struct client *c, const struct client_env *env, unsigned idle_ms)
 	*c = (struct client){ .env = env,
 		.log = env->log,
 		.cpu_seen = -1,
+		.stop_text = "Server is going down",
 		.idle_ms = env->idle_ms != 0 ? env->idle_ms : idle_ms };
 	output_init(&c->out, env->out, ms);
 	if (env->hub != -1) {
@@ -123,10 +126,10 @@ client_account(struct client *c)
 
 /* ---- waiting ---- */
 
-/* A limit of CPU time that begins anew with each wait: past it the kernel ends
- * the process, and with it only this client's session. */
-static void
-limit_cpu(struct client *c)
+/* Past the limit the kernel ends the process, and with it only this client's
+ * session. */
+void
+client_limit_cpu(struct client *c)
 {
 	unsigned most = c->env->cpu_s != 0 ? c->env->cpu_s : CLIENT_CPU_S;
 	struct timespec t;
@@ -160,7 +163,6 @@ read_input(struct client *c)
 	if (r <= 0)
 		return over(c, CLIENT_GONE);
 	c->input = (struct view){ c->input_bytes, (size_t)r };
-	limit_cpu(c);
 	return true;
 }
 
@@ -171,48 +173,62 @@ client_check(struct client *c)
 		client_end(c, CLIENT_GONE);
 }
 
+/* How long poll() may sleep. */
+static int
+sleep_ms(const struct client *c, uint64_t until, bool news)
+{
+	uint64_t now = clock_mono_ms();
+	uint64_t left = until > now ? until - now : 0;
+
+	if (news && c->env->hub == -1 && left > LOOK_MS)
+		return LOOK_MS;
+	return left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
 /* Until something comes from the client or the hub. */
 static bool
-wait_input(struct client *c, bool between)
+wait_input(struct client *c, bool between, bool news)
 {
 	uint64_t until = clock_mono_ms() + c->idle_ms;
 	struct pollfd p[2] = { { .fd = c->env->in, .events = POLLIN },
 		{ .fd = c->env->hub, .events = POLLIN } };
 
-	for (;;) {
-		uint64_t now = clock_mono_ms();
+	while (!news || !c->changed) {
 		int r;
 
 		if (c->stop)
 			p[1].fd = -1; /* it has said its last */
-		r = poll(p, 2, until > now ? (int)(until - now) : 0);
+		r = poll(p, 2, sleep_ms(c, until, news));
 		if (r == -1 && errno != EINTR)
 			return over(c, CLIENT_GONE);
 		if (r > 0 && p[1].revents != 0)
-			hear(c);
+			hear(c, between);
 		if (c->stop && between)
 			return over(c, CLIENT_SHUTDOWN);
 		if (r > 0 && p[0].revents != 0 && read_input(c))
 			return true;
 		if (c->ending)
 			return false;
-		if (r == 0 && clock_mono_ms() >= until)
+		if (r == 0 && news && c->env->hub == -1)
+			c->changed = true;
+		else if (r == 0 && clock_mono_ms() >= until)
 			return over(c, CLIENT_IDLE);
 	}
+	return true;
 }
 
 bool
-client_wait(struct client *c, bool between)
+client_wait(struct client *c, bool between, bool news)
 {
 	if (c->ending)
 		return false;
 	if (c->input.n > 0)
 		return true;
-	if (output_flush(&c->out) != 0)
+	if ((between ? output_rest(&c->out) : output_flush(&c->out)) != 0)
 		return over(c, CLIENT_GONE);
 	if (c->stop && between) /* heard while that went out */
 		return over(c, CLIENT_SHUTDOWN);
-	return wait_input(c, between);
+	return wait_input(c, between, news);
 }
 
 /* ---- the end ---- */

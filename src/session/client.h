@@ -3,18 +3,19 @@
 
 #include "base/attrs.h"
 #include "base/log.h"
+#include "session/hub.h"
 #include "session/output.h"
 #include "store/account.h"
 
 /*
- * What the sessions of the small protocols (POP3, ManageSieve) have in common:
+ * What the sessions of all protocols (IMAP, POP3, ManageSieve) have in common:
  * one client, its input, its time-outs, the hub, and the end. They are written
- * straight down like IMAP's and block when they must.
+ * straight down and block when they must.
  */
 #define CLIENT_WRITE_MS (10 * 60 * 1000) /* a client that does not read */
-#define CLIENT_CPU_S 120                 /* CPU seconds between two waits */
-#define CLIENT_UNREAD_MAX 8192           /* bytes that come with a hand-over */
-#define CLIENT_INPUT 32768               /* bytes read at once */
+#define CLIENT_CPU_S 120       /* CPU seconds between two client_limit_cpu() */
+#define CLIENT_UNREAD_MAX 8192 /* bytes that come with a hand-over */
+#define CLIENT_INPUT 32768     /* bytes read at once */
 
 enum client_first {
 	CLIENT_PREAUTH,  /* a greeting: fumi session --stdio */
@@ -31,11 +32,12 @@ struct client_env {
 	bool create; /* make the account if there is none */
 	/* of the account; NULL: the defaults. Borrowed */
 	const struct account_options *options;
-	/* as in session/session.h: the account, open already or left open */
+	/* NULL: opened and closed here. Else *kept, when not NULL, is the
+	 * account, open already; it is left open there for the next session */
 	struct account **kept;
 	enum client_first first;
 	struct view unread; /* at most CLIENT_UNREAD_MAX bytes read already */
-	struct view user;   /* of the log, and ManageSieve's OWNER */
+	struct view user;   /* for the log, scripts and ManageSieve's OWNER */
 	struct view remote; /* address of the client, for the log */
 	unsigned idle_ms; /* how long it may be silent; 0: the protocol's own */
 	unsigned write_ms; /* 0: CLIENT_WRITE_MS */
@@ -48,8 +50,9 @@ enum client_end {
 	CLIENT_GONE,       /* the client closed, or does not read */
 	CLIENT_IDLE,       /* it was silent for too long */
 	CLIENT_SHUTDOWN,   /* the hub said so */
-	CLIENT_REFUSED,    /* too many errors, or a login that may not be */
-	CLIENT_FAILED,     /* the account cannot be opened or used */
+	/* too many errors, a stream beyond repair, or a login that may not be */
+	CLIENT_REFUSED,
+	CLIENT_FAILED, /* the account cannot be opened or used */
 };
 
 struct client {
@@ -63,8 +66,11 @@ struct client {
 	int64_t cpu_seen; /* CPU second at the last look at it */
 	enum client_end end;
 	bool stop;    /* the hub wants it to end soon */
-	bool changed; /* the hub said that the account has changed */
+	bool changed; /* the account may have; whoever looks clears it */
 	bool ending;  /* leave the loop */
+	/* of CLIENT_SHUTDOWN, for people: the hub's words, if they came between
+	 * two commands */
+	char stop_text[HUB_TEXT_MAX + 1];
 };
 
 /* idle_ms: the protocol's own limit, where env has none. */
@@ -77,11 +83,15 @@ int client_account(struct client *c) A_MUST_USE;
 void client_end(struct client *c, enum client_end end);
 /*
  * Send everything, then wait until c->input has bytes: true. False: c->ending
- * is set. A stop by the hub ends it only when between is set (the client is not
- * in the middle of a command). What is said to a client that has been silent or
- * that is sent away is the caller's to put afterwards.
+ * is set. What is said to a client that has been silent or that is sent away is
+ * the caller's to put afterwards.
+ * between  the client is not in the middle of a command: a stop by the hub ends
+ *          it
+ * news     return for c->changed, too
  */
-bool client_wait(struct client *c, bool between) A_MUST_USE;
+bool client_wait(struct client *c, bool between, bool news) A_MUST_USE;
+/* Let the limit of CPU time begin anew, as each command does. */
+void client_limit_cpu(struct client *c);
 /* Has the client stopped reading? Then the session ends. */
 void client_check(struct client *c);
 /* Flush, log the end, close. Returns c->end. */

@@ -113,7 +113,7 @@ partial(const struct fetchitem *it, struct view v)
 static void
 put_without_nul(struct fetch *f, struct view v)
 {
-	struct buf *b = &f->s->out.b;
+	struct buf *b = &f->s->c.out.b;
 
 	while (v.n > 0) {
 		struct view piece = view_sub(v, 0, DECODE_PIECE);
@@ -125,7 +125,7 @@ put_without_nul(struct fetch *f, struct view v)
 			p[i] = piece.p[i] == '\0' ? 0x80 : piece.p[i];
 		b->n += piece.n;
 		view_skip(&v, piece.n);
-		output_turn(&f->s->out);
+		output_turn(&f->s->c.out);
 	}
 }
 
@@ -133,7 +133,7 @@ put_without_nul(struct fetch *f, struct view v)
 static void
 put_octets(struct fetch *f, const struct fetch_message *m, struct view v)
 {
-	struct output *o = &f->s->out;
+	struct output *o = &f->s->c.out;
 
 	response_literal_head(&o->b, v.n);
 	if ((m->sum.flags & SUMMARY_HAS_NUL) != 0)
@@ -210,7 +210,7 @@ static bool
 put_common(
     struct fetch *f, const struct fetchitem *it, const struct fetch_message *m)
 {
-	struct buf *b = &f->s->out.b;
+	struct buf *b = &f->s->c.out.b;
 	struct view piece[PIECES];
 	size_t n = common_pieces(it, m->sum.common, piece), size = 2;
 
@@ -240,12 +240,12 @@ put_fields(struct fetch *f, const struct fetch_plan *p,
 	header_filter(common ? m->sum.common : header, it->fields, it->n_fields,
 	    it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT, &f->scratch);
 	v = partial(it, buf_view(&f->scratch));
-	response_literal_head(&f->s->out.b, v.n);
+	response_literal_head(&f->s->c.out.b, v.n);
 	if ((m->sum.flags & SUMMARY_HAS_NUL) != 0)
 		put_without_nul(f, v);
 	else
-		buf_put(&f->s->out.b, v);
-	output_turn(&f->s->out);
+		buf_put(&f->s->c.out.b, v);
+	output_turn(&f->s->c.out);
 }
 
 void
@@ -257,7 +257,7 @@ fetch_section(
 
 	/* what is not there is empty, as the common servers have it */
 	if (!locate(f, it, m, &v))
-		buf_put_str(&f->s->out.b, "\"\"");
+		buf_put_str(&f->s->c.out.b, "\"\"");
 	else if (it->n_fields > 0)
 		put_fields(f, p, m, v);
 	else
@@ -416,8 +416,8 @@ decode_whole(
 		look(&e, buf_view(&f->scratch));
 	if (e.alone > 0 && !e.odd && !e.cr)
 		put_crs(&f->scratch, &e);
-	put_decoded(&f->s->out, partial(it, buf_view(&f->scratch)));
-	(void)output_flush(&f->s->out); /* scratch may have been lent */
+	put_decoded(&f->s->c.out, partial(it, buf_view(&f->scratch)));
+	(void)output_flush(&f->s->c.out); /* scratch may have been lent */
 }
 
 /* What of a decoded piece belongs to the window [from, to) of the whole, when
@@ -443,7 +443,7 @@ decode_pieces(struct fetch *f, const struct fetchitem *it, struct binary *b)
 	uint64_t from = 0, to = size;
 	struct decoding x = decoding_of(b);
 	struct ends e = { 0 };
-	struct output *o = &f->s->out;
+	struct output *o = &f->s->c.out;
 
 	if (it->partial) {
 		from = it->offset < size ? it->offset : size;
@@ -470,18 +470,18 @@ binary_text(
 	struct view v = { 0 };
 
 	if (!locate(f, it, m, &v)) {
-		buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");
+		buf_put_str(&f->s->c.out.b, size_only ? "0" : "\"\"");
 	} else if (it->n_fields > 0 && !size_only) {
 		put_fields(f, p, m, v);
 	} else if (it->n_fields > 0) {
 		buf_clear(&f->scratch);
 		header_filter(v, it->fields, it->n_fields,
 		    it->text == FETCHITEM_TEXT_HEADER_FIELDS_NOT, &f->scratch);
-		buf_put_dec(&f->s->out.b, f->scratch.n);
+		buf_put_dec(&f->s->c.out.b, f->scratch.n);
 	} else if (size_only) {
-		buf_put_dec(&f->s->out.b, v.n);
+		buf_put_dec(&f->s->c.out.b, v.n);
 	} else {
-		put_decoded(&f->s->out, partial(it, v));
+		put_decoded(&f->s->c.out, partial(it, v));
 	}
 }
 
@@ -496,9 +496,9 @@ fetch_binary(
 	if (it->text != FETCHITEM_TEXT_NONE)
 		binary_text(f, p, m);
 	else if (!find_binary(f, it, m, &b))
-		buf_put_str(&f->s->out.b, size_only ? "0" : "\"\"");
+		buf_put_str(&f->s->c.out.b, size_only ? "0" : "\"\"");
 	else if (size_only)
-		buf_put_dec(&f->s->out.b, decoded_size(f, &b));
+		buf_put_dec(&f->s->c.out.b, decoded_size(f, &b));
 	else if (b.octets.n > DECODE_WHOLE)
 		decode_pieces(f, it, &b);
 	else

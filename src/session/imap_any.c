@@ -13,7 +13,7 @@ imap_capability(struct session *s, const struct command *c)
 	size_t n = capability_list(e != NULL ? e->capability : NULL, names);
 
 	(void)c;
-	response_capability(&s->out.b, names, n);
+	response_capability(&s->c.out.b, names, n);
 	session_ok(s, NULL);
 }
 
@@ -29,7 +29,7 @@ void
 imap_logout(struct session *s, const struct command *c)
 {
 	(void)c;
-	session_bye(s, SESSION_LOGOUT, NULL, "Logging out");
+	session_bye(s, CLIENT_LOGOUT, NULL, "Logging out");
 	session_ok(s, NULL);
 }
 
@@ -38,7 +38,7 @@ log_id(struct session *s, const struct command_id *id)
 {
 	struct log_line l;
 
-	log_begin(&l, s->log, LOG_LOW_LEVEL, "client-id");
+	log_begin(&l, s->c.log, LOG_LOW_LEVEL, "client-id");
 	for (size_t i = 0; i < id->n; i++) {
 		log_view(&l, "field", id->fields[i].name);
 		log_view(&l, "value", id->fields[i].value);
@@ -57,7 +57,7 @@ imap_id(struct session *s, const struct command *c)
 	if (!s->st.id_given)
 		log_id(s, &c->u.id);
 	s->st.id_given = true;
-	response_id(&s->out.b, ours, sizeof(ours) / sizeof(ours[0]));
+	response_id(&s->c.out.b, ours, sizeof(ours) / sizeof(ours[0]));
 	session_ok(s, NULL);
 }
 
@@ -65,7 +65,7 @@ void
 imap_namespace(struct session *s, const struct command *c)
 {
 	(void)c;
-	response_namespace(&s->out.b, STORE_DELIMITER);
+	response_namespace(&s->c.out.b, STORE_DELIMITER);
 	session_ok(s, NULL);
 }
 
@@ -89,6 +89,6 @@ imap_enable(struct session *s, const struct command *c)
 	}
 	if (metadata && imap_metadata_enable(s))
 		enabled[n++] = "METADATA";
-	response_enabled(&s->out.b, enabled, n);
+	response_enabled(&s->c.out.b, enabled, n);
 	session_ok(s, NULL);
 }

@@ -30,9 +30,9 @@ static void
 refuse(struct session *s, const char *text)
 {
 	response_begin(
-	    &s->out.b, frame_tag(frame_text(&s->frame)), RESPONSE_NO);
-	buf_put_str(&s->out.b, text);
-	buf_put_str(&s->out.b, "\r\n");
+	    &s->c.out.b, frame_tag(frame_text(&s->frame)), RESPONSE_NO);
+	buf_put_str(&s->c.out.b, text);
+	buf_put_str(&s->c.out.b, "\r\n");
 	frame_refuse(&s->frame);
 	append_forget(s);
 }
@@ -80,8 +80,8 @@ take_octets(struct session *s, struct spool *spool, uint64_t n, bool nul)
 		if (session_wait(s, false, false) != SESSION_EVENT_INPUT)
 			return;
 		v = view_sub(
-		    s->input, 0, n < s->input.n ? (size_t)n : s->input.n);
-		view_skip(&s->input, v.n);
+		    s->c.input, 0, n < s->c.input.n ? (size_t)n : s->c.input.n);
+		view_skip(&s->c.input, v.n);
 		n -= v.n;
 		if (s->spool_refused != NULL)
 			continue;
@@ -107,7 +107,7 @@ append_literal(struct session *s)
 	struct spool **spool = next_spool(s);
 	int r;
 
-	if (no == NULL && (r = spool_open(s->account, l.size, spool)) != 0)
+	if (no == NULL && (r = spool_open(s->c.account, l.size, spool)) != 0)
 		no = session_store_text(s, r);
 	if (no == NULL && !frame_external(&s->frame, (uint32_t)s->spools)) {
 		spool_free(spool);
@@ -117,12 +117,12 @@ append_literal(struct session *s)
 		refuse(s, no);
 		if (l.size == UINT64_MAX && !l.sync)
 			session_bye(
-			    s, SESSION_REFUSED, NULL, "Literal too large");
+			    s, CLIENT_REFUSED, NULL, "Literal too large");
 		return;
 	}
 	s->spools++;
 	if (l.sync)
-		response_continue(&s->out.b, VIEW_LIT("OK"));
+		response_continue(&s->c.out.b, VIEW_LIT("OK"));
 	take_octets(s, *spool, l.size, l.literal8);
 }
 
@@ -132,7 +132,7 @@ append_literal(struct session *s)
 static int
 spool_text(struct session *s, struct view text, struct spool **out)
 {
-	int r = spool_open(s->account, text.n, out);
+	int r = spool_open(s->c.account, text.n, out);
 
 	if (r == 0)
 		r = spool_write(*out, text);
@@ -144,7 +144,7 @@ static const char *
 without_nul(struct session *s, struct spool **spool)
 {
 	struct spool *clean = NULL;
-	int r = spool_open(s->account, 0, &clean);
+	int r = spool_open(s->c.account, 0, &clean);
 
 	if (r != 0)
 		return session_store_text(s, r);
@@ -212,7 +212,7 @@ add_all(struct session *s, uint32_t mailbox, const struct command_append *a,
 	struct tx *t;
 	int r;
 
-	if ((r = tx_begin(s->account, &t)) != 0)
+	if ((r = tx_begin(s->c.account, &t)) != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < a->n; i++)
 		r = add_message(
@@ -276,7 +276,7 @@ imap_append(struct session *s, const struct command *c)
 		session_no(s, s->spool_refused);
 		return;
 	}
-	r = mailbox_find(s->account, a->mailbox.name, &row);
+	r = mailbox_find(s->c.account, a->mailbox.name, &row);
 	if (r == STORE_NOT_FOUND || (r == 0 && row.noselect))
 		session_no(s, SESSION_TRYCREATE);
 	else if (r != 0)

@@ -42,7 +42,7 @@ copy(struct session *s, const struct uidset *set, uint32_t target, bool move,
 	struct tx *t;
 	int r;
 
-	if ((r = tx_begin(s->account, &t)) != 0)
+	if ((r = tx_begin(s->c.account, &t)) != 0)
 		return r;
 	r = tx_copy(t, s->st.mailbox, set->run, set->n, target, move,
 	    &out->from, &out->n, &out->first);
@@ -71,9 +71,9 @@ answer_copied(struct session *s, const struct copied *c, bool move)
 		return;
 	}
 	/* before the EXPUNGEs (RFC 6851 section 4.3) */
-	buf_put_str(&s->out.b, "* OK [");
-	buf_put(&s->out.b, buf_view(&code));
-	buf_put_str(&s->out.b, "] Moved\r\n");
+	buf_put_str(&s->c.out.b, "* OK [");
+	buf_put(&s->c.out.b, buf_view(&code));
+	buf_put_str(&s->c.out.b, "] Moved\r\n");
 	session_ok(s, NULL);
 }
 
@@ -108,7 +108,7 @@ imap_copy(struct session *s, const struct command *c)
 
 	if (!session_set(s, &c->u.copy.set, c->uid, &set))
 		return;
-	r = mailbox_find(s->account, c->u.copy.mailbox.name, &target);
+	r = mailbox_find(s->c.account, c->u.copy.mailbox.name, &target);
 	if (move && s->st.read_only)
 		session_no(s, "[READ-ONLY] The mailbox is open read-only");
 	else if (r == STORE_NOT_FOUND || (r == 0 && target.noselect))

@@ -64,15 +64,15 @@ static struct filter *
 filter_of(struct session *s)
 {
 	const struct session_events *v = s->env->events;
-	struct filter_env e = { .dir = s->env->dir,
-		.account = s->account,
-		.user = s->env->user,
+	struct filter_env e = { .dir = s->c.env->dir,
+		.account = s->c.account,
+		.user = s->c.env->user,
 		.host = v->host,
 		.globals = v->globals,
 		.disabled = v->disabled,
 		.n_disabled = v->n_disabled,
 		.delimiters = v->delimiters,
-		.log = s->log };
+		.log = s->c.log };
 
 	if (s->events == NULL)
 		s->events = xcalloc(1, sizeof(*s->events));
@@ -92,10 +92,10 @@ script_of(struct session *s, uint32_t mailbox, struct arena *a)
 
 	if (!s->env->events->users)
 		return name;
-	r = metadata_get(s->account, mailbox, entry, a, &name);
+	r = metadata_get(s->c.account, mailbox, entry, a, &name);
 
 	if (r == STORE_NOT_FOUND)
-		r = metadata_get(s->account, 0, entry, a, &name);
+		r = metadata_get(s->c.account, 0, entry, a, &name);
 	if (r != 0 && r != STORE_NOT_FOUND)
 		(void)session_failed(s, "annotations", r);
 	return r == 0 ? name : (struct view){ NULL, 0 };
@@ -303,6 +303,7 @@ plan(struct event_batch *b, const struct message_row *row, struct view octets)
 {
 	struct event_item *it = &b->item[b->n++];
 	struct session *s = b->s;
+	const struct view user = s->c.env->user;
 	struct filter_message *m = &it->message;
 
 	*it = (struct event_item){ .row = row, .planned = true };
@@ -310,13 +311,11 @@ plan(struct event_batch *b, const struct message_row *row, struct view octets)
 		.now = clock_wall_s(),
 		.cause = b->group->cause,
 		.mailbox = b->mailbox,
-		.imap_user = {
-		    s->env->user.n > 0 ? s->env->user.p : (const uint8_t *)"",
-		    s->env->user.n } };
+		.imap_user = user.n > 0 ? user : VIEW_LIT("") };
 	m->zone = clock_zone(m->now);
 	m->n_flags = name_flags(s, &row->flags, b->arena, &m->flags);
 	m->n_changed = name_flags(s, &b->group->changed, b->arena, &m->changed);
-	session_limit_cpu(s); /* its own limit is the cost of the run */
+	client_limit_cpu(&s->c); /* its own limit is the cost of the run */
 	filter_plan(s->events->filter, m, &it->plan);
 	s->events->cost += it->plan.cost + EVENT_COST_EACH;
 }
@@ -351,7 +350,7 @@ static void
 not_sent(
     struct event_batch *b, struct event_item *it, size_t out, const char *text)
 {
-	log_say(b->s->log, LOG_PROBLEMS, "submit", "%s", text);
+	log_say(b->s->c.log, LOG_PROBLEMS, "submit", "%s", text);
 	filter_refused(b->s->events->filter, &it->plan, out);
 }
 
@@ -381,16 +380,16 @@ hear_all(struct event_batch *b, struct asked *asked, size_t n, uint64_t until)
 	while (left > 0 && !s->events->is_deaf) {
 		struct hub_answer answer;
 		enum hub_news news =
-		    hub_wait(s->env->hub, until, text, &answer);
+		    hub_wait(s->c.env->hub, until, text, &answer);
 
 		if (answer.said)
 			left -= answered(b, asked, n, &answer);
-		else if (news == HUB_STOP && s->stop)
+		else if (news == HUB_STOP && s->c.stop)
 			s->events->is_deaf = true; /* it is gone */
 		else if (clock_mono_ms() >= until)
 			s->events->is_deaf = true;
-		s->changed |= news == HUB_NEWS;
-		s->stop |= news == HUB_STOP;
+		s->c.changed |= news == HUB_NEWS;
+		s->c.stop |= news == HUB_STOP;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (asked[i].item != NULL)
@@ -407,10 +406,10 @@ ask(struct event_batch *b, struct event_item *it, size_t out, uint64_t until,
 	struct event_queue *q = s->events;
 
 	*asked = (struct asked){ ++q->number, it, out };
-	if (s->env->events->submit == NULL || s->env->hub == -1 || q->is_deaf)
+	if (s->env->events->submit == NULL || s->c.env->hub == -1 || q->is_deaf)
 		not_sent(b, it, out, "No mail can leave from here");
 	else if (!s->env->events->submit(
-		     s->env->hub, q->number, &it->plan.outs[out], until))
+		     s->c.env->hub, q->number, &it->plan.outs[out], until))
 		not_sent(b, it, out, "The server does not take it");
 	else
 		return true;
@@ -465,7 +464,7 @@ commit(struct event_batch *b)
 		    b->item[i].planned && filter_event_stores(&b->item[i].plan);
 	if (!any)
 		return 0;
-	if ((r = tx_begin(b->s->account, &t)) != 0)
+	if ((r = tx_begin(b->s->c.account, &t)) != 0)
 		return r;
 	if ((r = store_all(b, t)) != 0) {
 		tx_abort(&t);
@@ -480,7 +479,7 @@ log_lost(struct session *s, int r)
 	struct log_line l;
 
 	(void)session_failed(s, "imapsieve", r);
-	log_begin(&l, s->log, LOG_PROBLEMS, "imapsieve");
+	log_begin(&l, s->c.log, LOG_PROBLEMS, "imapsieve");
 	log_i64(&l, "result", r);
 	log_str(&l, "why", "what scripts wanted could not be stored");
 	log_end(&l);
@@ -502,7 +501,7 @@ finish(struct event_batch *b)
 	for (size_t i = 0; i < b->n; i++)
 		drop(&b->item[i]);
 	b->n = 0;
-	message_release(b->s->account);
+	message_release(b->s->c.account);
 }
 
 /* ---- running ---- */
@@ -522,7 +521,7 @@ run_batch(struct event_batch *b, const struct message_row *row, size_t n)
 		bytes += row[taken++].size;
 	}
 	if (session_failed(b->s, "bodies",
-		message_bodies(b->s->account, number, taken, body)))
+		message_bodies(b->s->c.account, number, taken, body)))
 		return taken;
 	for (size_t i = 0; i < taken; i++)
 		if (body[i].octets.p != NULL &&
@@ -542,8 +541,8 @@ run_rows(struct event_batch *b, const struct uid_run *run)
 	do {
 		size_t at = 0;
 
-		if (message_rows(b->s->account, b->group->mailbox, lo, run->hi,
-			row, EVENT_BATCH, &n) != 0)
+		if (message_rows(b->s->c.account, b->group->mailbox, lo,
+			run->hi, row, EVENT_BATCH, &n) != 0)
 			return; /* the mailbox is gone */
 		while (at < n)
 			at += run_batch(b, row + at, n - at);
@@ -560,7 +559,7 @@ name_of(struct session *s, uint32_t mailbox, struct arena *a, struct view *out)
 	size_t n;
 
 	if (session_failed(
-		s, "mailboxes", mailbox_list(s->account, a, &all, &n)))
+		s, "mailboxes", mailbox_list(s->c.account, a, &all, &n)))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (all[i].row.id == mailbox) {
@@ -605,12 +604,12 @@ event_run(struct session *s)
 	if (q == NULL || q->n == 0)
 		return;
 	/* the client need not wait for scripts */
-	(void)output_flush(&s->out);
+	(void)output_flush(&s->c.out);
 	q->cost = 0;
 	for (size_t i = 0; i < q->n; i++)
 		run_group(s, &q->group[i]);
 	if (q->cost >= EVENT_COST_MAX)
-		log_say(s->log, LOG_PROBLEMS, "imapsieve",
+		log_say(s->c.log, LOG_PROBLEMS, "imapsieve",
 		    "the scripts of a command took too long");
 	forget(q);
 }

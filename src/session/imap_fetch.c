@@ -101,12 +101,12 @@ read_summary(struct fetch *f, struct fetch_message *m)
 static void
 put_made(struct fetch *f, const char *instead)
 {
-	(void)output_flush(&f->s->out);
+	(void)output_flush(&f->s->c.out);
 	if (f->scratch.failed || f->scratch.n > MADE_MAX)
-		buf_put_str(&f->s->out.b, instead);
+		buf_put_str(&f->s->c.out.b, instead);
 	else
-		buf_put(&f->s->out.b, buf_view(&f->scratch));
-	(void)output_flush(&f->s->out);
+		buf_put(&f->s->c.out.b, buf_view(&f->scratch));
+	(void)output_flush(&f->s->c.out);
 }
 
 /* ENVELOPE, also of a message whose summary has none. */
@@ -117,7 +117,7 @@ put_envelope(struct fetch *f, const struct fetch_message *m)
 	struct envelope e;
 
 	if (m->sum.envelope.n > 0) {
-		buf_put(&f->s->out.b, m->sum.envelope);
+		buf_put(&f->s->c.out.b, m->sum.envelope);
 		return;
 	}
 	texts = arena_new(MIME_ARENA_MAX);
@@ -141,7 +141,7 @@ put_structure(
 	const bool rev2 = session_utf8(f->s);
 
 	if (v.n > 0 && (!rev2 || memchr(v.p, '*', v.n) == NULL)) {
-		buf_put(&f->s->out.b, v);
+		buf_put(&f->s->c.out.b, v);
 		return;
 	}
 	tree = arena_new(MIME_ARENA_MAX);
@@ -162,7 +162,7 @@ put_date(struct fetch *f, int64_t date, int16_t zone)
 	int64_t local = date + zone * 60;
 	int64_t day = local / 86400 - (local % 86400 < 0);
 	unsigned s = (unsigned)(local - day * 86400);
-	struct buf *b = &f->s->out.b;
+	struct buf *b = &f->s->c.out.b;
 	uint8_t *p;
 
 	if (f->date.n == 0 || day != f->day || zone != f->zone) {
@@ -187,7 +187,7 @@ static void
 put_value(
     struct fetch *f, const struct fetch_plan *p, const struct fetch_message *m)
 {
-	struct buf *b = &f->s->out.b;
+	struct buf *b = &f->s->c.out.b;
 
 	switch (p->item->kind) {
 	case FETCHITEM_FLAGS:
@@ -226,7 +226,7 @@ static void
 put_message(struct fetch *f, uint32_t seq, const struct fetch_message *m,
     bool show_flags)
 {
-	struct buf *b = &f->s->out.b;
+	struct buf *b = &f->s->c.out.b;
 	const size_t before = b->n;
 	bool first = true;
 
@@ -259,7 +259,7 @@ put_message(struct fetch *f, uint32_t seq, const struct fetch_message *m,
 		b->n = before; /* nothing was put: "()" is no response */
 	else
 		buf_put(b, VIEW_LIT(")\r\n"));
-	output_turn(&f->s->out);
+	output_turn(&f->s->c.out);
 }
 
 /* ---- \Seen ---- */
@@ -275,7 +275,7 @@ shows_text(struct fetch *f, const struct message_row *row)
 
 	if (!f->has_binary)
 		return true;
-	if (message_bodies(f->s->account, &row->body, 1, &body) != 0 ||
+	if (message_bodies(f->s->c.account, &row->body, 1, &body) != 0 ||
 	    body.octets.p == NULL)
 		return false;
 	read_summary(f, &m);
@@ -308,7 +308,7 @@ add_seen(struct session *s, const struct uidset *set, struct uid_run **changed,
 
 	updates_tell(s, SESSION_TELL_NO_EXPUNGE);
 	before = s->polled;
-	if ((r = tx_begin(s->account, &t)) != 0)
+	if ((r = tx_begin(s->c.account, &t)) != 0)
 		return r;
 	r = tx_flags(t, s->st.mailbox, set->run, set->n, TX_FLAGS_ADD, &seen, 0,
 	    changed, n, &modified, &n_modified);
@@ -336,7 +336,7 @@ see(struct fetch *f, struct session_rows *rows, struct uidset *changed)
 	uidset_clear(changed);
 	unseen_of(f, rows, &unseen);
 	if (f->has_binary)
-		message_release(f->s->account); /* what was looked at */
+		message_release(f->s->c.account); /* what was looked at */
 	if (unseen.n > 0 && (r = add_seen(rows->s, &unseen, &runs, &n)) == 0) {
 		uidset_add_runs(changed, runs, n);
 		r = rows_again(rows);
@@ -391,11 +391,11 @@ put_rows(struct fetch *f, struct uidmap_walk *w, const struct message_row *row,
 	for (size_t i = 0; i < n; i++)
 		number[i] = row[i].body;
 	if (needs_body &&
-	    (r = message_bodies(f->s->account, number, n, body)) != 0)
+	    (r = message_bodies(f->s->c.account, number, n, body)) != 0)
 		return r;
 	if (needs_body)
 		touch(body, n);
-	for (size_t i = 0; i < n && f->s->out.error == 0; i++) {
+	for (size_t i = 0; i < n && f->s->c.out.error == 0; i++) {
 		struct fetch_message m = { .row = &row[i] };
 		uint32_t seq = uidmap_walk_seq(w, row[i].uid);
 
@@ -423,8 +423,8 @@ put_all(struct fetch *f, const struct uidset *set)
 	int r;
 
 	rows_init(&rows, f->s, set);
-	while (
-	    (r = rows_next(&rows)) == 0 && rows.n > 0 && f->s->out.error == 0) {
+	while ((r = rows_next(&rows)) == 0 && rows.n > 0 &&
+	    f->s->c.out.error == 0) {
 		if (f->sets_seen && (r = see(f, &rows, &changed)) != 0)
 			break;
 		for (size_t i = 0; r == 0 && i < rows.n; i += LOOKUP)
@@ -434,8 +434,8 @@ put_all(struct fetch *f, const struct uidset *set)
 		if (r != 0)
 			break;
 		if (f->needs_body) {
-			(void)output_flush(&f->s->out);
-			message_release(f->s->account);
+			(void)output_flush(&f->s->c.out);
+			message_release(f->s->c.account);
 		}
 	}
 	if (r == 0 && rows.seen < uidset_count(set))
@@ -462,7 +462,7 @@ fetch_set(
 	buf_init(&f.made, SUMMARY_MAX);
 	buf_init(&f.date, 64);
 	r = put_all(&f, set);
-	(void)output_flush(&s->out); /* nothing lent stays behind */
+	(void)output_flush(&s->c.out); /* nothing lent stays behind */
 	buf_fini(&f.scratch);
 	buf_fini(&f.made);
 	buf_fini(&f.date);

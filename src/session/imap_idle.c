@@ -26,15 +26,15 @@ imap_idle(struct session *s, const struct command *c)
 	assert(tag != NULL);
 	kept.tag.p = (const uint8_t *)tag;
 	s->cmd = &kept;
-	response_continue(&s->out.b, VIEW_LIT("idling"));
+	response_continue(&s->c.out.b, VIEW_LIT("idling"));
 	while (r == FRAME_MORE) {
 		updates_tell(s, SESSION_TELL_ALL);
-		message_release(s->account);
-		if (s->ending)
+		message_release(s->c.account);
+		if (s->c.ending)
 			return;
 		switch (session_wait(s, true, true)) {
 		case SESSION_EVENT_INPUT:
-			r = frame_line(&s->frame, &s->input);
+			r = frame_line(&s->frame, &s->c.input);
 			break;
 		case SESSION_EVENT_NEWS:
 			break;

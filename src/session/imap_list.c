@@ -107,7 +107,7 @@ collect_entries(struct list *l)
 {
 	struct mailbox_entry *entry;
 	size_t n;
-	int r = mailbox_list(l->s->account, l->arena, &entry, &n);
+	int r = mailbox_list(l->s->c.account, l->arena, &entry, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct name *e = name_get(l, entry[i].name);
@@ -125,7 +125,7 @@ collect_subscriptions(struct list *l)
 {
 	struct view *sub;
 	size_t n;
-	int r = mailbox_subscriptions(l->s->account, l->arena, &sub, &n);
+	int r = mailbox_subscriptions(l->s->c.account, l->arena, &sub, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct name *e = name_get(l, sub[i]);
@@ -208,9 +208,9 @@ put_list(struct list *l, const struct name *e)
 		    (COMMAND_LIST_SUBSCRIBED | COMMAND_LIST_SPECIAL_USE);
 	status = e->selected && (l->c->returns & COMMAND_LIST_STATUS) != 0 &&
 	    e->entry != NULL && !e->entry->row.noselect;
-	response_list(&l->s->out.b, &answer, false, session_utf8(l->s));
+	response_list(&l->s->c.out.b, &answer, false, session_utf8(l->s));
 	if (status)
-		r = mailbox_get(l->s->account, e->entry->row.id, &row);
+		r = mailbox_get(l->s->c.account, e->entry->row.id, &row);
 	if (status && r == 0)
 		r = imap_status_put(l->s, &row, e->name, l->c->status);
 	if (e->selected && e->entry != NULL && l->c->n_entries > 0 && r == 0)
@@ -239,7 +239,7 @@ put_lsub(struct list *l, const struct name *e)
 		return;
 	if (!e->selected || (e->entry != NULL && e->entry->row.noselect))
 		answer.attrs = LISTATTR_NOSELECT;
-	response_list(&l->s->out.b, &answer, true, session_utf8(l->s));
+	response_list(&l->s->c.out.b, &answer, true, session_utf8(l->s));
 }
 
 static int
@@ -255,7 +255,7 @@ put_names(struct list *l)
 			put_lsub(l, e);
 		else
 			r = put_list(l, e);
-		output_turn(&l->s->out);
+		output_turn(&l->s->c.out);
 	}
 	return r;
 }
@@ -271,7 +271,7 @@ put_root(struct session *s)
 		.delimiter = STORE_DELIMITER,
 		.name = VIEW_LIT("") };
 
-	response_list(&s->out.b, &root, false, session_utf8(s));
+	response_list(&s->c.out.b, &root, false, session_utf8(s));
 }
 
 void
@@ -286,14 +286,14 @@ session_put_list(struct session *s, struct view name, struct view oldname)
 
 	if (!session_utf8(s))
 		return;
-	r = mailbox_find(s->account, name, &row);
+	r = mailbox_find(s->c.account, name, &row);
 	if (r == 0)
-		r = mailbox_has_children(s->account, row.id, &has_children);
+		r = mailbox_has_children(s->c.account, row.id, &has_children);
 	if (r == 0)
 		l.attrs = mailbox_attrs(&row, has_children);
 	else if (r == STORE_NOT_FOUND)
 		l.attrs = LISTATTR_NONEXISTENT;
-	response_list(&s->out.b, &l, false, true);
+	response_list(&s->c.out.b, &l, false, true);
 }
 
 /* Reference and pattern make one text, as RFC 9051 section 6.3.9 has it; in the

@@ -93,7 +93,7 @@ imap_create(struct session *s, const struct command *c)
 	}
 	if (is_kept_otherwise(s, &c->u.create.mailbox))
 		return;
-	if ((r = tx_begin(s->account, &t)) != 0) {
+	if ((r = tx_begin(s->c.account, &t)) != 0) {
 		session_store_result(s, r);
 		return;
 	}
@@ -109,8 +109,8 @@ imap_delete(struct session *s, const struct command *c)
 	struct tx *t = NULL;
 	int r;
 
-	if ((r = mailbox_find(s->account, c->u.mailbox.name, &row)) != 0 ||
-	    (r = tx_begin(s->account, &t)) != 0) {
+	if ((r = mailbox_find(s->c.account, c->u.mailbox.name, &row)) != 0 ||
+	    (r = tx_begin(s->c.account, &t)) != 0) {
 		session_store_result(s, r);
 		return;
 	}
@@ -141,7 +141,7 @@ imap_rename(struct session *s, const struct command *c)
 
 	if (is_kept_otherwise(s, &rename->to))
 		return;
-	if ((r = tx_begin(s->account, &t)) != 0) {
+	if ((r = tx_begin(s->c.account, &t)) != 0) {
 		session_store_result(s, r);
 		return;
 	}
@@ -163,8 +163,8 @@ imap_subscribe(struct session *s, const struct command *c)
 	if (on && is_kept_otherwise(s, &c->u.mailbox))
 		return;
 	if (on)
-		r = mailbox_find(s->account, name, &row);
-	if (r != 0 || (r = tx_begin(s->account, &t)) != 0) {
+		r = mailbox_find(s->c.account, name, &row);
+	if (r != 0 || (r = tx_begin(s->c.account, &t)) != 0) {
 		session_store_result(s, r);
 		return;
 	}
@@ -188,7 +188,7 @@ count_from(struct session *s, const struct mailbox_row *row, uint32_t *out)
 	*out = 0;
 	if (row->recent_floor >= row->uidnext)
 		return 0;
-	if ((r = mailbox_open(s->account, row->id, &now, &runs, &n)) != 0)
+	if ((r = mailbox_open(s->c.account, row->id, &now, &runs, &n)) != 0)
 		return r;
 	for (size_t i = 0; i < n; i++)
 		if (runs[i].hi >= row->recent_floor)
@@ -218,7 +218,7 @@ imap_status_put(struct session *s, const struct mailbox_row *row,
 	if ((items & COMMAND_STATUS_RECENT) != 0 &&
 	    (r = count_from(s, row, &st.recent)) != 0)
 		return r;
-	response_mailbox_status(&s->out.b, name, &st, session_utf8(s));
+	response_mailbox_status(&s->c.out.b, name, &st, session_utf8(s));
 	return 0;
 }
 
@@ -227,7 +227,7 @@ imap_status(struct session *s, const struct command *c)
 {
 	const struct command_mailbox *m = &c->u.status.mailbox;
 	struct mailbox_row row;
-	int r = mailbox_find(s->account, m->name, &row);
+	int r = mailbox_find(s->c.account, m->name, &row);
 
 	if (r == 0 && row.noselect)
 		r = STORE_NOSELECT;

@@ -32,7 +32,7 @@ find(struct session *s, const struct command_mailbox *mailbox, bool server,
 	*id = 0;
 	if (server)
 		return 0;
-	if ((r = mailbox_find(s->account, mailbox->name, &row)) == 0)
+	if ((r = mailbox_find(s->c.account, mailbox->name, &row)) == 0)
 		*id = row.id;
 	return r;
 }
@@ -55,14 +55,14 @@ put(struct get *g, struct view entry, struct view value)
 	struct session *s = g->s;
 
 	if (!g->begun)
-		response_metadata_begin(&s->out.b,
+		response_metadata_begin(&s->c.out.b,
 		    g->c->server ? VIEW_LIT("")
 				 : session_told_name(s, &g->c->mailbox),
 		    session_utf8(s));
 	response_metadata_entry(
-	    &s->out.b, !g->begun, entry, value, session_utf8(s));
+	    &s->c.out.b, !g->begun, entry, value, session_utf8(s));
 	g->begun = true;
-	output_turn(&s->out);
+	output_turn(&s->c.out);
 }
 
 /* One that was found, unless it is too long, or gone by now (*gone). */
@@ -79,7 +79,7 @@ put_found(struct get *g, const struct metadata_entry *e, bool *gone)
 			g->longest = e->size;
 		return 0;
 	}
-	r = metadata_get(g->s->account, g->mailbox, e->name, a, &value);
+	r = metadata_get(g->s->c.account, g->mailbox, e->name, a, &value);
 	if (r == 0)
 		put(g, e->name, value);
 	*gone = r == STORE_NOT_FOUND;
@@ -157,14 +157,14 @@ get_all(struct get *g)
 {
 	AUTO_ARENA struct arena *a = arena_new(LIST_ARENA);
 	struct metadata_entry *all;
-	int r = metadata_list(g->s->account, g->mailbox, a, &all, &g->n);
+	int r = metadata_list(g->s->c.account, g->mailbox, a, &all, &g->n);
 
 	if (r != 0)
 		return r;
 	g->all = all;
 	r = g->c->depth == COMMAND_DEPTH_0 ? get_named(g) : get_below(g);
 	if (g->begun)
-		buf_put_str(&g->s->out.b, ")\r\n");
+		buf_put_str(&g->s->c.out.b, ")\r\n");
 	return r;
 }
 
@@ -275,10 +275,10 @@ set_all(struct session *s, const struct command_setmetadata *c)
 	int r = find(s, &c->mailbox, c->server, &id);
 
 	if (r == 0)
-		r = tx_begin(s->account, &t);
+		r = tx_begin(s->c.account, &t);
 	if (r != 0)
 		return r;
-	r = account_modseq(s->account, &before);
+	r = account_modseq(s->c.account, &before);
 	for (size_t i = 0; i < c->n && r == 0; i++) {
 		const struct command_annotation *e = &c->annotations[i];
 
@@ -313,8 +313,8 @@ bool
 imap_metadata_enable(struct session *s)
 {
 	if ((s->st.enabled & STATE_METADATA) == 0 &&
-	    session_failed(
-		s, "modseq", account_modseq(s->account, &s->st.told_metadata)))
+	    session_failed(s, "modseq",
+		account_modseq(s->c.account, &s->st.told_metadata)))
 		return false;
 	s->st.enabled |= STATE_METADATA;
 	return true;
@@ -338,7 +338,8 @@ name_of(struct tell *l, uint32_t id, struct view *out)
 	if (id == 0)
 		return 0;
 	if (!l->has_boxes)
-		r = mailbox_list(l->s->account, l->arena, &l->box, &l->n_boxes);
+		r = mailbox_list(
+		    l->s->c.account, l->arena, &l->box, &l->n_boxes);
 	l->has_boxes = r == 0;
 	*out = (struct view){ NULL, 0 };
 	for (size_t i = 0; r == 0 && i < l->n_boxes; i++)
@@ -360,7 +361,7 @@ tell_one(struct tell *l, const struct metadata_change *c, size_t n)
 	for (size_t i = 0; i < n; i++)
 		entries[i] = c[i].name;
 	response_metadata_changed(
-	    &l->s->out.b, name, entries, n, session_utf8(l->s));
+	    &l->s->c.out.b, name, entries, n, session_utf8(l->s));
 	return 0;
 }
 
@@ -371,7 +372,8 @@ tell_since(struct session *s, uint64_t upto)
 	struct tell l = { .s = s, .arena = a };
 	struct metadata_change *all;
 	size_t n, k = 0;
-	int r = metadata_changes(s->account, s->st.told_metadata, a, &all, &n);
+	int r =
+	    metadata_changes(s->c.account, s->st.told_metadata, a, &all, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (all[i].version <= upto)
@@ -392,7 +394,7 @@ imap_metadata_tell(struct session *s, uint64_t upto)
 	uint64_t now;
 
 	if ((s->st.enabled & STATE_METADATA) == 0 ||
-	    session_failed(s, "modseq", account_modseq(s->account, &now)))
+	    session_failed(s, "modseq", account_modseq(s->c.account, &now)))
 		return;
 	if (upto > now)
 		upto = now;

@@ -99,7 +99,7 @@ run_query(struct session *s, const struct query *q, struct arena *a,
 		return STORE_LIMIT;
 	}
 	uidset_fini(&known);
-	search = search_open(s->account, s->st.mailbox, q, asked, n);
+	search = search_open(s->c.account, s->st.mailbox, q, asked, n);
 	while (!done && r == 0)
 		r = search_step(search, &done);
 	run = search_found(search, &n);
@@ -115,7 +115,7 @@ imap_search_run(struct session *s, const struct searchkey *key,
 {
 	AUTO_ARENA struct arena *a = arena_new(IMAP_SEARCH_ARENA);
 	struct set_env env = { s, a };
-	struct query_env qe = { .account = s->account,
+	struct query_env qe = { .account = s->c.account,
 		.charset = charset,
 		.now = clock_wall_s(),
 		.recent = s->st.recent.run,
@@ -169,13 +169,13 @@ put_search(struct session *s, const struct seqset_range *r, size_t n)
 	struct seqset_iter it = { r, n, 0, 0 };
 	uint32_t num;
 
-	buf_put_str(&s->out.b, "* SEARCH");
+	buf_put_str(&s->c.out.b, "* SEARCH");
 	while (seqset_next(&it, &num)) {
-		buf_put_byte(&s->out.b, ' ');
-		buf_put_dec(&s->out.b, num);
-		output_turn(&s->out);
+		buf_put_byte(&s->c.out.b, ' ');
+		buf_put_dec(&s->c.out.b, num);
+		output_turn(&s->c.out);
 	}
-	buf_put_str(&s->out.b, "\r\n");
+	buf_put_str(&s->c.out.b, "\r\n");
 }
 
 /* What SAVE keeps: with MIN or MAX alone only those (RFC 9051 section
@@ -226,7 +226,7 @@ imap_search(struct session *s, const struct command *c)
 		put_search(s, r, n);
 	else if (returns != COMMAND_SEARCH_SAVE)
 		response_esearch_ranges(
-		    &s->out.b, c->tag, c->uid, returns, r, n);
+		    &s->c.out.b, c->tag, c->uid, returns, r, n);
 	mem_free(&r);
 	uidset_fini(&found);
 	session_ok(s, NULL);

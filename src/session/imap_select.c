@@ -10,7 +10,7 @@
 static void
 put_rev1(struct session *s, const struct mailbox_row *row)
 {
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 	uint32_t unseen;
 
 	if (session_utf8(s))
@@ -28,7 +28,7 @@ static void
 put_mailbox(struct session *s, const struct mailbox_row *row,
     const struct command_mailbox *m)
 {
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 
 	updates_put_flag_names(s);
 	response_count(b, uidmap_count(&s->st.map), "EXISTS");
@@ -55,10 +55,10 @@ imap_select(struct session *s, const struct command *c)
 	}
 	if (s->st.mailbox != 0) {
 		session_unselect(s);
-		response_status(&s->out.b, VIEW_LIT(""), RESPONSE_OK, "CLOSED",
-		    "Previous mailbox is closed");
+		response_status(&s->c.out.b, VIEW_LIT(""), RESPONSE_OK,
+		    "CLOSED", "Previous mailbox is closed");
 	}
-	if ((r = mailbox_find(s->account, sel->mailbox.name, &row)) != 0 ||
+	if ((r = mailbox_find(s->c.account, sel->mailbox.name, &row)) != 0 ||
 	    (r = updates_select(s, row.id, examine, &row)) != 0) {
 		session_unselect(s);
 		session_store_result(s, r);

@@ -17,13 +17,13 @@ number_of(const struct session *s, uint32_t uid)
 static void
 put_sort(struct session *s, const uint32_t *uid, size_t n)
 {
-	buf_put_str(&s->out.b, "* SORT");
+	buf_put_str(&s->c.out.b, "* SORT");
 	for (size_t i = 0; i < n; i++) {
-		buf_put_byte(&s->out.b, ' ');
-		buf_put_dec(&s->out.b, number_of(s, uid[i]));
-		output_turn(&s->out);
+		buf_put_byte(&s->c.out.b, ' ');
+		buf_put_dec(&s->c.out.b, number_of(s, uid[i]));
+		output_turn(&s->c.out);
 	}
-	buf_put_str(&s->out.b, "\r\n");
+	buf_put_str(&s->c.out.b, "\r\n");
 }
 
 void
@@ -36,8 +36,8 @@ imap_sort(struct session *s, const struct command *c)
 	int r;
 
 	if (imap_search_run(s, &q->key, q->charset, &found)) {
-		r = sort_messages(s->account, s->st.mailbox, found.run, found.n,
-		    q->by, q->n, &uid, &n);
+		r = sort_messages(s->c.account, s->st.mailbox, found.run,
+		    found.n, q->by, q->n, &uid, &n);
 		if (r == 0) {
 			put_sort(s, uid, n);
 			session_ok(s, NULL);
@@ -65,7 +65,7 @@ close_lists(struct session *s, const struct threads *t, uint32_t i)
 {
 	for (;;) {
 		if (begins_list(t, i))
-			buf_put_byte(&s->out.b, ')');
+			buf_put_byte(&s->c.out.b, ')');
 		if (t->node[i].next != THREAD_NONE)
 			return t->node[i].next;
 		if ((i = t->node[i].parent) == THREAD_NONE)
@@ -80,21 +80,21 @@ put_threads(struct session *s, const struct threads *t)
 {
 	uint32_t i = t->first;
 
-	buf_put_str(&s->out.b, i == THREAD_NONE ? "* THREAD" : "* THREAD ");
+	buf_put_str(&s->c.out.b, i == THREAD_NONE ? "* THREAD" : "* THREAD ");
 	while (i != THREAD_NONE) {
 		const struct thread_node *node = &t->node[i];
 
 		if (begins_list(t, i))
-			buf_put_byte(&s->out.b, '(');
+			buf_put_byte(&s->c.out.b, '(');
 		if (node->uid != 0)
-			buf_put_dec(&s->out.b, number_of(s, node->uid));
+			buf_put_dec(&s->c.out.b, number_of(s, node->uid));
 		if (node->uid != 0 && node->child != THREAD_NONE)
-			buf_put_byte(&s->out.b, ' ');
+			buf_put_byte(&s->c.out.b, ' ');
 		i = node->child != THREAD_NONE ? node->child
 					       : close_lists(s, t, i);
-		output_turn(&s->out);
+		output_turn(&s->c.out);
 	}
-	buf_put_str(&s->out.b, "\r\n");
+	buf_put_str(&s->c.out.b, "\r\n");
 }
 
 void
@@ -106,7 +106,7 @@ imap_thread(struct session *s, const struct command *c)
 	int r;
 
 	if (imap_search_run(s, &q->key, q->charset, &found)) {
-		r = thread_messages(s->account, s->st.mailbox, found.run,
+		r = thread_messages(s->c.account, s->st.mailbox, found.run,
 		    found.n, q->algorithm, &t);
 		if (r == 0) {
 			put_threads(s, &t);

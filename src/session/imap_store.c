@@ -24,7 +24,7 @@ store_flags(struct session *s, const struct command_store *c,
 	struct tx *t;
 	int r;
 
-	if ((r = tx_begin(s->account, &t)) != 0)
+	if ((r = tx_begin(s->c.account, &t)) != 0)
 		return r;
 	/* what is only taken away need not be made first */
 	if ((r = session_flags(s, c->mode == COMMAND_STORE_REMOVE ? NULL : t,
@@ -56,7 +56,7 @@ show_flags(struct session *s, const struct uidset *set, uint64_t *shown)
 		for (size_t i = 0; i < rows.n; i++) {
 			session_put_flags_fetch(
 			    s, &w, &rows.row[i], s->cmd->uid);
-			output_turn(&s->out);
+			output_turn(&s->c.out);
 		}
 	*shown = rows.seen;
 	rows_fini(&rows);
@@ -111,7 +111,7 @@ session_expunge(struct session *s, const struct uid_run *runs, size_t n)
 	struct tx *t;
 	int r;
 
-	if ((r = tx_begin(s->account, &t)) != 0)
+	if ((r = tx_begin(s->c.account, &t)) != 0)
 		return r;
 	r = tx_expunge(t, s->st.mailbox, runs, n, true, &gone, &n_gone);
 	free(gone);

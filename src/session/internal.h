@@ -11,28 +11,17 @@
 /* ---- wait.c: input and what else may happen ---- */
 
 enum session_event {
-	SESSION_EVENT_INPUT, /* s->input has bytes */
+	SESSION_EVENT_INPUT, /* s->c.input has bytes */
 	SESSION_EVENT_NEWS,  /* the account may have changed; only if asked */
-	SESSION_EVENT_END,   /* s->end says why; s->ending is set */
+	SESSION_EVENT_END,   /* s->c.end says why; s->c.ending is set */
 };
-/*
- * Send everything, then wait for input (when s->input is empty) or news.
- * news  return for these too; otherwise they wait
- * A shutdown by the hub ends it only when between is set (the client is not in
- * the middle of a command); BYE has then been said, as at an autologout.
- */
+/* client_wait(), to a client that is to hear why it is over: BYE has been said at
+ * a shutdown by the hub and at an autologout. Only while s->c.ending is not
+ * set. */
 enum session_event session_wait(struct session *s, bool between, bool news);
-/* For output.h: what the hub says while the client does not read. */
-bool session_heard_writing(void *ctx);
 /* Say "* BYE [code] text" and end for that reason. code may be NULL. */
-void session_bye(struct session *s, enum session_end end, const char *code,
-    const char *text);
-
-/* ---- session.c ---- */
-
-/* Let the limit of CPU time begin anew: with each command, and with each script
- * for an event. */
-void session_limit_cpu(struct session *s);
+void session_bye(
+    struct session *s, enum client_end end, const char *code, const char *text);
 
 /* ---- updates.c: what the client is told of its mailbox ---- */
 

@@ -369,8 +369,10 @@ first_word(struct managesieve *m)
 static void
 serve(struct managesieve *m)
 {
-	while (client_wait(&m->c, managesieve_idle(&m->frame)))
+	while (client_wait(&m->c, managesieve_idle(&m->frame), false)) {
+		client_limit_cpu(&m->c);
 		take_input(m);
+	}
 	if (m->c.end == CLIENT_IDLE)
 		answer(m, "BYE", NULL, "Silent for too long");
 	else if (m->c.end == CLIENT_SHUTDOWN)

@@ -614,9 +614,10 @@ serve(struct pop3 *p)
 		if (p->c.input.n == 0)
 			pop3_forget(p);
 		/* RFC 1939 section 3: nothing is said at an autologout */
-		if (!client_wait(
-			&p->c, line_idle(&p->line) && p->xmitting == NULL))
+		if (!client_wait(&p->c,
+			line_idle(&p->line) && p->xmitting == NULL, false))
 			break;
+		client_limit_cpu(&p->c);
 		if ((r = look(p)) != 0)
 			log_failure(p, "look", r);
 		take_input(p);

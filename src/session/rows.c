@@ -67,7 +67,7 @@ rows_next(struct session_rows *r)
 
 		while (to + 1 < r->set->n && run[to + 1].lo - run[to].hi <= GAP)
 			to++;
-		e = message_rows(r->s->account, r->s->st.mailbox, r->next,
+		e = message_rows(r->s->c.account, r->s->st.mailbox, r->next,
 		    run[to].hi, r->row, SESSION_ROWS, &got);
 		if (e != 0)
 			return e;

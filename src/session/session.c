@@ -1,13 +1,6 @@
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <time.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
 #include "imap/limits.h"
 #include "imap/response.h"
 #include "session/capability.h"
@@ -67,28 +60,9 @@ static void
 answer_early(struct session *s, struct view tag, enum response_condition c,
     const char *text)
 {
-	response_status(&s->out.b, tag, c, NULL, text);
+	response_status(&s->c.out.b, tag, c, NULL, text);
 	if (c == RESPONSE_BAD && ++s->st.bads > SESSION_BADS_MAX)
-		session_bye(s, SESSION_REFUSED, NULL, "Too many bad commands");
-}
-
-/* A limit of CPU time that begins anew with each command: past it the kernel
- * ends the process, and with it only this client's session. */
-void
-session_limit_cpu(struct session *s)
-{
-	unsigned most = s->env->cpu_s != 0 ? s->env->cpu_s : SESSION_CPU_S;
-	struct timespec t;
-	struct rlimit r;
-
-	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == -1 ||
-	    t.tv_sec == s->cpu_seen || getrlimit(RLIMIT_CPU, &r) == -1)
-		return;
-	s->cpu_seen = t.tv_sec;
-	r.rlim_cur = (rlim_t)t.tv_sec + most + 1;
-	if (r.rlim_max != RLIM_INFINITY && r.rlim_cur > r.rlim_max)
-		r.rlim_cur = r.rlim_max;
-	(void)setrlimit(RLIMIT_CPU, &r);
+		session_bye(s, CLIENT_REFUSED, NULL, "Too many bad commands");
 }
 
 static void
@@ -101,12 +75,12 @@ run_command(struct session *s, const struct command *c)
 	if (uid_form && s->tell == SESSION_TELL_NO_EXPUNGE)
 		s->tell = SESSION_TELL_ALL;
 	s->answered = s->vanished = false;
-	session_limit_cpu(s);
+	client_limit_cpu(&s->c);
 	assert(table[c->kind].run != NULL);
 	table[c->kind].run(s, c);
 	s->cmd = NULL;
 	event_run(s);
-	message_release(s->account);
+	message_release(s->c.account);
 }
 
 /* FUMI_ROUNDTRIP: nothing of the state may live outside its struct. */
@@ -120,7 +94,7 @@ round_trip(struct session *s)
 	s->own = s->polled = 0; /* these only save work */
 	if (b.failed || !state_decode(buf_view(&b), &s->st))
 		session_bye(
-		    s, SESSION_FAILED, NULL, "State does not round-trip");
+		    s, CLIENT_FAILED, NULL, "State does not round-trip");
 }
 
 static void
@@ -147,12 +121,13 @@ command(struct session *s)
 		answer_early(s, c.tag, RESPONSE_BAD, w.text);
 		break;
 	case COMMAND_LIMIT:
-		response_status(&s->out.b, c.tag, RESPONSE_NO, "LIMIT", w.text);
+		response_status(
+		    &s->c.out.b, c.tag, RESPONSE_NO, "LIMIT", w.text);
 		break;
 	}
 	append_forget(s);
 	s->arena = NULL;
-	if (s->env->round_trip && !s->ending)
+	if (s->env->round_trip && !s->c.ending)
 		round_trip(s);
 }
 
@@ -175,34 +150,34 @@ inline_literal(struct session *s)
 	bool sync = s->frame.literal.sync;
 
 	if (s->frame.literal.size == UINT64_MAX && !sync) {
-		session_bye(s, SESSION_REFUSED, NULL, "Literal too large");
+		session_bye(s, CLIENT_REFUSED, NULL, "Literal too large");
 		return;
 	}
 	if (is_long_annotation(s)) {
 		response_statusf(
-		    &s->out.b, tag, RESPONSE_NO, IMAP_METADATA_MAXSIZE);
+		    &s->c.out.b, tag, RESPONSE_NO, IMAP_METADATA_MAXSIZE);
 		frame_refuse(&s->frame);
 		return;
 	}
 	if (!frame_inline(&s->frame)) {
-		response_status(
-		    &s->out.b, tag, RESPONSE_NO, "LIMIT", "Literal too large");
+		response_status(&s->c.out.b, tag, RESPONSE_NO, "LIMIT",
+		    "Literal too large");
 		frame_refuse(&s->frame);
 		return;
 	}
 	if (sync)
-		response_continue(&s->out.b, VIEW_LIT("OK"));
+		response_continue(&s->c.out.b, VIEW_LIT("OK"));
 }
 
 /* Take commands out of the input until more is needed or it is over. */
 static void
 take_input(struct session *s)
 {
-	while (!s->ending) {
-		switch (frame_feed(&s->frame, &s->input)) {
+	while (!s->c.ending) {
+		switch (frame_feed(&s->frame, &s->c.input)) {
 		case FRAME_MORE:
 			if (frame_dropped(&s->frame) > SESSION_REFUSED_MAX)
-				session_bye(s, SESSION_REFUSED, NULL,
+				session_bye(s, CLIENT_REFUSED, NULL,
 				    "Too much was sent that was refused");
 			return;
 		case FRAME_LITERAL:
@@ -225,11 +200,8 @@ take_input(struct session *s)
 			    RESPONSE_BAD, "NUL in a command line");
 			break;
 		}
-		output_turn(&s->out);
-		if (s->out.error != 0 && !s->ending) {
-			s->end = SESSION_GONE;
-			s->ending = true;
-		}
+		output_turn(&s->c.out);
+		client_check(&s->c);
 	}
 }
 
@@ -239,170 +211,74 @@ static void
 first_word(struct session *s)
 {
 	const struct session_env *env = s->env;
+	bool preauth = env->client.first == CLIENT_PREAUTH;
 	const char *names[CAPABILITY_MAX];
 	size_t n = capability_list(
 	    env->events != NULL ? env->events->capability : NULL, names);
 
 	if (env->state.n > 0)
 		return;
-	if (env->first == SESSION_PREAUTH)
-		response_begin(&s->out.b, VIEW_LIT(""), RESPONSE_PREAUTH);
+	if (preauth)
+		response_begin(&s->c.out.b, VIEW_LIT(""), RESPONSE_PREAUTH);
 	else
-		response_begin(&s->out.b, env->tag, RESPONSE_OK);
-	response_capability_code(&s->out.b, names, n);
-	buf_put_str(&s->out.b,
-	    env->first == SESSION_PREAUTH ? "fumi is ready\r\n"
-					  : "Logged in\r\n");
-}
-
-static void
-log_notice(struct session *s)
-{
-	struct log_line l;
-	struct why w;
-
-	if (!account_notice(s->account, &w))
-		return;
-	log_begin(&l, s->log, LOG_FAILURES, "damage");
-	log_view(&l, "user", s->env->user);
-	log_str(&l, "why", w.text);
-	log_end(&l);
-}
-
-static int
-open_account(struct session *s)
-{
-	struct account **kept = s->env->kept;
-	struct why w = { "" };
-	struct log_line l;
-	int r;
-
-	if (kept != NULL && *kept != NULL) {
-		s->account = *kept;
-		return 0;
-	}
-	r = account_open(
-	    s->env->dir, s->env->create, s->env->options, &s->account, &w);
-	if (r == 0) {
-		if (kept != NULL)
-			*kept = s->account;
-		log_notice(s);
-		return 0;
-	}
-	log_begin(&l, s->log, LOG_FAILURES, "open-account");
-	log_view(&l, "user", s->env->user);
-	log_i64(&l, "result", r);
-	log_str(&l, "why", w.text);
-	log_end(&l);
-	return r;
-}
-
-static const char *
-end_name(enum session_end end)
-{
-	switch (end) {
-	case SESSION_LOGOUT:
-		return "logout";
-	case SESSION_GONE:
-		return "closed";
-	case SESSION_AUTOLOGOUT:
-		return "autologout";
-	case SESSION_SHUTDOWN:
-		return "shutdown";
-	case SESSION_REFUSED:
-		return "refused";
-	case SESSION_FAILED:
-		return "failed";
-	}
-	return "-";
-}
-
-static void
-log_end_of(struct session *s)
-{
-	struct log_line l;
-
-	log_begin(&l, s->log, LOG_MAJOR, "session-end");
-	log_view(&l, "user", s->env->user);
-	log_view(&l, "remote", s->env->remote);
-	log_str(&l, "why", end_name(s->end));
-	log_u64(&l, "sent", s->out.sent);
-	if (s->out.error != 0)
-		log_errno(&l, "error", s->out.error);
-	log_end(&l);
+		response_begin(&s->c.out.b, env->tag, RESPONSE_OK);
+	response_capability_code(&s->c.out.b, names, n);
+	buf_put_str(
+	    &s->c.out.b, preauth ? "fumi is ready\r\n" : "Logged in\r\n");
 }
 
 static bool
 begin(struct session *s)
 {
 	const struct session_env *env = s->env;
-	unsigned ms = env->write_ms != 0 ? env->write_ms : SESSION_WRITE_MS;
-	struct timeval tv = { .tv_sec = ms / 1000,
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
-	output_init(&s->out, env->out, ms);
-	if (env->hub != -1) {
-		s->out.watch = env->hub;
-		s->out.heard = session_heard_writing;
-		s->out.heard_ctx = s;
-	}
-	/* fails on pipes, where nobody waits for it */
-	(void)setsockopt(env->out, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	client_begin(&s->c, &env->client, SESSION_AUTOLOGOUT_MS);
 	frame_init(&s->frame, FRAME_COMMAND, LIMITS_LINE, LIMITS_LITERAL);
-	s->input_bytes = xmalloc(SESSION_INPUT);
 	if (env->state.n > 0 && !state_decode(env->state, &s->st))
 		return false;
-	assert(env->unread.n <= SESSION_INPUT);
-	if (env->unread.n > 0)
-		memcpy(s->input_bytes, env->unread.p, env->unread.n);
-	s->input = (struct view){ s->input_bytes, env->unread.n };
-	return open_account(s) == 0;
+	return client_account(&s->c) == 0;
 }
 
-static void
+static enum client_end
 finish(struct session *s)
 {
 	append_forget(s);
-	(void)output_flush(&s->out);
 	event_fini(s);
-	log_end_of(s);
-	output_fini(&s->out);
 	frame_fini(&s->frame);
-	free(s->input_bytes);
 	session_forget_keywords(s);
 	free(s->flag_text);
 	free(s->spool);
 	state_fini(&s->st);
-	/* an orderly stop leaves a view that outlives the boot */
-	if (s->account != NULL && s->end == SESSION_SHUTDOWN)
-		(void)!account_settle(s->account);
-	if (s->env->kept == NULL)
-		account_close(&s->account);
+	return client_finish(&s->c);
 }
 
-enum session_end
+static void
+serve(struct session *s)
+{
+	while (!s->c.ending) {
+		if (session_wait(s, frame_idle(&s->frame), false) ==
+		    SESSION_EVENT_INPUT)
+			take_input(s);
+		if (s->c.stop && frame_idle(&s->frame) && s->c.input.n == 0)
+			session_bye(s, CLIENT_SHUTDOWN, NULL, s->c.stop_text);
+	}
+}
+
+enum client_end
 session_imap_run(const struct session_env *env)
 {
-	struct session s = { .env = env, .log = env->log, .cpu_seen = -1 };
+	struct session s = { .env = env };
 
 	if (!begin(&s)) {
 		/* after a login the gate still has the client, and answers */
-		if (env->first == SESSION_PREAUTH)
-			session_bye(&s, SESSION_FAILED, "UNAVAILABLE",
+		if (env->client.first == CLIENT_PREAUTH)
+			session_bye(&s, CLIENT_FAILED, "UNAVAILABLE",
 			    "The account cannot be opened");
-		finish(&s);
-		return SESSION_FAILED;
+		(void)finish(&s);
+		return CLIENT_FAILED;
 	}
-	hub_ready(env->hub);
+	hub_ready(env->client.hub);
 	first_word(&s);
-	while (!s.ending) {
-		if (session_wait(&s, frame_idle(&s.frame), false) ==
-		    SESSION_EVENT_INPUT)
-			take_input(&s);
-		if (s.stop && frame_idle(&s.frame) && s.input.n == 0)
-			session_bye(
-			    &s, SESSION_SHUTDOWN, NULL, "Server is going down");
-	}
-	finish(&s);
-	return s.end;
+	serve(&s);
+	return finish(&s);
 }

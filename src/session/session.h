@@ -3,29 +3,19 @@
 
 #include "base/arena.h"
 #include "base/attrs.h"
-#include "base/log.h"
 #include "imap/command.h"
 #include "imap/frame.h"
-#include "session/output.h"
+#include "session/client.h"
 #include "session/state.h"
-#include "store/account.h"
 #include "store/mailbox.h"
 #include "store/message.h"
 #include "store/tx.h"
 
-/* Limits of a session; those of the language are in imap/limits.h. */
+/* Limits of an IMAP session; those of any session are in session/client.h, those
+ * of the language in imap/limits.h. */
 #define SESSION_AUTOLOGOUT_MS (30 * 60 * 1000) /* RFC 9051 section 5.4 */
-#define SESSION_WRITE_MS (10 * 60 * 1000)      /* a client that does not read */
 #define SESSION_BADS_MAX 200                   /* BADs in a row before BYE */
-#define SESSION_CPU_S 120                      /* CPU seconds of one command */
 #define SESSION_REFUSED_MAX (64u << 20)        /* bytes swallowed before BYE */
-#define SESSION_UNREAD_MAX 8192 /* bytes that come with a hand-over */
-#define SESSION_INPUT 32768     /* bytes read at once */
-
-enum session_first {
-	SESSION_PREAUTH,  /* "* PREAUTH" greeting: fumi session --stdio */
-	SESSION_LOGGED_IN /* the tagged OK of the command that logged in */
-};
 
 struct filter_out; /* session/filter.h */
 
@@ -47,48 +37,22 @@ struct session_events {
 	const char *capability;
 };
 
-/* What a session is given; stays as it is, and the caller's. */
+/* What an IMAP session is given; stays as it is, and the caller's. */
 struct session_env {
-	/* the client; may be the same descriptor. With a hub it is
-	 * non-blocking, so that a stop is heard in the middle of a write */
-	int in, out;
-	int hub;     /* SOCK_SEQPACKET to the hub (session/hub.h), or -1 */
-	int dir;     /* the account's directory */
-	bool create; /* make the account if there is none */
-	/* of the account; NULL: the defaults. Borrowed */
-	const struct account_options *options;
-	/* NULL: opened and closed here. Else *kept, when not NULL, is the
-	 * account, open already; it is left open there for the next session */
-	struct account **kept;
-	enum session_first first;
-	struct view tag;    /* of the login command, for SESSION_LOGGED_IN */
-	struct view unread; /* at most SESSION_UNREAD_MAX bytes read already */
-	struct view state;  /* encoded state to go on with; n 0: a new session.
-	                     * Then nothing is said at first. */
-	struct view user;   /* for the log, and for scripts */
-	struct view remote; /* address of the client, for the log */
-	uint64_t max_message;   /* octets; 0: STORE_MESSAGE_MAX */
-	unsigned autologout_ms; /* 0: SESSION_AUTOLOGOUT_MS */
-	unsigned write_ms;      /* 0: SESSION_WRITE_MS */
-	unsigned cpu_s;         /* 0: SESSION_CPU_S */
-	bool round_trip;        /* encode and decode the state after every
-	                          * command: for tests of it */
-	struct log *log;        /* never NULL; has the session id */
+	struct client_env client; /* idle_ms 0: SESSION_AUTOLOGOUT_MS */
+	struct view tag;   /* of the login command, for CLIENT_LOGGED_IN */
+	struct view state; /* encoded state to go on with; n 0: a new session.
+	                    * Then nothing is said at first. */
+	uint64_t max_message; /* octets; 0: STORE_MESSAGE_MAX */
+	bool round_trip;      /* encode and decode the state after every
+	                       * command: for tests of it */
 	const struct session_events *events; /* NULL: no scripts run */
 };
 
-enum session_end {
-	SESSION_LOGOUT = 0, /* LOGOUT was said and answered */
-	SESSION_GONE,       /* the client closed, or does not read */
-	SESSION_AUTOLOGOUT, /* it was silent for too long; BYE was said */
-	SESSION_SHUTDOWN,   /* the hub said so; BYE was said */
-	SESSION_REFUSED,    /* too many BADs, or a stream beyond repair */
-	SESSION_FAILED,     /* the account cannot be opened or used; BYE */
-};
-
-/* Serve the client until it is over. Blocks; one per process (the CPU limit is
- * the process's). */
-enum session_end session_imap_run(const struct session_env *env) A_MUST_USE;
+/* Serve the client until it is over; BYE has then been said, unless it is gone,
+ * or the account of a login cannot be opened. Blocks; one per process (the CPU
+ * limit is the process's). */
+enum client_end session_imap_run(const struct session_env *env) A_MUST_USE;
 
 /* ---- what the commands are written with ---- */
 
@@ -100,14 +64,10 @@ enum session_tell {
 };
 
 struct session {
-	const struct session_env *env;
-	struct log *log;
-	struct account *account;
+	struct client c;               /* what any session has */
+	const struct session_env *env; /* its client is c.env */
 	struct session_state st;
-	struct output out;
 	struct frame frame;
-	struct view input; /* read and not yet taken; into input_bytes */
-	uint8_t *input_bytes;
 	struct arena *arena;       /* of the present command */
 	const struct command *cmd; /* the present command */
 	enum session_tell tell;    /* of the present command */
@@ -119,14 +79,9 @@ struct session {
 	uint64_t own;              /* modseq of the last commit whose flags
 	                              * the client need not be told; 0: none */
 	uint64_t polled;           /* account's modseq at the last look */
-	enum session_end end;
-	bool stop;            /* the hub wants it to end soon */
-	bool changed;         /* the hub said so while answers were going out */
-	bool ending;          /* leave the loop after this command */
-	struct spool **spool; /* messages of an APPEND coming in */
+	struct spool **spool;      /* messages of an APPEND coming in */
 	size_t spools, spools_cap;
 	const char *spool_refused; /* why the APPEND will be refused; NULL */
-	int64_t cpu_seen;          /* CPU second at the last look at it */
 	struct view *keyword; /* names of the account's keywords, or NULL */
 	struct flag_text *flag_text; /* how flags are written, or NULL */
 	struct event_queue *events;  /* imap_event.c; NULL: none yet */

@@ -26,14 +26,14 @@ take_recent(struct session *s)
 	if (session_utf8(s) || s->st.mailbox == 0)
 		return; /* IMAP4rev2 has no \Recent */
 	if (s->st.read_only) {
-		if (mailbox_get(s->account, s->st.mailbox, &row) == 0 &&
+		if (mailbox_get(s->c.account, s->st.mailbox, &row) == 0 &&
 		    row.recent_floor < row.uidnext)
 			uidset_add(
 			    &s->st.recent, row.recent_floor, row.uidnext - 1);
 		return;
 	}
-	if (mailbox_take_recent(s->account, s->st.mailbox, &floor) != 0 ||
-	    mailbox_get(s->account, s->st.mailbox, &row) != 0)
+	if (mailbox_take_recent(s->c.account, s->st.mailbox, &floor) != 0 ||
+	    mailbox_get(s->c.account, s->st.mailbox, &row) != 0)
 		return;
 	if (floor < row.recent_floor)
 		uidset_add(&s->st.recent, floor, row.recent_floor - 1);
@@ -60,8 +60,8 @@ updates_select(
 	size_t n = 0;
 	int r;
 
-	if ((r = account_modseq(s->account, &polled)) != 0 ||
-	    (r = mailbox_open(s->account, id, row, &runs, &n)) != 0)
+	if ((r = account_modseq(s->c.account, &polled)) != 0 ||
+	    (r = mailbox_open(s->c.account, id, row, &runs, &n)) != 0)
 		return r;
 	if (row->noselect) {
 		free(runs);
@@ -107,7 +107,7 @@ updates_own(struct session *s, uint64_t before, uint64_t m, bool shown)
 static void
 tell_expunges(struct session *s, const struct uid_run *runs, size_t n)
 {
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 	struct uidset gone = { 0 };
 	uint32_t removed = 0;
 
@@ -118,7 +118,7 @@ tell_expunges(struct session *s, const struct uid_run *runs, size_t n)
 
 		for (uint64_t k = r->lo; k <= r->hi; k++) {
 			response_count(b, seq, "EXPUNGE");
-			output_turn(&s->out);
+			output_turn(&s->c.out);
 		}
 		removed += r->hi - r->lo + 1;
 	}
@@ -136,7 +136,7 @@ tell_lost_expunges(struct session *s)
 	struct uid_run *runs = NULL;
 	struct uidset gone = { 0 };
 	size_t n = 0;
-	int r = mailbox_open(s->account, s->st.mailbox, &row, &runs, &n);
+	int r = mailbox_open(s->c.account, s->st.mailbox, &row, &runs, &n);
 
 	if (r != 0)
 		return r;
@@ -157,19 +157,19 @@ tell_arrivals(struct session *s, const struct mailbox_changes *c)
 	s->st.told_uidnext = c->row.uidnext;
 	if (added == 0)
 		return;
-	response_count(&s->out.b, uidmap_count(&s->st.map), "EXISTS");
+	response_count(&s->c.out.b, uidmap_count(&s->st.map), "EXISTS");
 	if (session_utf8(s))
 		return;
 	take_recent(s);
 	s->st.told_recent = updates_recent(s);
-	response_count(&s->out.b, s->st.told_recent, "RECENT");
+	response_count(&s->c.out.b, s->st.told_recent, "RECENT");
 }
 
 void
 updates_put_flag_names(struct session *s)
 {
 	struct view name[STORE_KEYWORDS_MAX];
-	struct buf *b = &s->out.b;
+	struct buf *b = &s->c.out.b;
 	unsigned n = 0;
 
 	while (n < STORE_KEYWORDS_MAX &&
@@ -212,7 +212,7 @@ tell_flags_run(
 	size_t n;
 
 	do {
-		if (message_rows(s->account, s->st.mailbox, lo, run->hi, row,
+		if (message_rows(s->c.account, s->st.mailbox, lo, run->hi, row,
 			64, &n) != 0)
 			return;
 		for (size_t i = 0; i < n; i++)
@@ -222,7 +222,7 @@ tell_flags_run(
 				    s, w, &row[i], with_uid);
 		if (n > 0)
 			lo = row[n - 1].uid + 1;
-		output_turn(&s->out);
+		output_turn(&s->c.out);
 	} while (n == 64 && lo != 0 && lo <= run->hi);
 }
 
@@ -247,7 +247,7 @@ tell_gone(struct session *s)
 {
 	s->mailbox_gone = true;
 	session_bye(
-	    s, SESSION_GONE, "UNAVAILABLE", "The selected mailbox was deleted");
+	    s, CLIENT_GONE, "UNAVAILABLE", "The selected mailbox was deleted");
 }
 
 static void
@@ -275,17 +275,17 @@ updates_tell(struct session *s, enum session_tell how)
 	uint64_t now;
 	int r;
 
-	if (how == SESSION_TELL_NOTHING || s->ending)
+	if (how == SESSION_TELL_NOTHING || s->c.ending)
 		return;
 	imap_metadata_tell(s, UINT64_MAX);
 	if (st->mailbox == 0)
 		return;
-	if (session_failed(s, "modseq", account_modseq(s->account, &now)))
+	if (session_failed(s, "modseq", account_modseq(s->c.account, &now)))
 		return;
 	if (now == s->polled &&
 	    (!expunges || st->told_flags == st->told_expunges))
 		return;
-	r = mailbox_changes(s->account, st->mailbox,
+	r = mailbox_changes(s->c.account, st->mailbox,
 	    expunges ? st->told_expunges : st->told_flags, st->told_uidnext,
 	    &c);
 	if (r == STORE_NOT_FOUND) {

@@ -43,14 +43,7 @@ say(int fd, struct buf *b)
 static void
 run(const char *root, int fd, const struct command *c, struct view unread)
 {
-	struct session_env env = { .in = fd,
-		.out = fd,
-		.hub = -1,
-		.create = true,
-		.first = SESSION_LOGGED_IN,
-		.tag = c->tag,
-		.unread = unread,
-		.user = c->u.login.user,
+	struct session_env env = { .tag = c->tag,
 		.round_trip = getenv("FUMI_ROUNDTRIP") != NULL };
 	char path[1024];
 	struct log log;
@@ -61,11 +54,18 @@ run(const char *root, int fd, const struct command *c, struct view unread)
 	    (const char *)c->u.login.user.p);
 	if (mkdir(path, 0700) == -1 && errno != EEXIST)
 		_exit(1);
-	env.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	log_init(&log, STDERR_FILENO, LOG_STYLE_PLAIN, LOG_FAILURES, "IMAP",
 	    (uint64_t)getpid());
-	env.log = &log;
-	if (session_imap_run(&env) != SESSION_LOGOUT) {
+	env.client = (struct client_env){ .in = fd,
+		.out = fd,
+		.hub = -1,
+		.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.create = true,
+		.first = CLIENT_LOGGED_IN,
+		.unread = unread,
+		.user = c->u.login.user,
+		.log = &log };
+	if (session_imap_run(&env) != CLIENT_LOGOUT) {
 		/* nobody else's business */
 	}
 	_exit(0);
@@ -112,7 +112,7 @@ one_command(const char *root, int fd, struct frame *f, struct buf *b,
 static void
 greet(const char *root, int fd)
 {
-	uint8_t in[SESSION_UNREAD_MAX];
+	uint8_t in[CLIENT_UNREAD_MAX];
 	struct frame f;
 	struct buf b;
 

@@ -44,7 +44,7 @@ number(const char *s)
 }
 
 static const char *
-forge(const struct session_env *env, char *hex)
+forge(const struct client_env *env, char *hex)
 {
 	uint8_t bytes[4096];
 	char *plus = strchr(hex, '+');
@@ -68,7 +68,7 @@ forge(const struct session_env *env, char *hex)
 }
 
 static const char *
-try(const struct session_env *env, char *text)
+try(const struct client_env *env, char *text)
 {
 	char *w[WORDS];
 	struct acts_target t = { .log = SANDBOX_LOG_FD, .known = CHILD_FD_DIR };
@@ -109,9 +109,10 @@ child_serve_managesieve(
 }
 
 int
-child_serve_imap(const struct session_env *env)
+child_serve_imap(const struct session_env *session)
 {
-	char text[SESSION_UNREAD_MAX + 1];
+	const struct client_env *env = &session->client;
+	char text[CLIENT_UNREAD_MAX + 1];
 	const char *answer;
 
 	memcpy(text, env->unread.p, env->unread.n);

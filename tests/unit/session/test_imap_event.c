@@ -87,6 +87,7 @@ session(const char *commands)
 		.users = users,
 		.submit = submit,
 		.capability = "IMAPSIEVE=sieve://mail.example.org" };
+	struct session_env env = { .events = &events };
 	struct log log;
 	int client[2], hub[2];
 	size_t n = 0;
@@ -99,15 +100,15 @@ session(const char *commands)
 	    fd_nonblock(client[1], true) != 0)
 		abort();
 	hub_end = hub[0];
-	(void)!session_imap_run(&(struct session_env){ .in = client[1],
-	    .out = client[1],
-	    .hub = hub[1],
-	    .dir = dir,
-	    .create = true,
-	    .first = SESSION_PREAUTH,
-	    .user = VIEW_LIT("bob@example.org"),
-	    .events = &events,
-	    .log = &log });
+	env.client = (struct client_env){ .in = client[1],
+		.out = client[1],
+		.hub = hub[1],
+		.dir = dir,
+		.create = true,
+		.first = CLIENT_PREAUTH,
+		.user = VIEW_LIT("bob@example.org"),
+		.log = &log };
+	(void)!session_imap_run(&env);
 	close(client[1]);
 	close(hub[1]);
 	while (n < sizeof(out) - 1 &&
