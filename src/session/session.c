@@ -274,8 +274,8 @@ session_imap_run(const struct session_env *env)
 		if (env->client.first == CLIENT_PREAUTH)
 			session_bye(&s, CLIENT_FAILED, "UNAVAILABLE",
 			    "The account cannot be opened");
-		(void)finish(&s);
-		return CLIENT_FAILED;
+		client_end(&s.c, CLIENT_FAILED);
+		return finish(&s);
 	}
 	hub_ready(env->client.hub);
 	first_word(&s);

@@ -261,3 +261,18 @@ def test_lost_rights(server, account):
     c = server.raw(account)
     assert b"* 1 EXISTS" in c.ok(b"SELECT INBOX")
     c.close()
+
+
+def test_account_that_cannot_be_opened(own_server):
+    """A login is refused, and the log says why the session ended."""
+    s = own_server()
+    a = s.account()
+    s.raw(a).close()
+    os.rename(os.path.join(a.dir, "log"), os.path.join(a.dir, "gone"))
+    with open(os.path.join(a.dir, "log"), "w"):
+        pass
+    wait_for(lambda: not s.processes("fumi-session"), 30)  # that has it open still
+    c = s.raw()
+    assert refused(c.command(b'LOGIN "%s" "%s"' % (a.name.encode(), a.password.encode()))[1])
+    c.close()
+    assert wait_for(lambda: [line for line in s.log().splitlines() if "session-end" in line and "why=failed" in line])
