@@ -321,6 +321,17 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def test_no_pacing_on_this_machine(server, account):
+    """Whatever the kernel does by default."""
+    if shutil.which("ss") is None:
+        pytest.skip("no ss here")
+    c = server.raw(account)
+    said = subprocess.run(["ss", "-tinH", f"sport = :{server.imap}"], capture_output=True, text=True, check=True).stdout
+    lines = [line.split() for line in said.splitlines() if "cwnd" in line]
+    assert lines and all("reno" in line for line in lines), said
+    c.close()
+
+
 def test_idle_tls_is_small(own_server, record_property):
     """A connection with TLS that waits, before login so that nothing but the gate counts."""
     server = own_server("--set", "server/gates=1")
