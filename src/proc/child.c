@@ -396,6 +396,8 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 	uint32_t type;
 
 	fd_close(&runs->client);
+	if (runs->account != NULL)
+		account_rest(runs->account);
 	msg_session_rest_put(&b);
 	if (fd_send(CHILD_FD_HUB, buf_view(&b), -1) != 0)
 		return false;
@@ -443,6 +445,7 @@ serve_client(
 	do
 		r = run_session(c, log, in, &runs);
 	while (r == CHILD_REST && rest(p, in, &runs));
+	account_close(&runs.account);
 	return r == CHILD_REST ? CHILD_OK : r;
 }
 

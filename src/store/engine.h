@@ -33,7 +33,7 @@ enum engine_result {
 /* What is known of an object without reading it. */
 struct engine_info {
 	uint64_t number;
-	uint64_t size; /* bytes, torn ones too */
+	uint64_t size; /* bytes, torn ones and room too */
 	bool sealed;   /* engine seal() was called */
 };
 
@@ -61,8 +61,10 @@ struct engine_ops {
 	    unsigned flags, struct why *w);
 	/*
 	 * Write parts at offset expected of a segment and make them durable.
-	 * ENGINE_RACED when the segment is not exactly so long. On negative
-	 * errno (-ENOSPC, -EDQUOT, …) nothing is behind expected, durably.
+	 * What it leaves behind them, if anything, is room: zeros, which the
+	 * next append overwrites. ENGINE_RACED when something else than room is
+	 * behind expected. On negative errno (-ENOSPC, -EDQUOT, …) nothing is
+	 * behind expected, durably.
 	 */
 	int (*append)(struct engine *e, uint64_t number, uint64_t expected,
 	    const struct view *parts, size_t n, unsigned flags, struct why *w);
@@ -77,8 +79,9 @@ struct engine_ops {
 	 * all objects. ENGINE_BROKEN. */
 	int (*sync)(
 	    struct engine *e, uint64_t number, bool names, struct why *w);
-	/* Nothing more will be appended: a hint for those who stat(). */
-	void (*seal)(struct engine *e, uint64_t number);
+	/* Nothing more will be appended: a hint for those who stat(). Room
+	 * behind end goes; UINT64_MAX: nothing goes. */
+	void (*seal)(struct engine *e, uint64_t number, uint64_t end);
 	/* Exactly n bytes; -ENODATA when it ends before. */
 	int (*read)(struct engine *e, enum engine_kind kind, uint64_t number,
 	    uint64_t at, void *out, size_t n, struct why *w);
@@ -89,7 +92,7 @@ struct engine_ops {
 	bool (*mapped)(
 	    struct engine *e, enum engine_kind kind, uint64_t number);
 	void (*unmap)(struct engine *e, enum engine_kind kind, uint64_t number);
-	/* Maps end, a bounded number stays cached unless trim. */
+	/* Maps end. trim: none stays cached, and room goes. */
 	void (*release)(struct engine *e, bool trim);
 	/* Durably (an index: not); ENGINE_OK when there is none. */
 	int (*remove)(struct engine *e, enum engine_kind kind, uint64_t number,
@@ -110,6 +113,8 @@ struct engine {
  */
 int engine_file(int dirfd, bool create, struct engine **out, struct why *w)
     A_MUST_USE;
+/* For tests: leave room behind every append, whatever the file system. */
+extern bool engine_file_roomy;
 
 /*
  * Another engine with faults. before and after, when not NULL, are asked at each

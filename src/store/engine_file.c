@@ -4,10 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "store/io.h"
@@ -21,9 +24,15 @@
  * The lock is on log/lock.
  *
  * The tail segment stays open. LOG_RESERVE bytes behind its end are allocated
- * by fallocate() without changing its size, so that the size alone says whether
- * something was appended; an append that may not use the reserve first extends
- * it. A sealed segment loses its write permission: that is what fstat() shows
+ * by fallocate(); an append that may not use the reserve first extends it.
+ *
+ * Who appends again and again writes ROOM zeros behind a commit, for the next
+ * ones to overwrite: their fdatasync() has neither a new size nor new blocks to
+ * write down. So a segment ends where zeros begin that go on to its end. They go
+ * when the segment is finished, or the last writer closes it. Where blocks are
+ * never overwritten (btrfs, ZFS) this would be for nothing, and is not done.
+ *
+ * A sealed segment loses its write permission: that is what fstat() shows
  * to those who watch it (log_may_have_grown()).
  *
  * Whole files are mapped, segments with room to grow into, so that a view stays
@@ -34,6 +43,11 @@
 #define MAP_ROUND ((uint64_t)64 << 20)
 #define NAME_SIZE 32
 #define SEALED_MODE 0400
+#define ROOM ((size_t)64 << 10)
+#define ROOM_APPENDS 2         /* so many before the first room */
+#define ROOM_COMMIT (ROOM / 4) /* longer ones gain nothing by it */
+
+bool engine_file_roomy;
 
 struct map {
 	enum engine_kind kind;
@@ -56,8 +70,12 @@ struct file_engine {
 	int fd;
 	uint64_t number;    /* 0: none */
 	uint64_t size;      /* while size_known: under the lock, as seen */
+	uint64_t end;       /* likewise: of the last append, 0: not known */
 	uint64_t allocated; /* bytes on the disk, at least */
 	bool size_known;
+	uint64_t room, room_end; /* behind the last append; 0: none */
+	bool overwrites; /* blocks that are written again stay where they are */
+	unsigned appends; /* so far, small ones */
 	struct map *maps;
 	size_t n_maps, cap_maps, last_map;
 	uint64_t tick;
@@ -118,6 +136,7 @@ file_lock(struct engine *e, unsigned timeout_ms, struct why *w)
 		return why(w, r, "log/lock");
 	f->locked = true;
 	f->size_known = false;
+	f->end = 0;
 	return 0;
 }
 
@@ -127,6 +146,7 @@ file_unlock(struct engine *e)
 	struct file_engine *f = self(e);
 
 	f->locked = f->size_known = false;
+	f->end = 0;
 	lock_drop(f->lock);
 }
 
@@ -244,7 +264,7 @@ static void
 tail_close(struct file_engine *f)
 {
 	fd_close(&f->fd);
-	f->number = f->allocated = 0;
+	f->number = f->allocated = f->end = f->room_end = 0;
 	f->size_known = false;
 }
 
@@ -292,6 +312,16 @@ object_open(int dir, const char *name, int flags)
 
 /* --- writing --- */
 
+static bool
+overwrites(int fd)
+{
+	struct statfs s;
+
+	return engine_file_roomy ||
+	    (fstatfs(fd, &s) == 0 &&
+		(s.f_type == EXT4_SUPER_MAGIC || s.f_type == XFS_SUPER_MAGIC));
+}
+
 static int
 tail_open(struct file_engine *f, uint64_t number, struct why *w)
 {
@@ -305,6 +335,7 @@ tail_open(struct file_engine *f, uint64_t number, struct why *w)
 	if (f->fd == -1)
 		return why(w, -errno, "log/%s", name);
 	f->number = number;
+	f->overwrites = overwrites(f->fd);
 	return 0;
 }
 
@@ -400,10 +431,56 @@ cut_and_sync(struct file_engine *f, uint64_t length)
 	int r = io_truncate(f->fd, length);
 
 	f->size_known = false;
-	f->allocated = 0;
+	f->allocated = f->end = f->room_end = 0;
 	if (r == 0)
 		r = io_sync(f->fd, IO_SYNC_CUT);
 	return r;
+}
+
+/* Of what is behind at its front is enough: commits are written from there. */
+static bool
+is_room(int fd, uint64_t at)
+{
+	uint8_t first[8] = { 0 };
+
+	return pread(fd, first, sizeof(first), (off_t)at) > 0 &&
+	    bytes_get64(first) == 0;
+}
+
+/* Is nothing, or room, behind at? (Under the lock, who asks has seen all of
+ * what is there; this is to be sure.) */
+static bool
+tail_ends_at(struct file_engine *f, uint64_t at)
+{
+	struct stat st;
+
+	if (f->size_known && f->end == at)
+		return true;
+	if ((!f->size_known && !tail_look(f, &st)) || f->size < at)
+		return false;
+	return f->size == at || is_room(f->fd, at);
+}
+
+/* Zeros behind a commit that made the segment longer. Less of it, or none, is
+ * as good: a failure tells of itself at the sync, or at the next append. */
+static void
+leave_room(struct file_engine *f, uint64_t end, uint64_t bytes)
+{
+	static uint8_t zeros[ROOM];
+	struct iovec v = { zeros, ROOM };
+	int64_t r;
+
+	f->room = end;
+	if (end > f->size)
+		f->size = end;
+	f->room_end = end < f->size ? f->size : 0;
+	if (!f->overwrites || bytes > ROOM_COMMIT ||
+	    (++f->appends <= ROOM_APPENDS && !engine_file_roomy) ||
+	    end < f->size || end + ROOM > f->allocated)
+		return;
+	r = io_write(f->fd, &v, 1, end);
+	if (r > 0)
+		f->size = f->room_end = end + (uint64_t)r;
 }
 
 static int
@@ -412,7 +489,6 @@ file_append(struct engine *e, uint64_t number, uint64_t expected,
 {
 	struct file_engine *f = self(e);
 	uint64_t end = expected;
-	struct stat st;
 	int r;
 
 	assert(f->locked);
@@ -420,7 +496,7 @@ file_append(struct engine *e, uint64_t number, uint64_t expected,
 		end += parts[i].n;
 	if ((r = tail_open(f, number, w)) != 0)
 		return r;
-	if ((!f->size_known && !tail_look(f, &st)) || f->size != expected)
+	if (!tail_ends_at(f, expected))
 		return ENGINE_RACED;
 	r = reserve(f, expected, end);
 	if (r != 0 && (flags & ENGINE_EMERGENCY) == 0)
@@ -431,11 +507,12 @@ file_append(struct engine *e, uint64_t number, uint64_t expected,
 		why(w, r, "log/%016llx.seg: write", (unsigned long long)number);
 		return cut_and_sync(f, expected) == 0 ? r : ENGINE_BROKEN;
 	}
+	leave_room(f, end, end - expected);
 	if ((r = io_sync(f->fd, IO_SYNC_COMMIT)) != 0) {
 		why(w, r, "log/%016llx.seg: sync", (unsigned long long)number);
 		return ENGINE_BROKEN;
 	}
-	f->size = end;
+	f->end = end;
 	f->size_known = true;
 	return 0;
 }
@@ -529,7 +606,7 @@ file_sync(struct engine *e, uint64_t number, bool names, struct why *w)
 }
 
 static void
-file_seal(struct engine *e, uint64_t number)
+file_seal(struct engine *e, uint64_t number, uint64_t end)
 {
 	struct file_engine *f = self(e);
 	char name[NAME_SIZE];
@@ -541,8 +618,10 @@ file_seal(struct engine *e, uint64_t number)
 	fd = object_open(f->log, name, O_RDWR);
 	if (fd == -1 || fstat(fd, &st) == -1 || (st.st_mode & S_IWUSR) == 0)
 		return;
-	/* gives back what is allocated behind the end */
-	if ((r = io_truncate(fd, (uint64_t)st.st_size)) == 0)
+	if (end > (uint64_t)st.st_size)
+		end = (uint64_t)st.st_size;
+	/* gives back what is allocated behind the end, too */
+	if ((r = io_truncate(fd, end)) == 0)
 		r = io_chmod(fd, SEALED_MODE);
 	(void)r; /* a hint only */
 }
@@ -626,12 +705,17 @@ file_read(struct engine *e, enum engine_kind kind, uint64_t number, uint64_t at,
 	int r;
 
 	name_of(kind, number, name);
-	fd = object_open(dir_of(f, kind), name, O_RDONLY);
-	if (fd == -1) {
-		r = why(w, -errno, "%s/%s: open", dir_name(kind), name);
-		return r == -ENOENT ? ENGINE_NOT_FOUND : r;
+	if (kind == ENGINE_SEGMENT && number == f->number && f->fd != -1) {
+		r = fd_pread(f->fd, out, n, at);
+	} else {
+		fd = object_open(dir_of(f, kind), name, O_RDONLY);
+		if (fd == -1) {
+			r = why(w, -errno, "%s/%s: open", dir_name(kind), name);
+			return r == -ENOENT ? ENGINE_NOT_FOUND : r;
+		}
+		r = fd_pread(fd, out, n, at);
 	}
-	if ((r = fd_pread(fd, out, n, at)) != 0)
+	if (r != 0)
 		return why(w, r, "%s/%s: read", dir_name(kind), name);
 	return 0;
 }
@@ -774,6 +858,26 @@ file_unmap(struct engine *e, enum engine_kind kind, uint64_t number)
 		map_drop(f, (size_t)(m - f->maps));
 }
 
+/* Take the room away that is still there as this one left it, unless somebody
+ * writes. Nothing is synced: with it or without it the log is the same. What
+ * was allocated behind the end goes with it and must come back. */
+static void
+take_room(struct file_engine *f)
+{
+	struct stat st;
+
+	if (f->room_end == 0 || f->locked || lock_take(f->lock, 0) != 0)
+		return;
+	if (fstat(f->fd, &st) == 0 && st.st_nlink > 0 &&
+	    (uint64_t)st.st_size == f->room_end && is_room(f->fd, f->room) &&
+	    io_truncate(f->fd, f->room) == 0) {
+		f->allocated = 0;
+		(void)!reserve(f, f->room, f->room);
+	}
+	f->room_end = 0;
+	lock_drop(f->lock);
+}
+
 static void
 file_release(struct engine *e, bool trim)
 {
@@ -794,6 +898,8 @@ file_release(struct engine *e, bool trim)
 				oldest = i;
 		map_drop(f, oldest);
 	}
+	if (trim)
+		take_room(f);
 	if (trim && f->n_maps == 0) {
 		free(f->maps);
 		f->maps = NULL;

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "store/record.h"
 
 /*
  * Writing and recovering. The invariant all of it serves: whoever holds the
@@ -121,7 +123,22 @@ log_get_facts(const struct store_log *l, struct log_facts *f)
 	*f = l->facts;
 }
 
-/* A segment is sealed before its successor gets its first commit, so the size
+/* Is nothing, or room, behind at? A commit begins with a frame that is not
+ * zero, and is written from its front on. */
+static bool
+ends_at(struct store_log *l, const struct engine_info *i, uint64_t at)
+{
+	uint8_t frame[RECORD_FRAME] = { 0 };
+	uint64_t n = i->size - at;
+
+	if (i->size <= at)
+		return i->size == at;
+	return l->e->ops->read(l->e, ENGINE_SEGMENT, i->number, at, frame,
+		   n < sizeof(frame) ? (size_t)n : sizeof(frame), NULL) == 0 &&
+	    bytes_get64(frame) == 0;
+}
+
+/* A segment is sealed before its successor gets its first commit, so its end
  * and the seal tell all that happens from now on. But a power cut may have lost
  * the seal, so the first time the successor itself is looked for. */
 bool
@@ -132,7 +149,7 @@ log_may_have_grown(struct store_log *l, const struct log_tail *tail)
 	struct engine_info i;
 
 	if (ops->stat(l->e, ENGINE_SEGMENT, n, &i, NULL) != 0 ||
-	    i.size != tail->at.offset || i.sealed)
+	    !ends_at(l, &i, tail->at.offset) || i.sealed)
 		return true;
 	if (l->looked_at == n)
 		return false;
@@ -194,7 +211,7 @@ seal(struct store_log *l, struct log_tail *tail, struct why *w)
 	int r = segment_make(l, old + 1, ENGINE_EMERGENCY, tail, w);
 
 	if (r == 0)
-		l->e->ops->seal(l->e, old);
+		l->e->ops->seal(l->e, old, UINT64_MAX);
 	return r;
 }
 
@@ -234,6 +251,28 @@ head_load(struct store_log *l, struct log_chain_segment *s, struct why *w)
 	return 0;
 }
 
+/* By reading, since nothing holds it there while it is looked at. */
+static void
+find_room(struct store_log *l, struct log_chain_segment *s)
+{
+	uint8_t piece[16384];
+	uint64_t at = s->size;
+	size_t n = 0;
+
+	while (n == 0 && at > LOG_DATA) {
+		n = sizeof(piece);
+		if (n > at - LOG_DATA)
+			n = (size_t)(at - LOG_DATA);
+		at -= n;
+		if (l->e->ops->read(l->e, ENGINE_SEGMENT, s->number, at, piece,
+			n, NULL) != 0)
+			return;
+		while (n > 0 && piece[n - 1] == 0)
+			n--;
+	}
+	s->room = at + n;
+}
+
 int
 log_chain_load(
     struct store_log *l, uint64_t from, struct log_chain *c, struct why *w)
@@ -257,6 +296,9 @@ log_chain_load(
 		if ((r = head_load(l, s, w)) != 0)
 			return r;
 		c->n++;
+		s->room = UINT64_MAX;
+		if (i + 1 == n)
+			find_room(l, s);
 		if (c->n == 1 || s->state != LOG_HEAD_OK ||
 		    s->head.pred != s[-1].number)
 			continue;
@@ -274,7 +316,7 @@ log_chain_walk(struct store_log *l, const struct log_chain_segment *s,
     struct why *w)
 {
 	struct view v = { NULL, 0 };
-	uint64_t at = LOG_DATA;
+	uint64_t at = LOG_DATA, end = s->end;
 	uint32_t crc = s->head.pred_crc;
 	int r = 0;
 
@@ -283,12 +325,16 @@ log_chain_walk(struct store_log *l, const struct log_chain_segment *s,
 		at = known->at.offset;
 		crc = known->crc;
 	}
-	if (s->state == LOG_HEAD_OK && s->end > at) {
+	/* room may go while it is looked at; an END may end in zeros */
+	if (s->room < end && end - s->room > LOG_END_SIZE)
+		end = s->room + LOG_END_SIZE;
+	if (s->state == LOG_HEAD_OK && end > at) {
 		*fresh = !l->e->ops->mapped(l->e, ENGINE_SEGMENT, s->number);
 		r = l->e->ops->map(
-		    l->e, ENGINE_SEGMENT, s->number, 0, s->end, &v, NULL, w);
+		    l->e, ENGINE_SEGMENT, s->number, 0, end, &v, NULL, w);
 	}
 	log_walk_init(out, v, s->head.salt, at, crc);
+	out->room = s->room;
 	return log_result(r);
 }
 
@@ -314,7 +360,8 @@ log_is_end(struct store_log *l, const struct log_tail *known)
 	    crc == known->crc && modseq == known->modseq;
 }
 
-/* Does the log end at known? Needs nothing but two stat(). */
+/* Does the log end at known? Needs nothing but two stat(), and one read where
+ * there is room. */
 static bool
 is_at_end(struct store_log *l, const struct log_tail *known)
 {
@@ -323,7 +370,7 @@ is_at_end(struct store_log *l, const struct log_tail *known)
 
 	return l->tail_number == known->at.segment &&
 	    ops->stat(l->e, ENGINE_SEGMENT, known->at.segment, &i, NULL) == 0 &&
-	    i.size == known->at.offset && !i.sealed &&
+	    ends_at(l, &i, known->at.offset) && !i.sealed &&
 	    ops->stat(l->e, ENGINE_SEGMENT, known->at.segment + 1, &i, NULL) ==
 	    ENGINE_NOT_FOUND;
 }
@@ -392,7 +439,7 @@ find_end(struct store_log *l, const struct log_chain_segment *s,
 	l->checked_to = tail->at.offset;
 	if (r == LOG_WALK_BREAK)
 		f->is_damaged = is_damage(&walk, tail);
-	f->is_torn = s->size > tail->at.offset;
+	f->is_torn = r == LOG_WALK_BREAK;
 	return 0;
 }
 
@@ -496,7 +543,7 @@ recover(struct store_log *l, const struct log_tail *known,
 		return 0;
 	for (size_t i = 0; i + 1 < c.n && !l->read_only; i++)
 		if (!c.s[i].sealed)
-			l->e->ops->seal(l->e, c.s[i].number);
+			l->e->ops->seal(l->e, c.s[i].number, UINT64_MAX);
 	return mend(l, last, known, &f, tail, w);
 }
 
@@ -563,15 +610,15 @@ static int
 roll(struct store_log *l, uint64_t bytes, unsigned flags, struct log_tail *tail,
     struct why *w)
 {
-	uint64_t old = tail->at.segment;
+	struct log_position old = tail->at;
 	int r;
 
 	if (tail->at.offset == LOG_DATA || tail->at.offset + bytes <= l->bound)
 		return 0;
-	r = segment_make(l, old + 1, 0, tail, w);
+	r = segment_make(l, old.segment + 1, 0, tail, w);
 	if (r == 0) {
-		l->e->ops->seal(l->e, old);
-		l->ended = old;
+		l->e->ops->seal(l->e, old.segment, old.offset);
+		l->ended = old.segment;
 	}
 	if ((r == -ENOSPC || r == -EDQUOT) && (flags & LOG_EMERGENCY) != 0)
 		return 0;

@@ -201,7 +201,8 @@ log_walk_init(struct log_walk *w, struct view segment, uint32_t salt,
 		.salt = salt,
 		.at = at,
 		.crc = crc,
-		.chained = true };
+		.chained = true,
+		.room = UINT64_MAX };
 }
 
 enum log_walk_result
@@ -209,7 +210,7 @@ log_walk_next(struct log_walk *w, struct log_commit *c)
 {
 	struct view in = view_sub(w->segment, w->at, SIZE_MAX);
 
-	if (in.n == 0)
+	if (in.n == 0 || w->at >= w->room)
 		return LOG_WALK_END;
 	*c = (struct log_commit){ .at = w->at };
 	if (!commit_read(in, w->salt, c) ||

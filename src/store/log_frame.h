@@ -67,12 +67,15 @@ struct log_walk {
 	uint32_t crc; /* of the END before, when chained */
 	bool chained; /* the next BEGIN must name crc */
 	bool shallow; /* do not check the CRC over the whole commit */
+	/* from here on there are but zeros, as is known: a commit that ends there
+	 * is the last one. UINT64_MAX: it is not known */
+	uint64_t room;
 };
 void log_walk_init(struct log_walk *w, struct view segment, uint32_t salt,
     uint64_t at, uint32_t crc);
 enum log_walk_result {
 	LOG_WALK_COMMIT,
-	LOG_WALK_END,   /* nothing behind the last commit */
+	LOG_WALK_END,   /* nothing behind the last commit, or room */
 	LOG_WALK_BREAK, /* what stands at w->at is no whole commit */
 };
 enum log_walk_result log_walk_next(struct log_walk *w, struct log_commit *c)

@@ -33,6 +33,9 @@ struct log_chain_segment {
 	/* bytes that the file is shorter than its successor says */
 	uint64_t missing;
 	bool sealed;
+	/* of the last one: from here on the file has but zeros, its own CRC's
+	 * perhaps too; of others UINT64_MAX */
+	uint64_t room;
 };
 struct log_chain {
 	struct log_chain_segment *s; /* ascending */

@@ -130,8 +130,10 @@ chain_end(struct log_chain *c, const struct log_tail *to)
 {
 	while (to != NULL && c->n > 0 && c->s[c->n - 1].number > to->at.segment)
 		c->n--;
-	if (to != NULL && c->n > 0 && c->s[c->n - 1].number == to->at.segment &&
-	    to->at.offset < c->s[c->n - 1].end) {
+	if (to == NULL || c->n == 0 || c->s[c->n - 1].number != to->at.segment)
+		return;
+	c->s[c->n - 1].room = UINT64_MAX; /* up to *to it is full */
+	if (to->at.offset < c->s[c->n - 1].end) {
 		c->s[c->n - 1].end = to->at.offset;
 		c->s[c->n - 1].missing = 0;
 	}
@@ -235,21 +237,31 @@ log_segments(
 	return 0;
 }
 
+/* The end of a segment that no header will tell any more: behind it there must
+ * be nothing, durably. Room may have been taken away without a sync. */
+static int
+chain_fix_end(
+    struct store_log *l, const struct log_chain_segment *s, struct why *w)
+{
+	return log_result(s->end < s->size
+		? l->e->ops->cut(l->e, s->number, s->end, w)
+		: l->e->ops->sync(l->e, s->number, false, w));
+}
+
 /* Unlink segment i of the chain. What its header says about the end of the one
  * before would be lost, so that one is cut there first. */
 static int
 chain_unlink(
     struct store_log *l, const struct log_chain *c, size_t i, struct why *w)
 {
-	const struct log_chain_segment *s = &c->s[i], *p = s - 1;
+	const struct log_chain_segment *s = &c->s[i];
 	int r;
 
 	if (i + 1 == c->n)
 		return why(w, -EBUSY, "log/%016llx.seg: is being written",
 		    (unsigned long long)s->number);
-	if (i > 0 && p->end < p->size &&
-	    (r = l->e->ops->cut(l->e, p->number, p->end, w)) != 0)
-		return log_result(r);
+	if (i > 0 && (r = chain_fix_end(l, s - 1, w)) != 0)
+		return r;
 	/* the index first: so no process that dies leaves one behind */
 	if ((r = l->e->ops->remove(l->e, ENGINE_INDEX, s->number, w)) != 0)
 		return log_result(r);
@@ -643,6 +655,7 @@ check_segment(struct check *k, const struct log_chain *c, size_t i)
 		return r;
 	log_walk_init(&walk, (struct view){ k->bytes, (size_t)s->end },
 	    s->head.salt, LOG_DATA, s->head.pred_crc);
+	walk.room = s->room;
 	if ((r = check_commits(k, s, &walk, &crc)) != 0)
 		return r;
 	if (next == NULL || next->state != LOG_HEAD_OK ||

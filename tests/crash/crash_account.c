@@ -9,6 +9,7 @@
 #include "scratch.h"
 #include "store/account.h"
 #include "store/compact.h"
+#include "store/engine.h"
 #include "store/inside.h"
 #include "store/mailbox.h"
 #include "store/message.h"
@@ -1049,6 +1050,8 @@ int
 main(int argc, char **argv)
 {
 	crash_init(argc, argv);
+	/* the log without it is crash_log's */
+	engine_file_roomy = true;
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		struct crash_case c = { .name = scripts[i].name,
 			.setup = setup,

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "crash.h"
+#include "store/engine.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/spool.h"
@@ -455,12 +456,27 @@ static const enum io_site sites[] = { IO_SYNC_COMMIT, IO_SYNC_CUT,
 	IO_SYNC_RECOVER, IO_SYNC_RECOVER_DIR, IO_SYNC_SEGMENT,
 	IO_SYNC_SEGMENT_DIR, IO_SYNC_BODY, IO_SYNC_BODY_DIR, IO_SYNC_UNLINK };
 
+static void
+with_room(const struct crash_case *of)
+{
+	struct crash_case c = *of;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s-room", of->name);
+	c.name = name;
+	crash_run(&c);
+}
+
 int
 main(int argc, char **argv)
 {
 	crash_init(argc, argv);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		crash_run(&cases[i]);
+	engine_file_roomy = true;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		with_room(&cases[i]);
+	engine_file_roomy = false;
 	crash_sites(sites, sizeof(sites) / sizeof(sites[0]));
 	return crash_done();
 }

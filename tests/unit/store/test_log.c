@@ -159,6 +159,16 @@ segment_size(uint64_t n)
 	return fd == -1 || fstat(fd, &st) == -1 ? -1 : st.st_size;
 }
 
+/* Bytes of it on the disk. */
+static off_t
+segment_blocks(uint64_t n)
+{
+	AUTO_CLOSE int fd = segment_fd(n);
+	struct stat st;
+
+	return fd == -1 || fstat(fd, &st) == -1 ? -1 : st.st_blocks * 512;
+}
+
 static void
 flip(uint64_t segment, uint64_t at)
 {
@@ -295,7 +305,6 @@ test_roll(void)
 		if (put(1, 1000) != 0)
 			tap_ok(0, "append %d", i);
 	tap_ok(b.tail.at.segment >= 3, "segments roll");
-	tap_ok(segment_size(1) <= 20000, "within their bound");
 	tap_ok(put(1, 50000) == 0 && b.tail.at.offset > 50000,
 	    "a commit beyond the bound has its own");
 	tap_ok(log_may_have_grown(b.l, &first), "a roll is seen");
@@ -303,6 +312,7 @@ test_roll(void)
 	tap_ok(replay_from(&first) == 31 && saw(2, 32), "or from anywhere");
 	tap_ok(log_segments(b.l, &s, &n, &w) == 0 && n == b.tail.at.segment,
 	    "segments are listed");
+	tap_ok(n > 0 && s[0].size <= 20000, "within their bound");
 	free(s);
 	tap_ok(damages() == 0, "the check is clean");
 	/* a power cut may lose the seal */
@@ -339,10 +349,13 @@ test_torn(void)
 	tap_ok(pread(fd, bytes, n, (off_t)base.at.offset) == (ssize_t)n,
 	    "its bytes");
 	for (size_t cut = 0; cut < n; cut++) {
+		/* a frame begins with three zeros, which are no tear */
+		off_t left = (off_t)(base.at.offset + (cut <= 3 ? cut : 0));
+
 		if (ftruncate(fd, (off_t)(base.at.offset + cut)) != 0 ||
 		    start() != 0 || memcmp(&b.tail, &base, sizeof(base)) != 0 ||
-		    segment_size(1) != (off_t)base.at.offset ||
-		    replay_from(NULL) != 2 || b.damaged != 0)
+		    segment_size(1) != left || replay_from(NULL) != 2 ||
+		    b.damaged != 0)
 			bad_cut++;
 		if (pwrite(fd, bytes, n, (off_t)base.at.offset) != (ssize_t)n)
 			abort();
@@ -368,7 +381,6 @@ static void
 test_damage(void)
 {
 	struct log_tail first, second, last;
-	off_t size;
 
 	begin();
 	tap_ok(start() == 0 && put(1, 20) == 0, "commits");
@@ -377,11 +389,10 @@ test_damage(void)
 	second = b.tail;
 	tap_ok(put(2, 20) == 0 && put(1, 20) == 0, "and more");
 	last = b.tail;
-	size = segment_size(1);
 	flip(1, first.at.offset + 50);
 	tap_ok(damages() == 1, "the check finds it");
 	tap_ok(start() == 0, "the account goes on");
-	tap_ok(segment_size(1) == size, "nothing is cut");
+	tap_ok(segment_size(1) == (off_t)last.at.offset, "nothing is cut");
 	tap_ok(b.tail.at.segment == 2 && b.tail.crc == last.crc,
 	    "but in a new segment");
 	tap_ok(replay_from(NULL) == 4 && b.damaged == 1 && b.seen[1] == 3,
@@ -824,6 +835,7 @@ test_maps(void)
 	tap_ok(log_map(b.l, (struct log_position){ 1, LOG_DATA + 40 }, 8, &v,
 		   NULL, &w) == -ENOENT,
 	    "which is then gone");
+	b.tail.at.offset = (uint64_t)segment_size(b.tail.at.segment);
 	tap_ok(log_map(b.l, b.tail.at, 1, &v, NULL, &w) == -ENODATA,
 	    "nothing is mapped behind the end");
 	end();
@@ -904,8 +916,143 @@ test_writers(void)
 	end();
 }
 
-int
-main(void)
+/* --- room --- */
+
+static bool
+put_zeros(uint64_t from, uint64_t to)
+{
+	AUTO_CLOSE int fd = segment_fd(1);
+	uint8_t zero = 0;
+	bool ok = fd != -1;
+
+	for (uint64_t at = from; at < to && ok; at++)
+		ok = pwrite(fd, &zero, 1, (off_t)at) == 1;
+	return ok;
+}
+
+/* Part of a commit in what was room. */
+static bool
+tear(const struct log_tail *base, const uint8_t *bytes, size_t n, size_t from,
+    size_t cut)
+{
+	AUTO_CLOSE int fd = segment_fd(1);
+
+	return put_zeros(base->at.offset, base->at.offset + n) &&
+	    pwrite(fd, bytes + from, cut - from,
+		(off_t)(base->at.offset + from)) == (ssize_t)(cut - from);
+}
+
+static void
+test_torn_in_room(void)
+{
+	size_t bad = 0, n;
+	struct log_tail base, whole;
+	uint8_t bytes[512];
+	AUTO_CLOSE int fd = -1;
+
+	begin();
+	tap_ok(start() == 0 && put(2, 20) == 0, "room: a commit");
+	base = b.tail;
+	tap_ok(segment_size(1) > (off_t)base.at.offset, "it leaves room");
+	tap_ok(put(3, 33) == 0, "and one to be torn");
+	whole = b.tail;
+	n = whole.at.offset - base.at.offset;
+	fd = segment_fd(1);
+	tap_ok(pread(fd, bytes, n, (off_t)base.at.offset) == (ssize_t)n,
+	    "its bytes");
+	for (size_t cut = 4; cut < n; cut++) {
+		off_t size = (off_t)base.at.offset;
+
+		bad += !tear(&base, bytes, n, 0, cut) || damages() != 1 ||
+		    start() != 0 || memcmp(&b.tail, &base, sizeof(base)) != 0 ||
+		    segment_size(1) != size || replay_from(NULL) != 2 ||
+		    b.damaged != 0;
+		/* and as blocks may come after a power cut: its end alone */
+		bad += !tear(&base, bytes, n, cut, n) || start() != 0 ||
+		    memcmp(&b.tail, &base, sizeof(base)) != 0 ||
+		    segment_size(1) != size || b.damaged != 0;
+	}
+	tap_ok(bad == 0, "torn anywhere it ends before: %zu wrong", bad);
+	tap_ok(tear(&base, bytes, n, 0, n) && start() == 0 &&
+		memcmp(&b.tail, &whole, sizeof(whole)) == 0,
+	    "whole it is found");
+	tap_ok(put(2, 20) == 0 && start() == 0 && replay_from(NULL) == 7 &&
+		damages() == 0,
+	    "and it goes on");
+	end();
+}
+
+/* What a loss leaves is no room where a commit is known to have been. */
+static void
+test_zeros_for_a_commit(void)
+{
+	struct log_tail first, second;
+	int n = 0;
+
+	begin();
+	tap_ok(start() == 0 && put(1, 20) == 0, "room: commits");
+	first = b.tail;
+	tap_ok(put(1, 20) == 0, "two of them");
+	second = b.tail;
+	tap_ok(put_zeros(first.at.offset, second.at.offset), "one goes");
+	tap_ok(log_check(b.l, &second, on_damage, &n, &w) == 0 && n == 1,
+	    "the check finds it by the tail");
+	log_close(&b.l);
+	tap_ok(log_open(b.dir, 0, &b.l, &w) == 0 &&
+		log_lock(b.l, 1000, &w) == 0 &&
+		log_recover_after(b.l, &second, &b.tail, &w) == 0 &&
+		b.tail.at.segment == 2,
+	    "and so does the recovery");
+	tap_ok(replay_from(NULL) == 1 && b.damaged == 1, "which says so");
+	end();
+}
+
+static void
+test_room(void)
+{
+	struct store_log *other;
+	struct log_tail was;
+	off_t size;
+
+	begin();
+	tap_ok(start() == 0 && put(1, 20) == 0, "room: an append");
+	was = b.tail;
+	size = segment_size(1);
+	tap_ok(size > (off_t)was.at.offset && damages() == 0,
+	    "leaves room, which is no damage");
+	tap_ok(log_open(b.dir, 0, &other, &w) == 0 &&
+		!log_may_have_grown(other, &was),
+	    "nor has the log grown by it");
+	tap_ok(put(1, 20) == 0 && segment_size(1) == size,
+	    "the next one goes into it");
+	tap_ok(log_may_have_grown(other, &was), "that is seen");
+	log_unlock(b.l);
+	tap_ok(log_lock(other, 1000, &w) == 0 &&
+		log_recover(other, &was, &was, &w) == 0 &&
+		memcmp(&was, &b.tail, sizeof(was)) == 0 &&
+		segment_size(1) == size,
+	    "and taken on without a cut");
+	log_close(&other);
+	tap_ok(start() == 0 && put(1, 100000) == 0 &&
+		segment_size(1) == (off_t)b.tail.at.offset,
+	    "a long one goes over it and leaves none");
+	tap_ok(replay_from(NULL) == 3 && damages() == 0, "all is there");
+	tap_ok(put(1, 20) == 0 && segment_size(1) > (off_t)b.tail.at.offset &&
+		start() == 0 && segment_size(1) == (off_t)b.tail.at.offset,
+	    "room goes when the log is closed");
+	tap_ok(segment_blocks(1) >= (off_t)(b.tail.at.offset + LOG_RESERVE),
+	    "the reserve stays");
+	log_set_bound(b.l, b.tail.at.offset + 400);
+	was = b.tail;
+	tap_ok(put(1, 20) == 0 && put(1, 200) == 0 && b.tail.at.segment == 2 &&
+		segment_size(1) > (off_t)was.at.offset &&
+		segment_size(1) < (off_t)was.at.offset + 400 && damages() == 0,
+	    "and when the segment is finished");
+	end();
+}
+
+static void
+test_all(void)
 {
 	test_append();
 	test_lock();
@@ -925,5 +1072,16 @@ main(void)
 	test_maps();
 	test_facts();
 	test_writers();
+}
+
+int
+main(void)
+{
+	test_all();
+	engine_file_roomy = true;
+	test_all();
+	test_room();
+	test_torn_in_room();
+	test_zeros_for_a_commit();
 	return tap_done();
 }
