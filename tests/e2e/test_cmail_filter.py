@@ -1,7 +1,12 @@
 """share/examples/cmail-filter."""
 import email
+import email.header
+import importlib.util
+import io
 import os
 import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
 
 import pytest
 
@@ -111,3 +116,61 @@ def test_hostile(run):
     for message in (b"", b"\xff\xfe\n\n\xff", b"Content-Type: text/plain; charset=no-such\n\nx\xff\n",
                     b"Subject: =?x?q?\n\nx\n", b"Content-Type: multipart/mixed\n\nx\n"):
         run(message=message)
+
+
+def header_text(m, name):
+    return str(email.header.make_header(email.header.decode_header(m[name])))
+
+
+def test_headers_of_8_bits(run):
+    (m,) = run("-s", message="From: Jörg <j@example.jp>\nSubject: 仙石 です\n\nx\n".encode())
+    assert header_text(m, "From") == "Jörg <j@example.jp>" and m["From"].endswith(" <j@example.jp>")
+    assert header_text(m, "Subject") == "仙石 です" and text(m) == "仙石 です\nx\n"
+    (m,) = run(message="From: 仙石\n\nx\n".encode())
+    assert header_text(m, "From") == "仙石 <MAILER-DAEMON>"
+    assert run(message=b"Auto-Submitted: auto-\xe9\n\nx\n") == []
+    assert run(message="Auto-Submitted: auto-replied; ö\n\nx\n".encode()) == []
+    (m,) = run(message=b"X: y\n\nx\n", env={b"DTLINE": b"Delivered-To: \xe9@gcd.org\n"})
+    assert m.get_all("Delivered-To")
+
+
+@pytest.fixture
+def inside(monkeypatch):
+    """inside(message): its exit status, without a process; what it sends goes nowhere."""
+    loader = SourceFileLoader("cmail_filter", FILTER)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cmail_filter", loader))
+    loader.exec_module(module)
+    monkeypatch.setattr(module, "send", lambda message, address: 0)
+    monkeypatch.setattr(sys, "argv", ["cmail-filter", "-s", "090@example.jp"])
+
+    def go(message):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(message)))
+        return module.main()
+    return go
+
+
+VALUES = (b"\xe9", b"\xff\xfe <\xe9@\xe9>", "仙石".encode(), b"=?idna?q?a..b?=", b"=?punycode?q?=FF?=", b"=?utf-8?b?A?=",
+          b"=?utf-7?q?+2AA-?=", b"=?x?q?\xe9?=", b"\x00\x0b\x1e\r", b"a\r\n b\xe9", b"=?\xe9?q?x?=", b"(", b'"', b"<@,:;>")
+
+
+@pytest.mark.parametrize("name", [b"From", b"Subject", b"To", b"Content-Type", b"Content-Disposition", b"MIME-Version",
+                                  b"Content-Transfer-Encoding", b"\xe9"])
+def test_hostile_headers(inside, name):
+    for value in VALUES:
+        assert 0 == inside(name + b": " + value + b"\n\nx\xe9\n")
+
+
+@pytest.mark.parametrize("charset", [b"idna", b"punycode", b"undefined", b"hex", b"zlib", b"utf-7", b"utf-16", b"\xe9", b'"a\0b"',
+                                     b"unicode_escape", b"raw_unicode_escape", b"utf-8-sig", b"iso-2022-kr", b'""'])
+def test_hostile_charset(inside, charset):
+    for body in (b"\xe9..\x00-\xff\n", b"+2AA-\n", b"\\ud800\n", b"a..b\n"):
+        assert 0 == inside(b"Content-Type: text/plain; charset=" + charset + b"\n\n" + body)
+        assert 0 == inside(b"Content-Type: text/plain; charset*=" + charset + b"'x'%ff\n\n" + body)
+
+
+def test_hostile_structure(inside):
+    assert 0 == inside(b"Content-Type: text/plain; charset*" + b"9" * 5000 + b"=x\n\nx\n")
+    assert 0 == inside(b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 x\n\xff\xfe#\n`~~~~\n")
+    deep = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (i, i) for i in range(2000))
+    assert 0 == inside(b"Subject: deep\n" + deep)
