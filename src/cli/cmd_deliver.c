@@ -165,7 +165,7 @@ run(const struct request *q, const char *account)
 
 	if (r == EX_OK)
 		return r;
-	if (q->soft)
+	if (q->soft && r != EX_UNAVAILABLE)
 		r = EX_TEMPFAIL;
 	else if (q->refuse && r == EX_UNAVAILABLE)
 		r = EX_NOPERM;

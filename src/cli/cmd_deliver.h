@@ -19,7 +19,8 @@
  *   -a DETAIL   of user+detail (procmail), or, with an "@" in it, the address as
  *               the sender wrote it (dovecot-lda): for the user's script
  *   -m MAILBOX  another place than [delivery] mailbox, in its language
- *   -t          never for good: every failure is EX_TEMPFAIL (procmail)
+ *   -t          every failure is EX_TEMPFAIL (procmail), but not what is
+ *               refused: that is no failure
  *   -e          what is refused is EX_NOPERM, for MTAs that then write the
  *               bounce from standard error (dovecot-lda)
  *   -7 -o -s -Y have no meaning here, and are taken for the sake of configurations

@@ -94,7 +94,7 @@ delivery_filter_plan(
 		.mailbox = d->env->mailbox,
 		.now = now,
 		.zone = zone,
-		.can_refuse = it->m.lmtp };
+		.can_refuse = true };
 	filter_plan(f, &it->message, &it->plan);
 	it->planned = true;
 	switch (it->plan.fate) {
@@ -181,12 +181,26 @@ submit(struct delivery *d, size_t item, size_t at, struct shared *s)
 	return delivery_submit(d, &m, item, at, fd);
 }
 
+/* A rejection in words that only a mail of its own can say, and nothing else. */
+static bool
+is_rejected(const struct filter_plan *p)
+{
+	return p->n_outs == 1 && p->outs[0].kind == FILTER_REJECT &&
+	    p->n_places == 0;
+}
+
 /* It cannot be sent: what then becomes of the message. */
 static void
 not_sent(struct delivery *d, struct delivery_item *it, size_t at, bool later)
 {
 	enum filter_kind kind = it->plan.outs[at].kind;
 
+	/* better in other words than not at all (RFC 5429 section 2.2) */
+	if (!later && is_rejected(&it->plan)) {
+		it->plan.text = "The recipient's rules refuse this message";
+		refuse(it, true);
+		return;
+	}
 	if (later && (kind == FILTER_REDIRECT || kind == FILTER_REJECT)) {
 		it->failed = "Mail that the rules send on cannot be sent now";
 		it->status = "4.3.0";

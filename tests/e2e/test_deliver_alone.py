@@ -165,11 +165,15 @@ def test_what_leaves_waits_for_a_server(alone, sink):
 
 
 def test_rejected(alone):
+    """The MTA is told, and tells the sender; words for which it needs a mail of its own go into the queue."""
     alone.script('require "reject"; reject "Not today.";')
+    assert "Not today." in alone.deliver(mail("no"), status=69)
+    assert alone.subjects() == ["before"] and alone.queued() == []
+    alone.script('require "reject"; reject "Heute nicht, schön.";')
     alone.deliver(mail("no"))
     assert alone.subjects() == ["before"]
     (octets,) = alone.queued()
-    assert b"Not today." in octets and SENDER.encode() in octets
+    assert b"Heute nicht, sch=C3=B6n." in octets and SENDER.encode() in octets
 
 
 def test_brought_again(alone):

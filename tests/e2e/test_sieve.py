@@ -54,6 +54,11 @@ class Rules:
         return self.server.fumi("deliver", "-d", account.name, "-f", sender, status=status,
                                 input=message or self.message(account, subject, **kw))
 
+    def refused(self, account, subject, *options, message=None):
+        """What fumi deliver says when its status is EX_UNAVAILABLE."""
+        return self.server.fumi("deliver", "-f", SENDER, *options, "-d", account.name, status=69,
+                                input=message or self.message(account, subject))
+
     def boxes(self, account):
         """{mailbox: [subjects]}"""
         c = self.server.imaplib(account)
@@ -255,9 +260,48 @@ def test_reject_and_ereject(rules, sink):
         assert part in report, part
     code, text = rules.lmtp(a, rules.message(a, "three"))
     assert code == 550 and "No, thanks." in text
-    rules.deliver(a, subject="one by hand", sender="byhand@example.net")
-    assert b"report-type=delivery-status" in wait_for(lambda: sink.to("byhand@example.net"))[0][1]
+    assert b"We do not want this." in rules.refused(a, "one by hand")  # whoever calls it bounces it
+    assert b"No, thanks." in rules.refused(a, "three by hand", "-t")
+    rules.deliver(a, subject="two by hand", sender="byhand@example.net")
+    assert b"Wir m=C3=B6chten" in wait_for(lambda: sink.to("byhand@example.net"))[0][1]
     assert rules.boxes(a) == {"INBOX": ["before"]}
+
+
+def test_reject_where_nothing_can_be_sent(own_server):
+    rules = Rules(own_server(), None)
+    a = rules.account("""require ["reject", "ereject", "fileinto", "mailbox", "copy"];
+        if header :contains "subject" "one" { ereject "We do not want this."; }
+        elsif header :contains "subject" "two" { reject "Wir möchten das nicht."; }
+        elsif header :contains "subject" "four" { fileinto :create "Work"; reject "No."; }
+        else { reject "No, thanks."; }""")
+    assert b"We do not want this." in rules.refused(a, "one")
+    assert b"refuse this message" in rules.refused(a, "two")  # no MDN: other words are better than none
+    assert b"No, thanks." in rules.refused(a, "three")
+    assert rules.lmtp(a, rules.message(a, "two"))[0] == 550
+    rules.server.close()  # and the same without a server
+    assert b"We do not want this." in rules.refused(a, "one")
+    assert b"refuse this message" in rules.refused(a, "two")
+    assert b"No, thanks." in rules.refused(a, "three")
+
+
+LISTS = """require ["reject", "fileinto", "mailbox"];
+    if address :domain "from" ["friends.example", "example.com"] { keep; }
+    elsif address :domain "from" ["spam.example", "bulk.example"] { reject "No mail from your domain."; }
+    else { fileinto :create "Others"; }"""
+
+
+def test_lists_of_domains(rules):
+    """Domains that are let in, domains that are refused, and the rest."""
+    a = rules.account(LISTS)
+    for domain in ("friends.example", "FRIENDS.example", "spam.example", "Bulk.Example", "sub.spam.example", "x.example"):
+        m = f"From: x <a@{domain}>\nSubject: {domain}\n\nx\n".encode()
+        if domain.lower() in ("spam.example", "bulk.example"):
+            assert b"No mail from your domain." in rules.refused(a, domain, message=m)
+            assert rules.lmtp(a, m)[0] == 550
+        else:
+            rules.deliver(a, message=m)
+    assert rules.boxes(a) == {"INBOX": ["before", "friends.example", "FRIENDS.example"],
+                              "Others": ["sub.spam.example", "x.example"]}
 
 
 def test_refusals_of_several_lines(rules):
