@@ -461,7 +461,10 @@ address_parse(struct view value, struct arena *a)
 static bool
 is_atext(uint8_t c)
 {
-	return c > ' ' && c != 0x7f && memchr("()<>[]:;@\\,.\"", c, 12) == NULL;
+	static const char specials[] = "()<>[]:;@\\,.\"";
+
+	return c > ' ' && c != 0x7f &&
+	    memchr(specials, c, sizeof(specials) - 1) == NULL;
 }
 
 /* atom *("." atom) */

@@ -193,6 +193,7 @@ test_specs(void)
 		{ "\".ann\"@example.org", "\".ann\"@example.org" },
 		{ "\"a\\\"b\\\\c\"@example.org",
 		    "\"a\\\"b\\\\c\"@example.org" },
+		{ "\"a\\\"b\"@example.org", "\"a\\\"b\"@example.org" },
 		{ "\"S[r]us\"@[192.0.2.1]", "\"S[r]us\"@[192.0.2.1]" },
 		{ "j\xc3\xbcrgen@example.org", "j\xc3\xbcrgen@example.org" },
 	};
