@@ -28,8 +28,10 @@
 
 struct request {
 	const struct conf *conf;
-	const char *sender;  /* NULL: as the message says */
-	const char *address; /* -a: detail, or an address with "@"; or NULL */
+	const char *from; /* -f, or NULL */
+	const char *to;   /* -a, or NULL: detail, or an address with "@" */
+	/* the same two, the latter only where it has an "@"; or NULL */
+	const struct local_address *sender, *recipient;
 	const char *mailbox; /* in the language of [delivery] mailbox */
 	bool soft, refuse;   /* -t, -e */
 	struct local_message message;
@@ -140,7 +142,8 @@ static int
 deliver(const struct request *q, const char *account, struct why *w)
 {
 	static const char fumi[] = "fumi:";
-	const char *sender = q->sender != NULL ? q->sender : q->message.from;
+	const char *sender =
+	    q->sender != NULL ? q->sender->text : q->message.from.text;
 	struct local_envelope e = { .account = account,
 		.mailbox = q->mailbox + sizeof(fumi) - 1,
 		.sender = sender };
@@ -150,10 +153,10 @@ deliver(const struct request *q, const char *account, struct why *w)
 		return to_file(q, account, sender, w);
 	if (!name_parse(view_str(account), &name))
 		return fail(w, EX_NOUSER, account, "that is no account's name");
-	if (q->address != NULL && strchr(q->address, '@') != NULL)
-		e.recipient = q->address;
-	else if (q->address != NULL && q->address[0] != '\0')
-		e.detail = q->address;
+	if (q->recipient != NULL)
+		e.recipient = q->recipient->text;
+	else if (q->to != NULL && q->to[0] != '\0')
+		e.detail = q->to;
 	return local_to_account(q->conf, &e, &q->message, w);
 }
 
@@ -213,10 +216,10 @@ take_option(struct request *q, int c)
 	switch (c) {
 	case 'f':
 	case 'r':
-		q->sender = optarg;
+		q->from = optarg;
 		return true;
 	case 'a':
-		q->address = optarg;
+		q->to = optarg;
 		return true;
 	case 'm':
 		q->mailbox = optarg;
@@ -239,16 +242,28 @@ take_option(struct request *q, int c)
 }
 
 /* MTAs write <> for the empty sender, and some put brackets around others. */
-static const char *
-plain_sender(char *s)
+static bool
+take_sender(struct request *q, struct local_address *out)
 {
-	size_t n = strlen(s);
+	AUTO_BUF struct buf b = BUF_INIT(PATH_BYTES);
+	struct view v = view_str(q->from);
 
-	if (n >= 2 && s[0] == '<' && s[n - 1] == '>') {
-		s[n - 1] = '\0';
-		return s + 1;
-	}
-	return s;
+	if (v.n >= 2 && v.p[0] == '<' && v.p[v.n - 1] == '>')
+		v = view_sub(v, 1, v.n - 2);
+	buf_put(&b, v);
+	buf_put_byte(&b, '\0');
+	q->sender = out;
+	return !b.failed && local_address((const char *)b.p, out);
+}
+
+static bool
+take_recipient(struct request *q, struct local_address *out)
+{
+	if (!local_address(q->to, out))
+		return false;
+	if (strchr(q->to, '@') != NULL)
+		q->recipient = out;
+	return q->recipient != NULL || strlen(q->to) <= MSG_CONTROL_DETAIL_MAX;
 }
 
 /* The place where -m is a mailbox's name and not a path. */
@@ -269,6 +284,7 @@ cmd_deliver(const struct conf *conf, int argc, char **argv)
 		.mailbox = conf_str(conf, "delivery", NULL, "mailbox"),
 		.message = LOCAL_MESSAGE_INIT };
 	AUTO_BUF struct buf mailbox = BUF_INIT(PATH_BYTES);
+	struct local_address sender, recipient;
 	const struct passwd *pw;
 	struct why w = { "" };
 	char *own[1];
@@ -280,14 +296,10 @@ cmd_deliver(const struct conf *conf, int argc, char **argv)
 	argv += optind;
 	argc -= optind;
 	q.mailbox = place(q.mailbox, &mailbox);
-	if (q.sender != NULL)
-		q.sender = plain_sender((char *)(uintptr_t)q.sender);
-	if (q.sender != NULL && !local_sender_ok(q.sender))
+	if (q.from != NULL && !take_sender(&q, &sender))
 		return cli_fail(EX_USAGE, "deliver",
 		    "-f: that is no address for an envelope");
-	if (q.address != NULL &&
-	    (!local_sender_ok(q.address) ||
-		strlen(q.address) > MSG_CONTROL_DETAIL_MAX))
+	if (q.to != NULL && !take_recipient(&q, &recipient))
 		return cli_fail(
 		    EX_USAGE, "deliver", "-a: that is no part of an address");
 	if (argc == 0 && getuid() != 0 && (pw = getpwuid(getuid())) != NULL) {

@@ -14,6 +14,7 @@
 #include "cli/control.h"
 #include "cli/lock_helper.h"
 #include "cli/message_file.h"
+#include "mail/address.h"
 #include "proc/msg_control.h"
 #include "proc/msg_deliver.h"
 #include "store/format_maildir_deliver.h"
@@ -64,23 +65,24 @@ copy_input(int fd, uint64_t max, uint64_t *size, struct why *w)
 
 /* The second word of a "From " line at the start. */
 static void
-read_from(struct view v, char out[512])
+read_from(struct view v, struct local_address *out)
 {
 	const struct view from = VIEW_LIT("From ");
+	char word[MSG_CONTROL_SENDER_MAX + 1];
 	size_t n = 0;
 
-	out[0] = '\0';
+	out->text[0] = '\0';
 	if (!view_starts(v, from))
 		return;
 	view_skip(&v, from.n);
 	while (n < v.n && v.p[n] > ' ')
 		n++;
-	if (n >= 512 || n == v.n || v.p[n] != ' ')
+	if (n >= sizeof(word) || n == v.n || v.p[n] != ' ')
 		return;
-	memcpy(out, v.p, n);
-	out[n] = '\0';
-	if (strcmp(out, "MAILER-DAEMON") == 0 || !local_sender_ok(out))
-		out[0] = '\0';
+	memcpy(word, v.p, n);
+	word[n] = '\0';
+	if (strcmp(word, "MAILER-DAEMON") != 0 && !local_address(word, out))
+		out->text[0] = '\0';
 }
 
 /* Move what is behind the "From " line to the start of the file. */
@@ -100,7 +102,7 @@ drop_line(struct local_message *m, uint64_t size, struct why *w)
 		return fail(w, EX_TEMPFAIL, "memory", errno);
 	whole.p = map;
 	rest = message_file_body(whole);
-	read_from(whole, m->from);
+	read_from(whole, &m->from);
 	if (rest.n < whole.n) {
 		r = fd_write(fd, rest);
 		fd_close(&m->fd);
@@ -146,15 +148,24 @@ local_message_fini(struct local_message *m)
 	fd_close(&m->fd);
 }
 
+_Static_assert(
+    sizeof(((struct local_address *)NULL)->text) == MSG_CONTROL_SENDER_MAX + 1,
+    "an address is what the server takes");
+
 bool
-local_sender_ok(const char *s)
+local_address(const char *s, struct local_address *out)
 {
-	if (strlen(s) > MSG_CONTROL_SENDER_MAX)
-		return false;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || *s == '<' || *s == '>' ||
-		    *s == 0x7f)
+	AUTO_BUF struct buf b = BUF_INIT(MSG_CONTROL_SENDER_MAX);
+
+	for (const char *p = s; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return false;
+	address_put_path(view_str(s), &b);
+	if (b.failed)
+		return false;
+	if (b.n > 0)
+		memcpy(out->text, b.p, b.n);
+	out->text[b.n] = '\0';
 	return true;
 }
 

@@ -11,10 +11,19 @@
  * return an exit status of sysexits(3), EX_OK only when the message is durable,
  * and else put one line of text into *w.
  */
+
+/* An envelope's address as an MTA hands it over, quoted or not, as it stands
+ * between < and > of Return-Path: mail/address.h. NUL at the end. False: it has
+ * control characters, or becomes longer than MSG_CONTROL_SENDER_MAX. */
+struct local_address {
+	char text[512 + 1];
+};
+bool local_address(const char *s, struct local_address *out) A_MUST_USE;
+
 struct local_message {
 	int fd; /* sealed memfd, without a "From " line of an mbox */
-	struct view octets; /* the same, mapped */
-	char from[512];     /* sender in that "From " line; "" without */
+	struct view octets;        /* the same, mapped */
+	struct local_address from; /* in that "From " line; "" without */
 };
 #define LOCAL_MESSAGE_INIT ((struct local_message){ .fd = -1 })
 
@@ -24,17 +33,13 @@ int local_input(const struct conf *conf, struct local_message *out,
 void local_message_fini(struct local_message *m);
 #define AUTO_LOCAL_MESSAGE __attribute__((cleanup(local_message_fini)))
 
-/* What may stand between < and > of Return-Path; at most
- * MSG_CONTROL_SENDER_MAX bytes. */
-bool local_sender_ok(const char *s) A_MUST_USE;
-
 /* Whom a message is for. */
 struct local_envelope {
 	const char *account; /* name or alias */
 	const char *mailbox; /* INBOX, or another one: see below */
-	const char *sender;  /* local_sender_ok() */
-	const char
-	    *recipient;     /* the address as it was written; NULL: unknown */
+	const char *sender;  /* local_address() */
+	/* the same, as the sender wrote it; NULL: unknown */
+	const char *recipient;
 	const char *detail; /* of user+detail@domain; NULL: there is none */
 };
 

@@ -211,19 +211,19 @@ static int
 to_account(struct qmail *q, const char *mailbox)
 {
 	AUTO_BUF struct buf address = BUF_INIT(ENV_BYTES);
-	const char *sender = local_sender_ok(q->sender) ? q->sender : "";
+	struct local_address sender, to;
 	struct why w = { "" };
 	AUTO_BUF struct buf recipient = BUF_INIT(ENV_BYTES);
 	struct local_envelope e = { .account = q->user,
 		.mailbox = mailbox,
-		.sender = sender,
+		.sender = local_address(q->sender, &sender) ? sender.text : "",
 		.detail = q->ext[0] != '\0' ? q->ext : NULL };
 	int r;
 
 	buf_printf(&recipient, "%s@%s", q->local, q->host);
 	buf_put_byte(&recipient, '\0');
-	if (local_sender_ok((const char *)recipient.p))
-		e.recipient = (const char *)recipient.p;
+	if (local_address((const char *)recipient.p, &to))
+		e.recipient = to.text;
 	r = local_to_account(q->conf, &e, &q->message, &w);
 
 	if (r == EX_NOUSER && q->host[0] != '\0') {

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cli/qmail_local_inside.h"
+#include "mail/address.h"
 #include "mail/header.h"
 #include "store/format_mbox_deliver.h"
 
@@ -230,8 +231,11 @@ make_newsender(struct qmail *q)
 static void
 make_lines(struct qmail *q)
 {
+	AUTO_BUF struct buf sender = BUF_INIT(LINE_MAX_BYTES);
+
+	dotqmail_put_clean(&sender, view_str(q->sender));
 	buf_put_str(&q->rpline, "Return-Path: <");
-	dotqmail_put_clean(&q->rpline, view_str(q->sender));
+	address_put_path(buf_view(&sender), &q->rpline);
 	buf_put_str(&q->rpline, ">\n");
 	buf_put_str(&q->dtline, "Delivered-To: ");
 	dotqmail_put_clean(&q->dtline, view_str(q->local));

@@ -497,13 +497,52 @@ put_local(struct view v, struct buf *out)
 	buf_put_byte(out, '"');
 }
 
+/* With its "@". */
+static void
+put_host(struct view v, struct buf *out)
+{
+	buf_put_byte(out, '@');
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] > ' ' && v.p[i] != 0x7f && v.p[i] != '<' &&
+		    v.p[i] != '>')
+			buf_put_byte(out, v.p[i]);
+}
+
 void
 address_put_spec(const struct address *d, struct buf *out)
 {
 	put_local(d->mailbox, out);
-	buf_put_byte(out, '@');
-	for (size_t i = 0; i < d->host.n; i++)
-		if (d->host.p[i] > ' ' && d->host.p[i] != 0x7f &&
-		    d->host.p[i] != '<' && d->host.p[i] != '>')
-			buf_put_byte(out, d->host.p[i]);
+	put_host(d->host, out);
+}
+
+/* A quoted-string and nothing else. */
+static bool
+is_quoted(struct view v)
+{
+	if (v.n < 2 || v.p[0] != '"' || v.p[v.n - 1] != '"')
+		return false;
+	for (size_t i = 1; i + 1 < v.n; i++) {
+		if (v.p[i] == '"' || v.p[i] < ' ' || v.p[i] == 0x7f)
+			return false;
+		if (v.p[i] == '\\' && ++i + 1 == v.n)
+			return false;
+	}
+	return true;
+}
+
+void
+address_put_path(struct view text, struct buf *out)
+{
+	const uint8_t *at = text.n > 0 ? memrchr(text.p, '@', text.n) : NULL;
+	const size_t n = at != NULL ? (size_t)(at - text.p) : text.n;
+	const struct view local = view_sub(text, 0, n);
+
+	if (text.n == 0)
+		return;
+	if (is_quoted(local))
+		buf_put(out, local);
+	else
+		put_local(local, out);
+	if (at != NULL)
+		put_host(view_sub(text, n + 1, text.n), out);
 }

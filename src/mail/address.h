@@ -42,6 +42,15 @@ struct address *address_parse(struct view value, struct arena *a) A_MUST_USE;
  * where it must. Control characters become blanks, or in a domain nothing. */
 void address_put_spec(const struct address *d, struct buf *out);
 
+/*
+ * Add the address of an envelope as it stands between "<" and ">" (RFC 5321
+ * section 4.1.2), from the form in which a program has handed it over: the local
+ * part, up to the last "@", as text or in quotes already. One that is no dot-atom
+ * is put into quotes; without an "@" all of it is one. Control characters as
+ * above; nothing becomes nothing.
+ */
+void address_put_path(struct view text, struct buf *out);
+
 static inline bool
 address_is_group_start(const struct address *d)
 {

@@ -80,6 +80,19 @@ def test_calling_forms(place, deliver):
     assert len(box) == 6 and all(m["Return-Path"] == "<a@b>" and m.get_from().startswith("a@b ") for m in box)
 
 
+@pytest.mark.parametrize("sender,path,line", [
+    ('"john doe"@example.org', '"john doe"@example.org', '"john-doe"@example.org'),
+    ("john doe@example.org", '"john doe"@example.org', "john-doe@example.org"),
+    ("<a@b@c>", '"a@b"@c', "a@b@c"), ("<>", "", "MAILER-DAEMON"), ("", "", "MAILER-DAEMON"), ("sengoku", "sengoku", "sengoku"),
+    ('"<>"@c', '"<>"@c', '"<>"@c'), ("j\u00f6@example.org", "j\u00f6@example.org", "j\u00f6@example.org")])
+def test_senders(place, deliver, sender, path, line):
+    """What a stranger may write into MAIL FROM is no reason to refuse mail; the local part is quoted where it must be."""
+    deliver("-f", sender, "sengoku", settings=spool(place))
+    text = read(os.path.join(place.spool, "sengoku")).decode()
+    assert f"\nReturn-Path: <{path}>\nFrom: " in text and re.match(r"From (\S+) \w{3} \w{3} [ \d]\d ", text)
+    assert text.count("\nFrom ") == 0 and (text.startswith(f"From {line} ") or f'From {path.replace(" ", "-")} ' in text)
+
+
 def test_sender_of_the_from_line(place, deliver):
     deliver("sengoku", input=b"From x@example.org Sun Jan  6 07:08:41 2002\n" + MAIL, settings=spool(place))
     text = read(os.path.join(place.spool, "sengoku"))
@@ -103,7 +116,8 @@ def test_one_setting(place, deliver, setting, quoted):
 def test_statuses(place, deliver):
     deliver("-x", status=64)
     deliver(status=64)  # root has no mailbox of its own accord
-    deliver("-f", "a b", "sengoku", status=64)
+    deliver("-f", "a\tb", "sengoku", status=64)
+    deliver("-f", "a" * 600, "sengoku", status=64)
     assert "no such user" in deliver("no-such-user", status=67, settings=spool(place))
     deliver("sengoku", status=65, input=b"x" * 70000, settings="[store]\nmax-message = 64K\n" + spool(place))
     os.mkdir(os.path.join(place.spool, "sengoku"))

@@ -357,7 +357,7 @@ def test_hostile_envelope(home):
     home.file(".qmail-default", "./Mailbox\n|printf '%s' \"$SENDER|$EXT\" >seen\n")
     home.deliver("-", "$(id)`id`", sender="a\nX-Header: y@example.org")
     text = home.read("Mailbox")
-    assert b"\nX-Header" not in text and b"Return-Path: <a_X-Header: y@example.org>\n" in text
+    assert b"\nX-Header" not in text and b'Return-Path: <"a_X-Header: y"@example.org>\n' in text
     assert home.read("seen") == b"a\nX-Header: y@example.org|$(id)`id`"
 
 
@@ -433,3 +433,13 @@ def test_maildir_with_a_reader(home):
     left = [re.search(rb"Subject: (\d+)", home.read(f"Maildir/{d}/{f}"))[1].decode() for d in ("new", "cur")
             for f in os.listdir(os.path.join(home.path, "Maildir", d))]
     assert sorted(map(int, seen + left)) == list(range(50)) and seen
+
+
+# --- what strangers write ---
+
+def test_return_path_is_quoted(home):
+    """As qmail's own does; the program's SENDER stays as it came."""
+    home.file(".qmail", './Maildir/\n./Mailbox\n|printf "%s" "$SENDER" >said\n')
+    home.deliver(sender="john doe@x.org")
+    assert home.maildir()[0].startswith(b'Return-Path: <"john doe"@x.org>\n')
+    assert b'\nReturn-Path: <"john doe"@x.org>\n' in home.read("Mailbox") and home.read("said") == b"john doe@x.org"

@@ -219,11 +219,48 @@ test_specs(void)
 	}
 }
 
+/* As programs hand them over, quoted or not. */
+static void
+test_paths(void)
+{
+	static const struct {
+		const char *text, *want;
+	} paths[] = {
+		{ "", "" },
+		{ "a@b", "a@b" },
+		{ "a", "a" },
+		{ "john doe@example.org", "\"john doe\"@example.org" },
+		{ "\"john doe\"@example.org", "\"john doe\"@example.org" },
+		{ "\"a\\\"b\"@c", "\"a\\\"b\"@c" },
+		{ "\"a\"b\"@c", "\"\\\"a\\\"b\\\"\"@c" },
+		{ "\"a\\\"@c", "\"\\\"a\\\\\\\"\"@c" },
+		{ "\"@c", "\"\\\"\"@c" },
+		{ "a@b@c", "\"a@b\"@c" },
+		{ ".a@b", "\".a\"@b" },
+		{ "@b", "\"\"@b" },
+		{ "<x>@b<c", "\"<x>\"@bc" },
+		{ "j\xc3\xb6@b", "j\xc3\xb6@b" },
+		{ "#@[]", "#@[]" },
+		{ "a\nb@c", "\"a b\"@c" },
+		{ "\"a\nb\"@c", "\"\\\"a b\\\"\"@c" },
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		AUTO_BUF struct buf b = BUF_INIT(256);
+
+		address_put_path(view_str(paths[i].text), &b);
+		tap_ok(view_eq(buf_view(&b), view_str(paths[i].want)),
+		    "path: %s: got %.*s", paths[i].text, (int)b.n,
+		    b.n > 0 ? (const char *)b.p : "");
+	}
+}
+
 int
 main(void)
 {
 	test_cases();
 	test_specs();
+	test_paths();
 	test_prefixes();
 	test_limits();
 	test_hostile();
