@@ -131,16 +131,17 @@ dotqmail_name(struct view dash, struct view ext, unsigned i,
 	if (i > 0 && (dash.n == 0 || !find_default(ext, i - 1, at)))
 		return false;
 	if ((dash.n > 0 && memchr(dash.p, '/', dash.n) != NULL) ||
-	    ext.n > DOTQMAIL_EXT_MAX)
+	    (ext.n > 0 && memchr(ext.p, '\0', ext.n) != NULL))
 		return false;
+	out[0] = '\0';
 	buf_put_str(&b, ".qmail");
 	buf_put(&b, dash);
 	for (size_t k = 0; k < *at; k++)
 		buf_put_byte(&b, safe(ext.p[k]));
 	if (i > 0)
 		buf_put_str(&b, "default");
-	if (b.failed || memchr(b.p, '\0', b.n) != NULL)
-		return false;
+	if (b.failed)
+		return true;
 	memcpy(out, b.p, b.n);
 	out[b.n] = '\0';
 	return true;

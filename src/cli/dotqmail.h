@@ -12,7 +12,6 @@
 #define DOTQMAIL_FILE_MAX (256 * 1024) /* bytes of one file */
 #define DOTQMAIL_LINE_MAX 8192         /* bytes of one line */
 #define DOTQMAIL_LINES_MAX 4096        /* instructions of one file */
-#define DOTQMAIL_EXT_MAX 200           /* bytes of an extension */
 #define DOTQMAIL_NAME_MAX 255          /* bytes of a file's name */
 
 enum dotqmail_kind {
@@ -63,8 +62,9 @@ enum dotqmail_result dotqmail_next(
  *
  * at  out; where in ext the part begins that "default" stands for, or ext.n for
  *     the first name
- * False when there is no i-th. A slash in ext becomes a colon too; a name that
- * would be longer than DOTQMAIL_NAME_MAX, or has a NUL, is none at all.
+ * False when there is no i-th. A slash in ext becomes a colon too. A name that
+ * would be longer than DOTQMAIL_NAME_MAX is that of no file: out is "", and those
+ * behind it may do. A slash in dash, or a NUL, is in no names at all.
  */
 bool dotqmail_name(struct view dash, struct view ext, unsigned i,
     char out[DOTQMAIL_NAME_MAX + 1], size_t *at) A_MUST_USE;

@@ -141,7 +141,7 @@ find_file(struct qmail *q, struct instructions *out)
 		AUTO_CLOSE int fd =
 		    openat(q->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-		if (fd == -1 && errno == ENOENT)
+		if (fd == -1 && (name[0] == '\0' || errno == ENOENT))
 			continue;
 		if (fd == -1)
 			return qmail_fail(QMAIL_LOCAL_SOFT,
@@ -205,7 +205,7 @@ is_there(const struct qmail *q, const char *suffix)
 
 	buf_printf(&ext, "%s%s", q->ext, suffix);
 	return dotqmail_name(view_str(q->dash), buf_view(&ext), 0, name, &at) &&
-	    faccessat(q->dir, name, F_OK, 0) == 0;
+	    name[0] != '\0' && faccessat(q->dir, name, F_OK, 0) == 0;
 }
 
 /* The sender of what is forwarded: dot-qmail(5), of lists. */

@@ -443,3 +443,14 @@ def test_return_path_is_quoted(home):
     home.deliver(sender="john doe@x.org")
     assert home.maildir()[0].startswith(b'Return-Path: <"john doe"@x.org>\n')
     assert b'\nReturn-Path: <"john doe"@x.org>\n' in home.read("Mailbox") and home.read("said") == b"john doe@x.org"
+
+
+def test_long_extension(home):
+    """Longer than a file's name can be: the defaults are for it, too."""
+    home.deliver("-", "x" * 300, status=100)
+    home.file(".qmail-default", "./Default\n")
+    home.deliver("-", "x" * 300)
+    home.deliver("-", "x" * 240 + "-" + "y" * 100)
+    home.file(".qmail-x-default", "./X\n")
+    home.deliver("-", "x-" + "y" * 300)
+    assert len(mailbox.mbox(os.path.join(home.path, "Default"))) == 2 and len(mailbox.mbox(os.path.join(home.path, "X"))) == 1

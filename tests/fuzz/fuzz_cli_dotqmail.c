@@ -31,7 +31,8 @@ names(struct view ext)
 
 	for (unsigned i = 0; dotqmail_name(VIEW_LIT("-"), ext, i, name, &at);
 	     i++) {
-		if (strchr(name, '/') != NULL || strncmp(name, ".qmail-", 7) ||
+		if (strchr(name, '/') != NULL ||
+		    (name[0] != '\0' && strncmp(name, ".qmail-", 7) != 0) ||
 		    strlen(name) > DOTQMAIL_NAME_MAX || at > ext.n ||
 		    (i > 1 && at >= last))
 			abort();

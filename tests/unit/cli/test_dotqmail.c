@@ -174,20 +174,29 @@ test_names(void)
 	}
 }
 
+/* A name that fits no file is passed over, and the shorter ones are not. */
 static void
 test_name_limit(void)
 {
-	uint8_t ext[DOTQMAIL_EXT_MAX + 1];
+	enum { LONGEST = DOTQMAIL_NAME_MAX - sizeof(".qmail-") + 1 };
+	uint8_t ext[LONGEST + 1];
 	char name[DOTQMAIL_NAME_MAX + 1];
 	size_t at;
 
 	memset(ext, 'x', sizeof(ext));
-	tap_ok(dotqmail_name(VIEW_LIT("-"),
-		   (struct view){ ext, DOTQMAIL_EXT_MAX }, 0, name, &at),
+	ext[4] = '-';
+	tap_ok(dotqmail_name(VIEW_LIT("-"), (struct view){ ext, LONGEST }, 0,
+		   name, &at) &&
+		strlen(name) == DOTQMAIL_NAME_MAX,
 	    "the longest extension");
-	tap_ok(!dotqmail_name(VIEW_LIT("-"), (struct view){ ext, sizeof(ext) },
-		   0, name, &at),
+	tap_ok(dotqmail_name(VIEW_LIT("-"), (struct view){ ext, sizeof(ext) },
+		   0, name, &at) &&
+		name[0] == '\0',
 	    "one octet longer");
+	tap_ok(dotqmail_name(VIEW_LIT("-"), (struct view){ ext, sizeof(ext) },
+		   1, name, &at) &&
+		strcmp(name, ".qmail-xxxx-default") == 0 && at == 5,
+	    "its default");
 	ext[1] = '\0';
 	tap_ok(!dotqmail_name(
 		   VIEW_LIT("-"), (struct view){ ext, 3 }, 0, name, &at),
