@@ -325,8 +325,10 @@ run(struct qmail *q)
 	if ((r = take_message(q)) != 0)
 		return r;
 	if ((r = find_file(q, &in)) == 0) {
-		if (in.text.n == 0)
+		if (in.text.n == 0) { /* qmail-local: the bit is the file's */
 			in.text = view_str(q->fallback);
+			in.forward_only = false;
+		}
 		make_newsender(q);
 		if ((r = check_lines(&in)) == 0)
 			r = follow(q, in.text);

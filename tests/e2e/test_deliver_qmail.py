@@ -454,3 +454,12 @@ def test_long_extension(home):
     home.file(".qmail-x-default", "./X\n")
     home.deliver("-", "x-" + "y" * 300)
     assert len(mailbox.mbox(os.path.join(home.path, "Default"))) == 2 and len(mailbox.mbox(os.path.join(home.path, "X"))) == 1
+
+
+def test_empty_file_with_the_x_bit(home):
+    """The bit is said of the file's lines; the default delivery is none of them."""
+    home.file(".qmail", "", mode=0o744)
+    home.deliver()
+    assert b"Hello" in home.read("Mailbox")
+    home.file(".qmail", "./Mailbox\n", mode=0o744)
+    home.deliver(status=111)
