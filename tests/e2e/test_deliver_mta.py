@@ -53,6 +53,33 @@ def test_empty_sender(agent, place):
     assert got.startswith(b"Return-Path: <>\r\n")
 
 
+def test_quoted_sender(agent, place):
+    a = place.server.account()
+    agent.send('"john doe"@example.com', [a.name], message("quoted"))
+    agent.wait(f"{a.name}.*(status=sent|T=fumi)")
+    (got,) = mta.received(a)
+    assert got.startswith(b'Return-Path: <"john doe"@example.com>\r\n')
+
+
+def test_rejected_by_a_script(agent, place):
+    """The MTA makes the bounce, of the script's words."""
+    a = place.server.account()
+    place.server.fumi("deliver", "-d", a.name, input=message("first"))
+    sieve = os.path.join(a.dir, "sieve")
+    os.mkdir(sieve, 0o700)
+    for name, text in (("main.sieve", 'require "reject"; reject "No mail from you.";'), ("active", "main\n")):
+        with open(os.path.join(sieve, name), "w") as f:
+            f.write(text)
+    for path in (sieve, *(os.path.join(sieve, f) for f in os.listdir(sieve))):
+        os.chown(path, os.stat(a.dir).st_uid, -1)
+    agent.send("alice@example.com", [a.name], message("refused"))
+    if agent.name == "exim":
+        agent.wait(rf"\*\* {a.name} .*T=fumi")
+    else:
+        agent.wait(f"to=<{a.name}>.*status=bounced.*No mail from you")
+    assert len(mta.received(a)) == 1
+
+
 def test_permanent_failure(agent, place):
     a = place.server.account()
     agent.send("alice@example.com", ["nobody-here@example.org", a.name], message("half"))
