@@ -22,8 +22,11 @@
  * the next account has another owner.
  */
 #define USAGE                                                                  \
-	"deliver [-det] [-a DETAIL] [-f SENDER] [-m MAILBOX] ACCOUNT ... < "   \
+	"fumi deliver [-det] [-a DETAIL] [-f SENDER] [-m MAILBOX] ACCOUNT "    \
+	"... < "                                                               \
 	"MESSAGE"
+#define PROCMAIL_USAGE                                                         \
+	"procmail [-optY] [-a DETAIL] [-f SENDER] [-d ACCOUNT ...] < MESSAGE"
 #define PATH_BYTES 4096
 
 struct request {
@@ -32,8 +35,8 @@ struct request {
 	const char *to;   /* -a, or NULL: detail, or an address with "@" */
 	/* the same two, the latter only where it has an "@"; or NULL */
 	const struct local_address *sender, *recipient;
-	const char *mailbox; /* in the language of [delivery] mailbox */
-	bool soft, refuse;   /* -t, -e */
+	const char *mailbox;         /* in the language of [delivery] mailbox */
+	bool soft, refuse, delivery; /* -t, -e, -d */
 	struct local_message message;
 };
 
@@ -161,7 +164,7 @@ deliver(const struct request *q, const char *account, struct why *w)
 }
 
 static int
-run(const struct request *q, const char *account)
+run_one(const struct request *q, const char *account)
 {
 	struct why w = { "" };
 	int r = deliver(q, account, &w);
@@ -185,7 +188,7 @@ run_in_child(const struct request *q, const char *account)
 		return cli_fail(
 		    EX_TEMPFAIL, "deliver", "fork: %s", strerror(errno));
 	if (pid == 0)
-		_exit(run(q, account));
+		_exit(run_one(q, account));
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
 			return EX_TEMPFAIL;
@@ -198,7 +201,7 @@ run_all(const struct request *q, int n, char **account)
 	int status = EX_OK;
 
 	if (n == 1)
-		return run(q, account[0]);
+		return run_one(q, account[0]);
 	for (int i = 0; i < n; i++) {
 		int r = run_in_child(q, account[i]);
 
@@ -230,15 +233,71 @@ take_option(struct request *q, int c)
 	case 'e':
 		q->refuse = true;
 		return true;
-	case '7':
 	case 'd':
+		q->delivery = true;
+		return true;
+	case '7':
+	case 'b':
 	case 'o':
+	case 'p':
 	case 's':
 	case 'Y':
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* The programs in whose place this one runs, and what it does not do for them. */
+struct guise {
+	const char *name, *options, *usage;
+	struct {
+		int option;
+		const char *instead;
+	} refused[4];
+};
+
+static const struct guise deliver_guise = { .name = "deliver",
+	.options = "7a:bdD:ef:h:Hlm:or:stY",
+	.usage = USAGE,
+	.refused = {
+	    { 'l', "LMTP is spoken by a [listener] of fumi.conf" },
+	    { 'h', "[delivery] mailbox says where mail goes: ./FILE" },
+	    { 'H', "[delivery] mailbox says where mail goes" },
+	    { 'D', "users are those of the system" },
+	} };
+
+static const struct guise procmail_guise = { .name = "procmail",
+	.options = "a:df:moptYz",
+	.usage = PROCMAIL_USAGE,
+	.refused = {
+	    { 'm', "recipes are not read; the account's Sieve scripts are" },
+	    { 'z', "LMTP is spoken by a [listener] of fumi.conf" },
+	} };
+
+static int
+usage(const struct guise *g)
+{
+	(void)fprintf(stderr, "usage: %s\n", g->usage);
+	return EX_USAGE;
+}
+
+static int
+take_options(struct request *q, const struct guise *g, int argc, char **argv)
+{
+	const size_t n = sizeof(g->refused) / sizeof(g->refused[0]);
+	int c;
+
+	while ((c = getopt(argc, argv, g->options)) != -1) {
+		for (size_t i = 0; i < n; i++)
+			if (c == g->refused[i].option)
+				return cli_fail(EX_USAGE, g->name,
+				    "-%c cannot be done: %s", c,
+				    g->refused[i].instead);
+		if (!take_option(q, c))
+			return usage(g);
+	}
+	return EX_OK;
 }
 
 /* MTAs write <> for the empty sender, and some put brackets around others. */
@@ -277,42 +336,72 @@ place(const char *text, struct buf *b)
 	return b->failed ? "" : (const char *)b->p;
 }
 
-int
-cmd_deliver(const struct conf *conf, int argc, char **argv)
+static struct request
+request_for(const struct conf *conf)
 {
-	struct request q = { .conf = conf,
+	return (struct request){ .conf = conf,
 		.mailbox = conf_str(conf, "delivery", NULL, "mailbox"),
 		.message = LOCAL_MESSAGE_INIT };
+}
+
+/* With the options taken; argv: the accounts. */
+static int
+run_request(struct request *q, const struct guise *g, int argc, char **argv)
+{
 	AUTO_BUF struct buf mailbox = BUF_INIT(PATH_BYTES);
 	struct local_address sender, recipient;
 	const struct passwd *pw;
 	struct why w = { "" };
 	char *own[1];
-	int c, r;
+	int r;
 
-	while ((c = getopt(argc, argv, "7a:def:m:or:stY")) != -1)
-		if (!take_option(&q, c))
-			return cli_usage(USAGE);
-	argv += optind;
-	argc -= optind;
-	q.mailbox = place(q.mailbox, &mailbox);
-	if (q.from != NULL && !take_sender(&q, &sender))
-		return cli_fail(EX_USAGE, "deliver",
+	q->mailbox = place(q->mailbox, &mailbox);
+	if (q->from != NULL && !take_sender(q, &sender))
+		return cli_fail(EX_USAGE, g->name,
 		    "-f: that is no address for an envelope");
-	if (q.to != NULL && !take_recipient(&q, &recipient))
+	if (q->to != NULL && !take_recipient(q, &recipient))
 		return cli_fail(
-		    EX_USAGE, "deliver", "-a: that is no part of an address");
+		    EX_USAGE, g->name, "-a: that is no part of an address");
 	if (argc == 0 && getuid() != 0 && (pw = getpwuid(getuid())) != NULL) {
 		own[0] = pw->pw_name;
 		argv = own;
 		argc = 1;
 	}
-	if (argc == 0 || argc > CMD_DELIVER_ACCOUNTS_MAX || *q.mailbox == '\0')
-		return cli_usage(USAGE);
-	if ((r = local_input(conf, &q.message, &w)) == EX_OK)
-		r = run_all(&q, argc, argv);
+	if (argc == 0 || argc > CMD_DELIVER_ACCOUNTS_MAX || *q->mailbox == '\0')
+		return usage(g);
+	if ((r = local_input(q->conf, &q->message, &w)) == EX_OK)
+		r = run_all(q, argc, argv);
 	else
 		r = cli_fail(r, "deliver", "%s", w.text);
-	local_message_fini(&q.message);
+	local_message_fini(&q->message);
 	return r;
+}
+
+int
+cmd_deliver(const struct conf *conf, int argc, char **argv)
+{
+	struct request q = request_for(conf);
+	int r = take_options(&q, &deliver_guise, argc, argv);
+
+	return r != EX_OK
+	    ? r
+	    : run_request(&q, &deliver_guise, argc - optind, argv + optind);
+}
+
+int
+cmd_procmail(const struct conf *conf, int argc, char **argv)
+{
+	struct request q = request_for(conf);
+	int r = take_options(&q, &procmail_guise, argc, argv);
+
+	if (r != EX_OK)
+		return r;
+	if (!q.delivery && optind < argc)
+		return cli_fail(EX_USAGE, "procmail",
+		    "%s: neither recipes nor assignments are read; give -d "
+		    "ACCOUNT, or no argument",
+		    argv[optind]);
+	if (q.from != NULL && strcmp(q.from, "-") == 0)
+		q.from = NULL;
+	return run_request(&q, &procmail_guise, argc - optind, argv + optind);
 }

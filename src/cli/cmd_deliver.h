@@ -5,7 +5,7 @@
 
 /*
  * fumi deliver [-det] [-a DETAIL] [-f SENDER] [-m MAILBOX] ACCOUNT ... < MESSAGE
- * mail.local, the same by the name of the program
+ * mail.local, mail: the same by the name of the program
  *
  * Puts the message on standard input where [delivery] mailbox says: into each
  * account's INBOX, through the running server, which knows its caller from the
@@ -23,8 +23,12 @@
  *               refused: that is no failure
  *   -e          what is refused is EX_NOPERM, for MTAs that then write the
  *               bounce from standard error (dovecot-lda)
- *   -7 -o -s -Y have no meaning here, and are taken for the sake of configurations
- *               written for mail.local and procmail
+ *   -7 -b -o -s -Y  have no meaning here, and are taken for the sake of
+ *               configurations written for mail.local and procmail (-b: a full
+ *               quota is for good; it is not told from a full disk)
+ *
+ * Other options of mail.local (-D -h -H -l) are refused, and what does the same is
+ * said.
  *
  * EX_OK only when it is on disk for all; EX_TEMPFAIL with the reason when it may
  * be better another time for one of them; else the first of EX_NOUSER,
@@ -32,6 +36,15 @@
  * EX_NOPERM, EX_CONFIG; EX_USAGE. conf by proc/settings.h.
  */
 int cmd_deliver(const struct conf *conf, int argc, char **argv);
+
+/*
+ * procmail [-optY] [-a DETAIL] [-f SENDER] [-d ACCOUNT ...] < MESSAGE
+ *
+ * The same in the place of procmail, as MTAs call it; -f - leaves the sender to
+ * the message's "From " line, -p has no meaning. Recipes are not read: names of
+ * their files, assignments and the other ways to run procmail (-m -z) are refused.
+ */
+int cmd_procmail(const struct conf *conf, int argc, char **argv);
 
 #define CMD_DELIVER_ACCOUNTS_MAX 1000 /* of one call */
 

@@ -102,6 +102,7 @@ static const struct {
 } guises[] = {
 	{ "mail", { "mail", cmd_deliver, NULL }, EX_CONFIG },
 	{ "mail.local", { "mail.local", cmd_deliver, NULL }, EX_CONFIG },
+	{ "procmail", { "procmail", cmd_procmail, NULL }, EX_CONFIG },
 	{ "qmail-local", { "qmail-local", cmd_qmail_local, NULL },
 	    QMAIL_LOCAL_SOFT },
 };

@@ -25,7 +25,7 @@ def place():
     os.mkdir(p.spool)
     os.chown(p.spool, 0, 8)  # Debian's group mail
     os.chmod(p.spool, 0o2775)
-    for name in ("mail", "mail.local"):
+    for name in ("mail", "mail.local", "procmail"):
         os.symlink(FUMI, os.path.join(path, name))
     yield p
     shutil.rmtree(path, ignore_errors=True)
@@ -74,10 +74,31 @@ def test_figure_1(place, deliver):
 def test_calling_forms(place, deliver):
     for args in (["-f", "a@b", "sengoku"], ["-r", "a@b", "-d", "sengoku"], ["-d", "sengoku", "-f", "a@b"],
                  ["-f", "<a@b>", "--", "sengoku"], ["-t", "-Y", "-a", "", "-f", "a@b", "-d", "sengoku"],
-                 ["-7", "-s", "-f", "a@b", "sengoku"]):
+                 ["-7", "-s", "-f", "a@b", "sengoku"], ["-7", "-b", "-f", "a@b", "-d", "sengoku"]):
         deliver(*args, settings=spool(place))
     box = mailbox.mbox(os.path.join(place.spool, "sengoku"))
-    assert len(box) == 6 and all(m["Return-Path"] == "<a@b>" and m.get_from().startswith("a@b ") for m in box)
+    assert len(box) == 7 and all(m["Return-Path"] == "<a@b>" and m.get_from().startswith("a@b ") for m in box)
+
+
+def test_procmail(place, deliver):
+    """As sendmail and Postfix call it; what only procmail can do is refused in so many words."""
+    mail = b"From a@b Sun Jan  6 07:08:41 2002\n" + MAIL
+    for args, user in ((["-Y", "-a", "detail", "-d", "sengoku"], None), (["-t", "-Y", "-a", "", "-d", "sengoku"], None),
+                       (["-f", "a@b", "-o", "-d", "sengoku"], None), (["-f", "-", "-d", "sengoku"], None),
+                       (["-a", ""], mta.USER_UID), (["-t", "-p"], mta.USER_UID), ([], mta.USER_UID)):
+        deliver(*args, name="procmail", user=user, input=mail, settings="[delivery]\nmailbox = ./Mailbox\n")
+    box = mailbox.mbox(os.path.join(place.home, "Mailbox"))
+    assert len(box) == 7 and all(m["Return-Path"] == "<a@b>" for m in box)
+    assert "no such user" in deliver("-t", "-d", "no-such-user", name="procmail", status=75, settings=spool(place))
+    for args, word in ((["-m", "rc"], "Sieve"), (["-z"], "LMTP"), (["rc"], "recipes"), (["DEFAULT=/x"], "assignments"),
+                       (["-x"], "usage: procmail"), ([], "usage: procmail")):
+        assert word in deliver(*args, name="procmail", status=64, settings=spool(place))
+    deliver("-d", "sengoku", name="procmail", status=78, settings="[nonsense]\n")
+
+
+def test_what_mail_local_cannot_do(place, deliver):
+    for args, word in ((["-l"], "listener"), (["-h", "x", "sengoku"], "./FILE"), (["-D", "pw", "sengoku"], "users")):
+        assert word in deliver(*args, status=64, settings=spool(place))
 
 
 @pytest.mark.parametrize("sender,path,line", [
