@@ -28,7 +28,8 @@ setting(const struct gate *g, const char *key)
 void
 gate_settings(struct gate *g)
 {
-	const char *name = conf_str(g->s->conf, "server", NULL, "hostname");
+	char room[SETTINGS_HOST_SIZE];
+	struct view name = settings_host(g->s->conf, room);
 
 	g->connections_max = setting(g, "connections");
 	g->address_max = setting(g, "connections-per-address");
@@ -40,9 +41,10 @@ gate_settings(struct gate *g)
 	g->n_sieve_disabled =
 	    sieve_conf_disabled(g->s->conf, g->sieve_disabled);
 	/* resp-text may not begin with what looks like a code */
-	if (*name == '\0' || *name == '[')
-		name = "fumi";
-	(void)snprintf(g->name, sizeof(g->name), "%s", name);
+	if (view_starts(name, VIEW_LIT("[")))
+		name = VIEW_LIT("localhost");
+	(void)snprintf(g->name, sizeof(g->name), "%.*s", (int)name.n,
+	    (const char *)name.p);
 }
 
 static int

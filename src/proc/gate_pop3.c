@@ -462,7 +462,7 @@ make_challenge(struct gate_login *l)
 	char hex[2 * sizeof(nonce) + 1];
 	const char *name = strspn(l->o.name, HOST_CHARS) == strlen(l->o.name)
 	    ? l->o.name
-	    : "fumi";
+	    : "localhost";
 
 	random_bytes(nonce, sizeof(nonce));
 	digest_hex((struct view){ nonce, sizeof(nonce) }, hex);

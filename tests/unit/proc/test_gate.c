@@ -15,11 +15,11 @@ greeting(void)
 {
 	struct visitor c;
 
-	world_open(&w, "");
+	world_open(&w, "[server]\nhostname = mail.example.org\n");
 	client_open(&w, &c, FROM_LOOPBACK, false);
 	tap_ok(client_gets(&c,
 		   "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 ID LITERAL+ SASL-IR "
-		   "AUTH=SCRAM-SHA-256 AUTH=PLAIN] fumi ready\r\n"),
+		   "AUTH=SCRAM-SHA-256 AUTH=PLAIN] mail.example.org ready\r\n"),
 	    "greeting on loopback, without a certificate");
 	client_say(&c, "a noop\r\nb logout\r\n");
 	tap_ok(client_gets(&c, "a OK ") && client_gets(&c, "* BYE ") &&
