@@ -25,7 +25,7 @@
 #define USAGE                                                                  \
 	"import -u ACCOUNT [-m MAILBOX] [-n] [--no-uidl] maildir PATH\n"       \
 	"       fumi import -u ACCOUNT [-m MAILBOX] [-n] [--no-uidl] "         \
-	"[-q rd|o|cl] mbox "                                                   \
+	"[-q rd|o|cl|cl2] mbox "                                               \
 	"PATH"
 #define NAMES_MAX (64u << 20) /* bytes of names of one folder */
 #define KEYWORD_LETTERS 26
@@ -392,7 +392,7 @@ quoting(const char *s, enum mbox_quoting *out)
 		*out = MBOX_RD;
 	else if (strcmp(s, "o") == 0)
 		*out = MBOX_O;
-	else if (strcmp(s, "cl") == 0)
+	else if (strcmp(s, "cl") == 0 || strcmp(s, "cl2") == 0)
 		*out = MBOX_CL;
 	else
 		return false;

@@ -5,7 +5,7 @@
 
 /*
  * fumi import -u ACCOUNT [-m MAILBOX] [-n] maildir PATH
- * fumi import -u ACCOUNT [-m MAILBOX] [-n] [-q rd|o|cl] mbox PATH
+ * fumi import -u ACCOUNT [-m MAILBOX] [-n] [-q rd|o|cl|cl2] mbox PATH
  *
  * A maildir with its Maildir++ folders, or one mbox file, into the account, for
  * as long as it takes with a progress bar. -m: into this mailbox (and, for

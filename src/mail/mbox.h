@@ -14,8 +14,10 @@
 enum mbox_quoting {
 	MBOX_RD, /* ">*From " was quoted by one ">" more: taken away again */
 	MBOX_O,  /* ">From " may or may not be quoting: left as it is */
-	MBOX_CL, /* Content-Length says how long the body is, if it fits; where it
-	          * does not, as MBOX_O */
+	/* Content-Length says how long the body is, if it fits; where it does
+	 * not, as MBOX_O. A ">From " is left as it is, so that it reads mboxcl2,
+	 * where nothing is quoted, too */
+	MBOX_CL,
 };
 
 /* Flags from Status and X-Status; bits. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "mail/header.h"
 #include "store/io.h"
 
 /*
@@ -17,7 +18,6 @@
  * the same locks, between our open and our lock.
  */
 #define TRIES 10
-#define FROM_MAX 512
 
 /* ---- the message ---- */
 
@@ -31,7 +31,7 @@ format_mbox_from(const char *sender, int64_t date, struct buf *out)
 	buf_put_str(out, "From ");
 	if (*sender == '\0')
 		buf_put_str(out, "MAILER-DAEMON");
-	for (size_t i = 0; sender[i] != '\0' && i < FROM_MAX; i++)
+	for (size_t i = 0; sender[i] != '\0' && i < FORMAT_MBOX_SENDER_MAX; i++)
 		buf_put_byte(out,
 		    (uint8_t)sender[i] <= ' ' || sender[i] == 0x7f
 			? '-'
@@ -78,6 +78,17 @@ put_quoted(struct view v, enum format_mbox_quoting q, struct buf *out)
 		buf_put_byte(out, '\n');
 }
 
+/* The start of the field, as readers see it, blanks before the colon included:
+ * a stranger's must not be believed before ours. */
+static bool
+is_length(struct view line)
+{
+	struct header_field f;
+
+	return header_next(&line, &f) &&
+	    view_eq_ci(f.name, VIEW_LIT("Content-Length"));
+}
+
 /* The lines of the header without any Content-Length, to the empty line, which
  * is not copied. What is behind it. */
 static struct view
@@ -91,8 +102,7 @@ put_header(struct view v, struct buf *out)
 		if (line.p[0] == '\n' || view_eq(line, VIEW_LIT("\r\n")))
 			return v;
 		if (line.p[0] != ' ' && line.p[0] != '\t')
-			drop =
-			    view_starts_ci(line, VIEW_LIT("Content-Length:"));
+			drop = is_length(line);
 		if (!drop)
 			put_quoted(line, FORMAT_MBOX_O, out);
 	}

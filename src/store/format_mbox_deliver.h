@@ -49,6 +49,7 @@ struct format_mbox_locking {
 	void *ctx;
 };
 
+#define FORMAT_MBOX_SENDER_MAX 512 /* bytes of it that are written */
 /* "From sender Sun Jan  6 07:08:41 2002" and LF, in UTC; octets that would break
  * the line in two, or into more words, become "-". */
 void format_mbox_from(const char *sender, int64_t date, struct buf *out);

@@ -1,6 +1,8 @@
 """Mail in by deliver and import, out by export, with and without the server."""
 import mailbox
 import os
+import pwd
+import re
 import subprocess
 
 import pytest
@@ -123,6 +125,30 @@ def test_round_trip(server, account, maildir, tmp_path, form):
         assert both[0] == both[1]
     c.logout()
     d.logout()
+
+
+@pytest.mark.parametrize("quoting", ["rd", "o", "cl", "cl2"])
+def test_round_trip_of_quotings(server, account, tmp_path, quoting):
+    """Delivered into an mbox of each kind, and read again as what it is."""
+    bodies_ = ["From here\n>From there\n>>From far\n", "x\n\nFrom a@b Sun Jan  6 07:08:41 2002\nSubject: no\n\ny\n",
+               "\n\n\nFrom \x1b$B$N%F%9%H\x1b(B\n\n", "Content-Length: 3\n"]
+    sent = [f"Subject: {i}\nContent-Length : {i + 20}\n\n{text}".encode() for i, text in enumerate(bodies_)]
+    box = tmp_path / "box"
+    with open(server.info["conf"]) as f:
+        conf = f.read().replace("[delivery]\n", f"[delivery]\nmbox-quoting = {quoting}\n")
+    (tmp_path / "conf").write_text(conf if "[delivery]" in conf else conf + f"\n[delivery]\nmbox-quoting = {quoting}\n")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    for m in sent:
+        subprocess.run([server.info["fumi"], "-c", tmp_path / "conf", "deliver", "-f", "a@b", "-m", box, user], input=m,
+                       check=True, timeout=60)
+    assert b"4 added, 0 skipped" in server.fumi("import", "-u", account.name, "-q", quoting, "mbox", str(box))
+    if quoting in ("cl", "cl2"):  # another's Content-Length is not left in
+        sent = [re.sub(rb"Content-Length : .*\n", b"", m, count=1) for m in sent]
+    if quoting in ("o", "cl"):
+        sent = [m.replace(b"\nFrom ", b"\n>From ") for m in sent]
+    c = server.imaplib(account)
+    assert bodies(c) == [b"Return-Path: <a@b>\r\n" + m.replace(b"\n", b"\r\n") for m in sent]
+    c.logout()
 
 
 def ended(text):
