@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/crc32c.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "mail/header.h"
+#include "store/format_mbox_deliver.h"
 #include "store/mailbox.h"
 #include "store/message.h"
 
@@ -265,6 +266,42 @@ put_status(struct buf *out, uint16_t f, struct view message)
 		    f & STORE_DRAFT ? "T" : "", f & STORE_DELETED ? "D" : "");
 }
 
+/* Octets of the envelope's sender, which is not kept, as the first Return-Path of
+ * a header names it (RFC 5321 section 4.4); none where there is none. */
+static struct view
+sender_of(struct view message)
+{
+	struct view header = view_sub(message, 0, header_size(message)), v;
+	struct header_field f;
+	const uint8_t *p;
+
+	if (!header_find(header, VIEW_LIT("Return-Path"), &f))
+		return (struct view){ NULL, 0 };
+	v = header_trim(f.value);
+	if (v.n > 0 && (p = memchr(v.p, '<', v.n)) != NULL)
+		view_skip(&v, (size_t)(p - v.p) + 1);
+	if (v.n > 0 && (p = memrchr(v.p, '>', v.n)) != NULL)
+		v.n = (size_t)(p - v.p);
+	return v;
+}
+
+/* What is in front of a message in an mbox. start: its first octets */
+static void
+put_mbox_lines(
+    struct buf *out, const struct message_row *row, struct view start)
+{
+	const struct view sender = sender_of(start);
+	char text[FORMAT_MBOX_SENDER_MAX + 1];
+	size_t n = 0;
+
+	for (; n < sender.n && n < FORMAT_MBOX_SENDER_MAX; n++)
+		text[n] = sender.p[n] == '\0' ? ' ' : (char)sender.p[n];
+	text[n] = '\0';
+	format_mbox_from(text, row->date, out);
+	if (start.n > 0)
+		put_status(out, row->flags.system, start);
+}
+
 /* The octets of a message into fd. *text says why they could not be read. */
 static int
 write_octets(
@@ -274,6 +311,8 @@ write_octets(
 	struct lines l = { .at_start = true };
 	int r = 0;
 
+	if (quote && row->size == 0)
+		put_mbox_lines(&x->out, row, (struct view){ NULL, 0 });
 	for (uint64_t at = 0; at < row->size && r == 0; at += PIECE) {
 		size_t n = row->size - at < PIECE ? row->size - at : PIECE;
 		struct view v = { x->piece, n };
@@ -285,7 +324,7 @@ write_octets(
 			return 0;
 		}
 		if (quote && at == 0)
-			put_status(&x->out, row->flags.system, v);
+			put_mbox_lines(&x->out, row, v);
 		if (x->format == EXPORT_EML)
 			buf_put(&x->out, v);
 		else
@@ -329,23 +368,14 @@ write_file(struct export *x, const struct message_row *row, const char **text)
 	return r;
 }
 
-/* "From MAILER-DAEMON Thu Jan  1 00:00:00 1970" (RFC 4155 appendix A): the
- * envelope sender is not kept, and the time is UTC. */
 static int
 write_mbox(struct export *x, const struct message_row *row, const char **text)
 {
 	off_t start = lseek(x->dir, 0, SEEK_CUR);
-	time_t date = (time_t)row->date;
-	struct tm tm;
-	char line[80];
 	int r;
 
-	if (start == -1 || gmtime_r(&date, &tm) == NULL)
+	if (start == -1)
 		return -EIO;
-	strftime(line, sizeof line, "From MAILER-DAEMON %a %b %e %H:%M:%S %Y\n",
-	    &tm);
-	if ((r = fd_write(x->dir, view_str(line))) != 0)
-		return r;
 	r = write_octets(x, x->dir, row, text);
 	if (r == 0 && *text != NULL &&
 	    (ftruncate(x->dir, start) != 0 ||

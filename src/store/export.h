@@ -11,7 +11,8 @@ enum export_format {
 	EXPORT_EML,     /* <mailbox>/<uid>.eml, as they went over the wire */
 	EXPORT_MAILDIR, /* <mailbox>/{cur,new,tmp}, line ends LF, flags in names */
 	/* <mailbox>.mbox, RFC 4155, mboxrd quoting, LF; flags, but no keywords,
-	 * in Status and X-Status lines, as mail/mbox.h reads them */
+	 * in Status and X-Status lines, as mail/mbox.h reads them; the sender
+	 * is that of the first Return-Path */
 	EXPORT_MBOX,
 };
 

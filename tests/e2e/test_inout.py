@@ -151,6 +151,23 @@ def test_round_trip_of_quotings(server, account, tmp_path, quoting):
     c.logout()
 
 
+def test_export_names_the_sender(server, account, tmp_path):
+    """The From_ line has the envelope's sender where the first Return-Path says it."""
+    for sender in ("a@example.org", "", '"john doe"@example.org'):
+        server.fumi("deliver", "-f", sender, "-d", account.name,
+                    input=b"Return-Path: <forged@example.org>\nSubject: x\n\nx\n")
+    c = server.imaplib(account)
+    for text in (b"Subject: none\r\n\r\nx\r\n", b"Return-Path: c@d\r\n\r\n", b"Return-Path:\r\n <a@\xff b\r\n\r\n",
+                 b"\r\nReturn-Path: <body@b>\r\n"):
+        c.append("INBOX", None, '"06-Jan-2002 16:08:41 +0900"', text)
+    c.logout()
+    server.fumi("export", "-u", account.name, "--format", "mbox", str(tmp_path / "out"))
+    with open(tmp_path / "out" / "INBOX.mbox", "rb") as f:
+        lines = re.findall(rb"(?m)^From (\S+) \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$", f.read())
+    assert lines == [b"a@example.org", b"MAILER-DAEMON", b'"john-doe"@example.org', b"MAILER-DAEMON", b"c@d", b"a@\xff-b",
+                     b"MAILER-DAEMON"]
+
+
 def ended(text):
     """An mbox cannot say that the last line has no end."""
     return text if text.endswith(b"\r\n") else text + b"\r\n"
