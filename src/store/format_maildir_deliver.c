@@ -29,29 +29,26 @@ static const char *const parts[] = { "tmp", "new", "cur" };
 
 /* ---- names ---- */
 
-size_t
-format_maildir_name(const struct format_maildir_id *id,
-    enum format_maildir_style style, char out[FORMAT_MAILDIR_NAME_MAX + 1])
+void
+format_maildir_name(const struct format_maildir_id *id, uint64_t size,
+    char out[FORMAT_MAILDIR_NAME_MAX + 1])
 {
-	/* room behind it for ",S=<size>" and the flags that readers add */
+	/* room behind the host for ",S=<size>" and the flags that readers add
+	 */
 	AUTO_BUF struct buf b = BUF_INIT(FORMAT_MAILDIR_NAME_MAX);
 	const size_t room = FORMAT_MAILDIR_NAME_MAX - 64;
 
-	buf_printf(&b, "%lld.", (long long)id->seconds);
-	if (style == FORMAT_MAILDIR_CLASSIC)
-		buf_printf(&b, "%d.", (int)id->pid);
-	else
-		buf_printf(&b, "M%uP%dQ%llu.", (unsigned)id->us, (int)id->pid,
-		    (unsigned long long)id->serial);
+	buf_printf(&b, "%lld.M%uP%dQ%llu.", (long long)id->seconds,
+	    (unsigned)id->us, (int)id->pid, (unsigned long long)id->serial);
 	for (const char *h = id->host; *h != '\0' && b.n + 4 <= room; h++) {
 		if (*h == '/' || *h == ':')
 			buf_put_str(&b, *h == '/' ? "\\057" : "\\072");
 		else
 			buf_put_byte(&b, (uint8_t)*h);
 	}
+	buf_printf(&b, ",S=%llu", (unsigned long long)size);
 	memcpy(out, b.p, b.n);
 	out[b.n] = '\0';
-	return b.n;
 }
 
 static void
@@ -67,13 +64,10 @@ new_name(uint64_t size, char out[FORMAT_MAILDIR_NAME_MAX + 1])
 		.serial = serial++,
 		.host = host,
 	};
-	size_t n;
 
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
 		(void)snprintf(host, sizeof(host), "localhost");
-	n = format_maildir_name(&id, FORMAT_MAILDIR_MODERN, out);
-	(void)snprintf(out + n, FORMAT_MAILDIR_NAME_MAX + 1 - n, ",S=%llu",
-	    (unsigned long long)size);
+	format_maildir_name(&id, size, out);
 }
 
 /* ---- directories ---- */

@@ -16,11 +16,6 @@
 #define FORMAT_MAILDIR_STALE_S (36 * 3600) /* older files in tmp/ are garbage */
 #define FORMAT_MAILDIR_SWEEP_MAX 4096      /* entries of tmp/ looked at */
 
-enum format_maildir_style {
-	FORMAT_MAILDIR_MODERN,  /* seconds.M<us>P<pid>Q<n>.host */
-	FORMAT_MAILDIR_CLASSIC, /* seconds.pid.host */
-};
-
 /* What makes a name unique. */
 struct format_maildir_id {
 	int64_t seconds; /* since 1970 */
@@ -30,9 +25,10 @@ struct format_maildir_id {
 	const char *host; /* cut when too long; "/" and ":" become \057, \072 */
 };
 
-/* The name in out, NUL at the end; its length. */
-size_t format_maildir_name(const struct format_maildir_id *id,
-    enum format_maildir_style style, char out[FORMAT_MAILDIR_NAME_MAX + 1]);
+/* The name, seconds.M<us>P<pid>Q<serial>.host,S=<size>, in out, NUL at the end.
+ * size: bytes of the file. */
+void format_maildir_name(const struct format_maildir_id *id, uint64_t size,
+    char out[FORMAT_MAILDIR_NAME_MAX + 1]);
 
 /*
  * Deliver.
@@ -42,8 +38,7 @@ size_t format_maildir_name(const struct format_maildir_id *id,
  *       cur in it, are made (mode 0700) when they are not there
  * part  the message is these n views in a row, line ends LF
  *
- * The name ends with ",S=<size>", from the clock, this process, and the host's
- * name. Returns 0 only when the message is durable; else negative errno with the
+ * The name is from the clock, this process, and the host's name. Returns 0 only when the message is durable; else negative errno with the
  * text in *w, and no trace of it in new/. -EXDEV: tmp, new and cur are not on
  * one file system.
  */

@@ -43,21 +43,19 @@ test_names(void)
 		.serial = 7,
 		.host = "asao.gcd.org" };
 
-	(void)format_maildir_name(&id, FORMAT_MAILDIR_CLASSIC, out);
-	tap_ok(strcmp(out, "1010300921.28546.asao.gcd.org") == 0,
-	    "classic name: %s", out);
-	(void)format_maildir_name(&id, FORMAT_MAILDIR_MODERN, out);
-	tap_ok(strcmp(out, "1010300921.M42P28546Q7.asao.gcd.org") == 0,
-	    "modern name: %s", out);
+	format_maildir_name(&id, 459, out);
+	tap_ok(strcmp(out, "1010300921.M42P28546Q7.asao.gcd.org,S=459") == 0,
+	    "name: %s", out);
 	id.host = "a/b:c";
-	(void)format_maildir_name(&id, FORMAT_MAILDIR_CLASSIC, out);
-	tap_ok(strcmp(out, "1010300921.28546.a\\057b\\072c") == 0,
+	format_maildir_name(&id, 1, out);
+	tap_ok(strcmp(out, "1010300921.M42P28546Q7.a\\057b\\072c,S=1") == 0,
 	    "slash and colon in the host: %s", out);
 	memset(host, ':', sizeof(host) - 1);
 	host[sizeof(host) - 1] = '\0';
 	id.host = host;
-	tap_ok(format_maildir_name(&id, FORMAT_MAILDIR_MODERN, out) <=
-		FORMAT_MAILDIR_NAME_MAX - 64,
+	format_maildir_name(&id, UINT64_MAX, out);
+	tap_ok(strstr(out, ",S=18446744073709551615") != NULL &&
+		strlen(out) <= FORMAT_MAILDIR_NAME_MAX - 40,
 	    "a long host leaves room for size and flags");
 }
 
