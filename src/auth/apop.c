@@ -1,10 +1,6 @@
-/* Below libcrypto's EVP layer, as in base/digest.c. */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "auth/apop.h"
 
-#include <openssl/crypto.h>
-#include <openssl/md5.h>
-
+#include "auth/md5.h"
 #include "base/digest.h"
 
 static bool
@@ -28,25 +24,11 @@ apop_parse(struct view in, struct apop *out)
 	return in.n == APOP_DIGEST_HEX;
 }
 
-static void
-md5(struct view a, struct view b, uint8_t out[MD5_DIGEST_LENGTH])
-{
-	MD5_CTX c;
-
-	MD5_Init(&c);
-	if (a.n > 0)
-		MD5_Update(&c, a.p, a.n);
-	if (b.n > 0)
-		MD5_Update(&c, b.p, b.n);
-	MD5_Final(out, &c);
-	OPENSSL_cleanse(&c, sizeof(c));
-}
-
 void
 apop_digest(
     struct view challenge, struct view password, char out[APOP_DIGEST_HEX + 1])
 {
-	uint8_t d[MD5_DIGEST_LENGTH];
+	uint8_t d[MD5_SIZE];
 
 	md5(challenge, password, d);
 	digest_hex((struct view){ d, sizeof(d) }, out);
@@ -55,7 +37,7 @@ apop_digest(
 bool
 apop_check(struct view challenge, struct view password, struct view digest)
 {
-	uint8_t ours[MD5_DIGEST_LENGTH], theirs[MD5_DIGEST_LENGTH];
+	uint8_t ours[MD5_SIZE], theirs[MD5_SIZE];
 
 	md5(challenge, password, ours);
 	return digest_unhex(digest, theirs, sizeof(theirs)) &&

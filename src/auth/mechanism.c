@@ -7,6 +7,7 @@ static const char *const names[MECHANISMS] = {
 	[MECHANISM_SCRAM_SHA_1] = "SCRAM-SHA-1",
 	[MECHANISM_PLAIN] = "PLAIN",
 	[MECHANISM_LOGIN] = "LOGIN",
+	[MECHANISM_CRAM_MD5] = "CRAM-MD5",
 };
 
 const char *
@@ -48,12 +49,13 @@ mechanism_allowed(enum mechanism m, bool tls, bool clear)
 }
 
 void
-mechanism_offer(bool tls, bool clear, struct buf *out)
+mechanism_offer(bool tls, bool clear, bool cram, struct buf *out)
 {
 	bool first = true;
 
 	for (unsigned m = 0; m < MECHANISMS; m++) {
-		if (!mechanism_allowed((enum mechanism)m, tls, clear))
+		if (!mechanism_allowed((enum mechanism)m, tls, clear) ||
+		    (m == MECHANISM_CRAM_MD5 && !cram))
 			continue;
 		if (!first)
 			buf_put_byte(out, ' ');

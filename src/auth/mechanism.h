@@ -11,10 +11,11 @@ enum mechanism {
 	MECHANISM_SCRAM_SHA_256,
 	MECHANISM_SCRAM_SHA_1_PLUS,
 	MECHANISM_SCRAM_SHA_1,
-	MECHANISM_PLAIN, /* RFC 4616 */
-	MECHANISM_LOGIN, /* draft-murchison-sasl-login */
+	MECHANISM_PLAIN,    /* RFC 4616 */
+	MECHANISM_LOGIN,    /* draft-murchison-sasl-login */
+	MECHANISM_CRAM_MD5, /* RFC 2195; only where the settings say so */
 };
-#define MECHANISMS 6
+#define MECHANISMS 7
 
 /* "SCRAM-SHA-256" and the like; never NULL. */
 const char *mechanism_name(enum mechanism m);
@@ -30,8 +31,9 @@ bool mechanism_is_plus(enum mechanism m) A_MUST_USE;
  * channel bindings need TLS.
  */
 bool mechanism_allowed(enum mechanism m, bool tls, bool clear) A_MUST_USE;
-/* Put the names of those allowed, with one space between. */
-void mechanism_offer(bool tls, bool clear, struct buf *out);
+/* Put the names of those allowed, with one space between. cram: CRAM-MD5 is one
+ * of them. */
+void mechanism_offer(bool tls, bool clear, bool cram, struct buf *out);
 
 /* Borrowed from the message. */
 struct mechanism_plain {

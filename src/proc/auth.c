@@ -1,6 +1,7 @@
 #include "proc/auth.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,8 +63,15 @@ read_deliver_users(struct auth *a)
 static void
 read_conf(struct auth *a)
 {
+	char room[SETTINGS_HOST_SIZE];
+	struct view host;
+
 	a->cleartext = conf_enum(a->conf, "auth", NULL, "cleartext");
 	a->apop = conf_bool(a->conf, "pop3", NULL, "apop");
+	a->cram = conf_bool(a->conf, "auth", NULL, "cram-md5");
+	host = settings_host(a->conf, room);
+	(void)snprintf(a->host, sizeof(a->host), "%.*s", (int)host.n,
+	    (const char *)host.p);
 	a->sessions_max =
 	    (uint32_t)conf_num(a->conf, "session", NULL, "per-account");
 	a->memory_max = conf_num(a->conf, "session", NULL, "memory");

@@ -13,6 +13,7 @@
 #include "proc/msg_admin.h"
 #include "proc/msg_auth.h"
 #include "proc/msg_grant.h"
+#include "proc/settings.h"
 #include "proc/start.h"
 
 /*
@@ -79,7 +80,8 @@ struct auth {
 	struct directory_uids uids;
 	size_t uid_rule;               /* enum settings_uid */
 	size_t cleartext;              /* enum settings_cleartext */
-	bool apop;                     /* may be used */
+	bool apop, cram;               /* may be used */
+	char host[SETTINGS_HOST_SIZE]; /* in challenges */
 	uint32_t fixed_uid, fixed_gid; /* of all accounts, by vmail or server */
 	uint32_t deliver_uid[32];      /* who may deliver to anybody */
 	size_t deliver_uids;

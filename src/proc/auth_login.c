@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "auth/apop.h"
+#include "auth/cram.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "proc/auth.h"
@@ -39,6 +40,7 @@ struct auth_exchange {
 	struct buf final;    /* its last message, until it is sent */
 	struct auth_job *job;
 	char *user; /* LOGIN's name, until the password comes */
+	char cram[CRAM_CHALLENGE_MAX + 1]; /* of CRAM-MD5; "": none yet */
 	struct auth_delay_try try;
 	bool known; /* account is filled in */
 	struct directory_account account;
@@ -438,27 +440,48 @@ step_plain(struct auth_exchange *e, struct view in)
 		check_password(e, m.user, m.password);
 }
 
-/* For an account whose password is not stored as it is nothing fits. */
+/* With begin() behind. For an account whose password is not stored as it is
+ * nothing fits. */
+static void
+check_digest(struct auth_exchange *e, struct view challenge, struct view digest,
+    bool (*fits)(struct view, struct view, struct view))
+{
+	const char *password = NULL;
+
+	if (e->known)
+		password = password_plain(e->account.secret.password);
+	if (fits(challenge, view_str(password != NULL ? password : ""),
+		digest) &&
+	    password != NULL)
+		succeed(e);
+	else
+		fail_wrong(e);
+}
+
 static void
 step_apop(struct auth_exchange *e, struct view in)
 {
-	const char *password = NULL;
 	struct apop m;
 
 	if (!apop_parse(in, &m)) {
 		refuse(e, MSG_AUTH_BAD, "that is not an APOP message");
 		return;
 	}
-	if (!begin(e, m.user))
-		return;
-	if (e->known)
-		password = password_plain(e->account.secret.password);
-	if (apop_check(m.challenge, view_str(password != NULL ? password : ""),
-		m.digest) &&
-	    password != NULL)
-		succeed(e);
-	else
-		fail_wrong(e);
+	if (begin(e, m.user))
+		check_digest(e, m.challenge, m.digest, apop_check);
+}
+
+/* A client that speaks first (RFC 4959 section 3) knows no challenge of ours. */
+static void
+step_cram(struct auth_exchange *e, struct view in)
+{
+	struct cram m;
+
+	if (e->cram[0] == '\0' || !cram_parse(in, &m) ||
+	    m.user.n > SCRAM_NAME_MAX)
+		refuse(e, MSG_AUTH_BAD, "that is not a CRAM-MD5 message");
+	else if (begin(e, m.user))
+		check_digest(e, view_str(e->cram), m.digest, cram_check);
 }
 
 /* ---- challenges ---- */
@@ -644,7 +667,8 @@ first_step(struct auth_exchange *e, struct view mech)
 	if (e->apop && e->auth->apop && e->service == MSG_SERVICE_POP3)
 		return step_apop;
 	if (!mechanism_parse(mech, &e->mech) ||
-	    (mechanism_is_plus(e->mech) && !e->client.tls)) {
+	    (mechanism_is_plus(e->mech) && !e->client.tls) ||
+	    (e->mech == MECHANISM_CRAM_MD5 && !e->auth->cram)) {
 		refuse(e, MSG_AUTH_BAD, "there is no such mechanism here");
 		return NULL;
 	}
@@ -657,6 +681,8 @@ first_step(struct auth_exchange *e, struct view mech)
 		return step_plain;
 	if (e->mech == MECHANISM_LOGIN)
 		return step_login_user;
+	if (e->mech == MECHANISM_CRAM_MD5)
+		return step_cram;
 	e->scram = xcalloc(1, sizeof(*e->scram));
 	scram_init(e->scram,
 	    e->mech == MECHANISM_SCRAM_SHA_1 ||
@@ -697,6 +723,16 @@ exchange_new(struct auth_gate *g, const struct msg_auth_start *m)
 	return e;
 }
 
+/* What a client that has said nothing yet is asked. */
+static struct view
+first_challenge(struct auth_exchange *e)
+{
+	if (e->mech == MECHANISM_CRAM_MD5)
+		cram_challenge(view_str(e->auth->host), e->cram);
+	return e->mech == MECHANISM_LOGIN ? MECHANISM_LOGIN_USER
+					  : view_str(e->cram);
+}
+
 static bool
 on_start(void *ctx, struct wire *w, int *fd)
 {
@@ -722,10 +758,7 @@ on_start(void *ctx, struct wire *w, int *fd)
 	else if (m.has_initial)
 		step(e, m.initial);
 	else
-		challenge(e,
-		    e->mech == MECHANISM_LOGIN ? MECHANISM_LOGIN_USER
-					       : (struct view){ NULL, 0 },
-		    step);
+		challenge(e, first_challenge(e), step);
 	return true;
 }
 
@@ -801,9 +834,9 @@ auth_gate_offer(struct auth_gate *g)
 		.login_loopback = clear != SETTINGS_CLEARTEXT_NEVER,
 	};
 
-	mechanism_offer(true, true, &tls);
-	mechanism_offer(false, m.login_plain, &plain);
-	mechanism_offer(false, m.login_loopback, &loopback);
+	mechanism_offer(true, true, g->auth->cram, &tls);
+	mechanism_offer(false, m.login_plain, g->auth->cram, &plain);
+	mechanism_offer(false, m.login_loopback, g->auth->cram, &loopback);
 	m.tls = buf_view(&tls);
 	m.plain = buf_view(&plain);
 	m.loopback = buf_view(&loopback);

@@ -166,6 +166,14 @@ static const struct conf_setting settings[] = {
 	    "server's state directory." RESTART),
 	CHOICE("auth", "cleartext", "never", cleartext_names,
 	    "Where passwords may be sent without TLS."),
+	NUMBER("auth", "cram-md5", CONF_BOOL, "no", 0, 0,
+	    "Whether IMAP, POP3 and ManageSieve offer CRAM-MD5 (RFC 2195), for "
+	    "old clients that know nothing better and have no TLS. It costs: "
+	    "only accounts whose password is stored as it is (fumi account "
+	    "add --scheme plain) can log in by it, so whoever reads the "
+	    "directory has their passwords; whoever hears a login without TLS "
+	    "can try passwords on it as fast as MD5 allows; and a client that "
+	    "prefers it to PLAIN cannot log in to any other account."),
 	NUMBER("auth", "workers", CONF_INT, "0", 0, 64,
 	    "Processes that check passwords; 0: one for each processor, at "
 	    "most 4." RESTART),

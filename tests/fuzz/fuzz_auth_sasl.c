@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/cram.h"
 #include "auth/directory.h"
 #include "auth/mechanism.h"
 #include "base/base64.h"
@@ -53,6 +54,17 @@ fuzz_plain(struct view in)
 		return;
 	must(p.authzid.n + p.user.n + p.password.n + 2 == in.n);
 	must(p.user.n > 0 && p.password.n > 0);
+}
+
+static void
+fuzz_cram(struct view in)
+{
+	struct cram m;
+
+	if (!cram_parse(in, &m))
+		return;
+	must(m.user.n > 0 && m.user.n + 1 + m.digest.n == in.n);
+	must(!cram_check(VIEW_LIT("<a@b>"), in, m.digest));
 }
 
 static void
@@ -110,7 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	view_skip(&in, 1);
-	switch (data[0] % 7) {
+	switch (data[0] % 8) {
 	case 0:
 		fuzz_name(in);
 		break;
@@ -128,6 +140,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 5:
 		fuzz_scram(in, true);
+		break;
+	case 7:
+		fuzz_cram(in);
 		break;
 	default:
 		if (mechanism_parse(in, &m))

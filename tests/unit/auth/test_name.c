@@ -185,20 +185,25 @@ test_mechanisms(void)
 	unsigned n = 0;
 	static const char message[] = "me\0user\0pass";
 
-	mechanism_offer(true, false, &b);
+	mechanism_offer(true, false, false, &b);
 	tap_ok(view_eq(buf_view(&b),
 		   VIEW_LIT("SCRAM-SHA-256-PLUS SCRAM-SHA-256 "
 			    "SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN")),
 	    "offer over TLS");
 	buf_clear(&b);
-	mechanism_offer(false, false, &b);
+	mechanism_offer(false, false, false, &b);
 	tap_ok(view_eq(buf_view(&b), VIEW_LIT("SCRAM-SHA-256 SCRAM-SHA-1")),
 	    "offer without TLS");
 	buf_clear(&b);
-	mechanism_offer(false, true, &b);
+	mechanism_offer(false, true, false, &b);
 	tap_ok(view_eq(buf_view(&b),
 		   VIEW_LIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN")),
 	    "offer on loopback");
+	buf_clear(&b);
+	mechanism_offer(false, false, true, &b);
+	tap_ok(view_eq(buf_view(&b),
+		   VIEW_LIT("SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5")),
+	    "offer with CRAM-MD5");
 	tap_ok(mechanism_parse(VIEW_LIT("PLAIN"), &m) && m == MECHANISM_PLAIN &&
 		!mechanism_parse(VIEW_LIT("PLAI"), &m) &&
 		!mechanism_parse(VIEW_LIT("plain"), &m),
