@@ -13,7 +13,7 @@ import pytest
 
 from serving import BUILD, ROOT, Server, others_can_run, wait_for
 
-EXIM_UID, POSTFIX_UID, POSTDROP_GID, USER_UID = 64911, 64912, 64913, 64914
+EXIM_UID, POSTFIX_UID, POSTDROP_GID, USER_UID, SMTPD_UID, SMTPQ_UID = range(64911, 64917)
 
 
 def unpack(*packages):
@@ -65,9 +65,11 @@ class Place:
         for name, lines in (
                 ("passwd", f"Debian-exim:x:{EXIM_UID}:{EXIM_UID}::/nonexistent:/bin/false\n"
                            f"postfix:x:{POSTFIX_UID}:{POSTFIX_UID}::/nonexistent:/bin/false\n"
+                           f"opensmtpd:x:{SMTPD_UID}:{SMTPD_UID}::/nonexistent:/bin/false\n"
+                           f"opensmtpq:x:{SMTPQ_UID}:{SMTPQ_UID}::/nonexistent:/bin/false\n"
                            f"sengoku:x:{USER_UID}:{USER_UID}::{self.home}:/bin/sh\n"),
                 ("group", f"Debian-exim:x:{EXIM_UID}:\npostfix:x:{POSTFIX_UID}:\npostdrop:x:{POSTDROP_GID}:\n"
-                          f"sengoku:x:{USER_UID}:\n")):
+                          f"opensmtpd:x:{SMTPD_UID}:\nopensmtpq:x:{SMTPQ_UID}:\nsengoku:x:{USER_UID}:\n")):
             with open(os.path.join(self.etc, name), "a") as f:
                 f.write(lines)
         r = self.inside("true")
@@ -301,3 +303,49 @@ MAILER(`smtp')
                               "-i", "-f", sender, "--", *recipients, env=self.env,
                               input=message.decode().replace("\r\n", "\n"))
         return r.returncode, r.stdout + r.stderr
+
+
+class Opensmtpd:
+    """For local users; its directories, which it knows by their names only, are of the namespace it runs in."""
+
+    def __init__(self, place):
+        self.place, self.port = place, free_port()
+        self.root = unpack("opensmtpd")
+        self.program = os.path.join(self.root, "usr/sbin/smtpd")
+        missing = subprocess.run(["ldd", self.program], capture_output=True, text=True).stdout
+        if "not found" in missing:
+            pytest.skip(f"smtpd lacks libraries: {missing}")
+        self.dir = os.path.join(place.path, "opensmtpd")
+        os.makedirs(self.dir)
+        self.log_file = os.path.join(self.dir, "log")
+        conf = os.path.join(self.dir, "smtpd.conf")
+        with open(conf, "w") as f:
+            f.write(f"""listen on 127.0.0.1 port {self.port}
+{place.adapt(sample("OpenSMTPD", "In"))}
+match from any for domain "example.org" action "local"
+""")
+        script = f"""mount --make-rprivate / && mount --bind {place.etc} /etc || exit 1
+for d in /var/lib /var/spool /run /usr/libexec; do mount -t tmpfs tmpfs $d || exit 1; done
+mkdir -p /var/lib/opensmtpd/empty /usr/libexec && cp -r {self.root}/usr/libexec/opensmtpd /usr/libexec/ || exit 1
+mkdir -m 711 /var/spool/smtpd && exec {self.program} -d -v -f {conf}"""
+        with open(self.log_file, "w") as log:
+            self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=log, stderr=log)
+        wait_for(self.listens)
+
+    def listens(self):
+        with contextlib.closing(socket.socket()) as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def log(self):
+        return read(self.log_file)
+
+    def send(self, sender, recipients, message):
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as s:
+            s.sendmail(sender, recipients, message)
+
+    def wait(self, pattern):
+        return wait_in(self.log, pattern)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)

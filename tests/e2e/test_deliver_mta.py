@@ -1,5 +1,6 @@
 """Postfix and Exim of Debian deliver by pipe, configured as docs/mta.md says."""
 import os
+import re
 import shutil
 
 import pytest
@@ -134,6 +135,38 @@ def test_mailbox_command(place):
         place.fumi = was
 
 
+
+
+def test_opensmtpd(place):
+    """It runs the program as the recipient, and says what became of it."""
+    conf = os.path.join(place.path, "opensmtpd.conf")
+    path = os.path.join(place.home, "Opensmtpd")
+    with open(conf, "w") as f:
+        f.write(f"[delivery]\nmailbox = {path}\n")
+    was, place.fumi = place.fumi, f"{os.path.join(BUILD, 'fumi')} -c {conf}"
+    agent = mta.Opensmtpd(place)
+    try:
+        for sender, line in (("alice@example.com", "alice@example.com"), ("o'brien@example.com", "o'brien@example.com"),
+                             ("", "MAILER-DAEMON"), ("`id`$HOME&'|{*}@example.com", "`id`$HOME&'|{*}@example.com")):
+            agent.send(sender, ["sengoku@example.org"], message("opensmtpd"))
+            agent.wait(rf"from=<{re.escape(sender)}>.*result=Ok")
+            with open(path) as f:
+                text = f.read()
+            assert text.startswith(f"From {line} ") and f"\nReturn-Path: <{sender}>\n" in text, text
+            assert "\nSubject: opensmtpd\n" in text and os.stat(path).st_uid == mta.USER_UID
+            os.unlink(path)
+        os.mkdir(path)
+        agent.send("alice@example.com", ["sengoku@example.org"], message("never"))
+        agent.wait("result=PermFail")
+        os.rmdir(path)
+        open(path + ".lock", "w").close()
+        with open(conf, "a") as f:
+            f.write("lock-timeout = 100ms\n")
+        agent.send("alice@example.com", ["sengoku@example.org"], message("later"))
+        agent.wait("result=TempFail")
+    finally:
+        agent.close()
+        place.fumi = was
 
 
 def test_sendmail(place):
