@@ -249,6 +249,29 @@ on_submit(struct alone *a, struct wire *wire, int fd)
 	return fd_send(a->sock, buf_view(&b), -1) == 0;
 }
 
+static bool
+on_done(struct alone *a, struct wire *wire)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	struct msg_out_done m;
+	struct why w = { "" };
+	int r;
+
+	if (!msg_out_done_get(wire, MSG_OUT_DONE, &m))
+		return false;
+	r = open_queue(a, &w);
+	if (r == 0)
+		r = out_queue_done(
+		    a->queue, view_str(a->account.name), m.keys, &w);
+	close_queue(a);
+	if (r != 0)
+		a->not_sent = w;
+	msg_out_taken_put(&b, MSG_OUT_SUBMITTED,
+	    &(struct msg_out_taken){ .number = m.number,
+		.result = r == 0 ? MSG_OUT_QUEUED : MSG_OUT_LATER });
+	return fd_send(a->sock, buf_view(&b), -1) == 0;
+}
+
 /* ---- in the place of the hub ---- */
 
 static bool
@@ -281,6 +304,8 @@ hear(struct alone *a, uint8_t *p, bool *end)
 	switch (wire_u32(&w)) {
 	case MSG_OUT_SUBMIT:
 		return on_submit(a, &w, fd);
+	case MSG_OUT_DONE:
+		return on_done(a, &w);
 	case MSG_DELIVER_DELIVERED:
 		return on_delivered(a, &w);
 	case MSG_SESSION_READY:

@@ -254,6 +254,7 @@ turn(struct delivery *d)
 	size_t stored;
 
 	delivery_store(d, &modseq);
+	delivery_done(d);
 	delivery_notice_mark(d);
 	stored = answer_all(d, false, modseq);
 	if (modseq != 0)

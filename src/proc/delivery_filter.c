@@ -97,6 +97,7 @@ delivery_filter_plan(
 		.can_refuse = true };
 	filter_plan(f, &it->message, &it->plan);
 	it->planned = true;
+	delivery_done_distinguish(d, it);
 	switch (it->plan.fate) {
 	case FILTER_ACCEPT:
 		to_detail(d, it);
@@ -232,8 +233,13 @@ answered(struct delivery *d, struct wire *w)
 	struct msg_out_taken m;
 	size_t at;
 
-	if (!msg_out_taken_get(w, &m) ||
-	    (it = item_of(d, m.number, &at)) == NULL)
+	if (!msg_out_taken_get(w, &m))
+		return false;
+	if (m.number == ((uint64_t)d->turns << 32 | DELIVERY_DONE_AT)) {
+		delivery_done_taken(d, &m);
+		return true;
+	}
+	if ((it = item_of(d, m.number, &at)) == NULL)
 		return false;
 	if (at == DELIVERY_NOTICE_AT) {
 		delivery_notice_taken(d, it, &m);

@@ -13,7 +13,8 @@
 /*
  * What the files of a delivery process share: delivery.c takes messages and
  * answers, delivery_filter.c asks the rules and hands over what leaves,
- * delivery_store.c stores, delivery_notice.c tells senders who want to know.
+ * delivery_store.c stores, delivery_done.c says to out what is done with,
+ * delivery_notice.c tells senders who want to know.
  * Nobody outside includes this.
  */
 struct delivery_item {
@@ -68,6 +69,7 @@ struct delivery {
 	bool stop;    /* no more is to come */
 	bool leaving; /* sources are shut; what is in them is taken */
 	bool deaf;    /* answers of out can no longer be heard */
+	bool known;   /* out may know some keys of this turn for ever */
 };
 
 /* The rules' plan for a spooled item; it may fail by that. */
@@ -85,6 +87,20 @@ bool delivery_hear(struct delivery *d, size_t asked) A_MUST_USE;
 void delivery_submit_begin(struct delivery *d, uint64_t ms);
 /* The plan is done with. */
 void delivery_filter_end(struct delivery_item *it);
+
+/* What has left keeps its key until it is known that nobody brings the message
+ * again, that is, until it is stored, just before the answer: out forgets the
+ * keys then. When it does not for so long, what was stored is answered as stored;
+ * what has only left is to be brought again, or the next message of the same
+ * octets would not leave. */
+#define DELIVERY_DONE_MS 10000
+#define DELIVERY_DONE_AT 0xfffe /* number of one, in place of an out's */
+void delivery_done(struct delivery *d);
+/* Out has answered that. */
+void delivery_done_taken(struct delivery *d, const struct msg_out_taken *m);
+/* No two items of a turn have a key together: see that those of it, which is the
+ * last, are others. */
+void delivery_done_distinguish(struct delivery *d, struct delivery_item *it);
 
 /* Store all items that have not failed, in one commit. modseq: its version, or
  * 0 when there was none. */

@@ -179,8 +179,10 @@ void hub_account_look(struct hub *h);
 void hub_out_init(struct hub *h);
 /* The socket to out; taken. */
 int hub_out_open(struct hub *h, int fd) A_MUST_USE;
-/* SUBMIT of a session, ASK of a command; false: it breaks the rules. */
+/* SUBMIT of a session, DONE of a delivery, ASK of a command; false: it breaks
+ * the rules. */
 bool hub_out_submit(struct hub_session *s, struct wire *w, int fd) A_MUST_USE;
+bool hub_out_done(struct hub_session *s, struct wire *w) A_MUST_USE;
 bool hub_out_question(struct hub_caller *c, struct wire *w) A_MUST_USE;
 void hub_out_caller_gone(struct hub_caller *c);
 

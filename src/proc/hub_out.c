@@ -98,6 +98,33 @@ hub_out_submit(struct hub_session *s, struct wire *w, int fd)
 	return true;
 }
 
+bool
+hub_out_done(struct hub_session *s, struct wire *w)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	struct hub *h = s->hub;
+	struct msg_out_done m;
+	struct hub_out_asked *a;
+	uint64_t theirs;
+
+	if (!msg_out_done_get(w, MSG_OUT_DONE, &m) ||
+	    s->submitting >= MSG_OUT_PENDING_MAX)
+		return false;
+	theirs = m.number;
+	a = out_add(h, theirs);
+	a->session = s->number;
+	s->submitting++;
+	m.number = a->number;
+	m.account = (struct view){ s->account->name, s->account->name_n };
+	msg_out_done_put(&b, MSG_OUT_FORGET, &m);
+	if (peer_send(&h->out, &b, -1) == 0)
+		return true;
+	out_drop(h, a);
+	tell_session(
+	    s, theirs, MSG_OUT_LATER, VIEW_LIT("Mail cannot be sent now"));
+	return true;
+}
+
 static bool
 on_taken(void *ctx, struct wire *w, int *fd)
 {

@@ -450,6 +450,15 @@ on_submit(void *ctx, struct wire *w, int *fd)
 	return hub_out_submit(ctx, w, *fd);
 }
 
+static bool
+on_done(void *ctx, struct wire *w, int *fd)
+{
+	struct hub_session *s = ctx;
+
+	(void)fd;
+	return s->service == MSG_SERVICE_DELIVERY && hub_out_done(s, w);
+}
+
 static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_READY, STARTING, 0, PEER_NO_FD, on_ready },
 	{ MSG_SESSION_COMMITTED, READY, MSG_SESSION_MODSEQ_SIZE, PEER_NO_FD,
@@ -458,6 +467,7 @@ static const struct peer_rule session_rules[] = {
 	{ MSG_SESSION_STATE, READY, MSG_SESSION_STATE_SIZE, PEER_NO_FD,
 	    on_state },
 	{ MSG_OUT_SUBMIT, READY, MSG_OUT_SUBMIT_MAX, PEER_FD, on_submit },
+	{ MSG_OUT_DONE, READY, MSG_OUT_DONE_MAX, PEER_NO_FD, on_done },
 	{ MSG_SESSION_REST, READY, 0, PEER_NO_FD, on_rest },
 	{ MSG_DELIVER_DELIVERED, READY, MSG_DELIVERED_MAX, PEER_NO_FD,
 	    on_delivered },

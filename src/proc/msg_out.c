@@ -157,6 +157,38 @@ msg_out_taken_get(struct wire *w, struct msg_out_taken *m)
 	return wire_end(w) && m->result <= MSG_OUT_REFUSED;
 }
 
+/* ---- what is done ---- */
+
+static bool
+are_keys(struct view v)
+{
+	return v.n > 0 && v.n % MSG_OUT_KEY_SIZE == 0 &&
+	    v.n <= MSG_OUT_KEYS_MAX * MSG_OUT_KEY_SIZE;
+}
+
+void
+msg_out_done_put(
+    struct buf *b, enum msg_out_type type, const struct msg_out_done *m)
+{
+	assert(type == MSG_OUT_DONE || type == MSG_OUT_FORGET);
+	assert(are_keys(m->keys));
+	wire_put_u32(b, type);
+	wire_put_u64(b, m->number);
+	if (type == MSG_OUT_FORGET)
+		wire_put_bytes(b, m->account);
+	wire_put_bytes(b, m->keys);
+}
+
+bool
+msg_out_done_get(struct wire *w, enum msg_out_type type, struct msg_out_done *m)
+{
+	m->number = wire_u64(w);
+	m->account = type == MSG_OUT_FORGET ? msg_account_get(w)
+					    : (struct view){ NULL, 0 };
+	m->keys = wire_bytes(w, MSG_OUT_KEYS_MAX * MSG_OUT_KEY_SIZE);
+	return wire_end(w) && are_keys(m->keys);
+}
+
 /* ---- questions ---- */
 
 static struct view

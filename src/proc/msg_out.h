@@ -16,6 +16,11 @@
  *   out -> hub      TAKEN      it is on the disk, or refused. One for each
  *                              TAKE, in any order; none after out's death
  *   hub -> session  SUBMITTED  the same
+ *   delivery -> hub DONE       keys of what it has submitted: the delivery has
+ *                              succeeded, and nobody brings that message again
+ *   hub -> out      FORGET     the same with the account; answered by TAKEN as
+ *                              a TAKE is, QUEUED: what comes with such a key
+ *                              from now on is another message
  *   command -> hub  ASK        list, retry, remove; allowed to root and to the
  *                              server's own uids (else DENIED)
  *   hub -> out      ASK        the same with a number of the hub
@@ -26,13 +31,17 @@
  * Once TAKEN says MSG_OUT_QUEUED the message is sent, or its sender is told that
  * it could not be: no crash and no power cut changes that. Whether a message
  * was taken nobody knows who did not hear the answer, so it is submitted again
- * then; `key` keeps that from sending it twice.
+ * then; `key` keeps that from sending it twice. It does so until DONE: two
+ * messages may well be the same octet by octet, so only what was never finished
+ * is taken for a repetition.
  */
 
 enum msg_out_type {
 	MSG_OUT_SUBMIT = 0x0a01,
 	MSG_OUT_ASK = 0x0a02,
 	MSG_OUT_TAKE = 0x0a03,
+	MSG_OUT_DONE = 0x0a04,
+	MSG_OUT_FORGET = 0x0a05,
 	MSG_OUT_TAKEN = 0x0a81,
 	MSG_OUT_SUBMITTED = 0x0a82,
 	MSG_OUT_ROW = 0x0a83,
@@ -72,8 +81,9 @@ struct msg_out_submit {
 	uint64_t number;     /* the asker's, comes back */
 	struct view account; /* TAKE only; empty in SUBMIT */
 	uint8_t kind;        /* enum msg_out_kind, not BOUNCE */
-	/* equal to that of an earlier submission of the account: it is the same
-	 * one again, and was taken then. All zero: never the same. */
+	/* equal to that of an earlier submission of the account that is not
+	 * DONE: it is the same one again, and was taken then. All zero: never
+	 * the same. */
 	uint8_t key[MSG_OUT_KEY_SIZE];
 	struct view sender; /* of the envelope; may be empty */
 	/* for all recipients: passed on to a server that knows it, and done
@@ -113,6 +123,20 @@ struct msg_out_taken {
 void msg_out_taken_put(
     struct buf *b, enum msg_out_type type, const struct msg_out_taken *m);
 bool msg_out_taken_get(struct wire *w, struct msg_out_taken *m) A_MUST_USE;
+
+#define MSG_OUT_KEYS_MAX 64 /* of one DONE */
+/* DONE and FORGET. */
+struct msg_out_done {
+	uint64_t number;     /* the asker's, comes back */
+	struct view account; /* FORGET only; empty in DONE */
+	struct view keys;    /* 1..MSG_OUT_KEYS_MAX of MSG_OUT_KEY_SIZE each */
+};
+#define MSG_OUT_DONE_MAX                                                       \
+	(8 + 4 + MSG_ACCOUNT_MAX + 4 + MSG_OUT_KEYS_MAX * MSG_OUT_KEY_SIZE)
+void msg_out_done_put(
+    struct buf *b, enum msg_out_type type, const struct msg_out_done *m);
+bool msg_out_done_get(
+    struct wire *w, enum msg_out_type type, struct msg_out_done *m) A_MUST_USE;
 
 #define MSG_OUT_ID_MAX 24 /* bytes of the name of a message in the queue */
 enum msg_out_ask {

@@ -95,6 +95,25 @@ on_take(void *ctx, struct wire *wire, int *fd)
 	return true;
 }
 
+static bool
+on_forget(void *ctx, struct wire *wire, int *fd)
+{
+	struct out *o = ctx;
+	struct msg_out_done m;
+	struct why w = { "" };
+	int r;
+
+	(void)fd;
+	if (!msg_out_done_get(wire, MSG_OUT_FORGET, &m))
+		return false;
+	r = out_queue_done(o->queue, m.account, m.keys, &w);
+	if (r != 0)
+		log_why(&o->s->log, LOG_FAILURES, "queue", &w);
+	answer(o, m.number, r == 0 ? MSG_OUT_QUEUED : MSG_OUT_LATER,
+	    r == 0 ? "" : "The queue cannot be written");
+	return true;
+}
+
 /* The first that waits; NULL: none. n: how many do. */
 static const struct out_recipient *
 waiting_one(const struct out_item *i, uint32_t *n)
@@ -252,6 +271,7 @@ on_ask(void *ctx, struct wire *w, int *fd)
 
 static const struct peer_rule hub_rules[] = {
 	{ MSG_OUT_TAKE, 1, MSG_OUT_SUBMIT_MAX, PEER_FD, on_take },
+	{ MSG_OUT_FORGET, 1, MSG_OUT_DONE_MAX, PEER_NO_FD, on_forget },
 	{ MSG_OUT_ASK, 1, MSG_OUT_ASK_MAX, PEER_NO_FD, on_ask },
 };
 

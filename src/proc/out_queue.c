@@ -115,6 +115,15 @@ out_queue_seen(struct out_queue *q, struct view account,
 	return out_seen_again(q->seen, account, key, clock_wall_s());
 }
 
+int
+out_queue_done(
+    struct out_queue *q, struct view account, struct view keys, struct why *w)
+{
+	int r = out_seen_done(q->seen, account, keys);
+
+	return r == 0 ? 0 : why(w, r, "write down what is done");
+}
+
 const struct out_seen *
 out_queue_taken(const struct out_queue *q)
 {

@@ -92,6 +92,9 @@ struct out_item *out_queue_find(struct out_queue *q, struct view id);
 /* Was that key of the account taken before? As out_seen_again(). */
 bool out_queue_seen(struct out_queue *q, struct view account,
     const uint8_t key[MSG_OUT_KEY_SIZE]);
+/* Those keys of the account are done: as out_seen_done(). */
+int out_queue_done(struct out_queue *q, struct view account, struct view keys,
+    struct why *w) A_MUST_USE;
 
 /*
  * Take one: all of fd from its start. It is on the disk when 0 is returned.

@@ -1,5 +1,6 @@
 #include "proc/out_seen.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +22,18 @@
 #define MAGIC VIEW_LIT("fumiots1")
 #define RECORD (8 + 1 + MSG_OUT_KEY_SIZE + OUT_SEEN_ACCOUNT + 4)
 #define READ_RECORDS 1024
+#define DONE 0x80  /* in a record's kind */
 #define SLACK 1024 /* records of no use that are no reason to write anew */
 
 struct seen {
-	uint8_t key[MSG_OUT_KEY_SIZE]; /* of account and key together */
+	/* of account and key together; zero: it is done, and another has come
+	 * by that key: it counts for the rates alone */
+	uint8_t key[MSG_OUT_KEY_SIZE];
 	uint8_t account[OUT_SEEN_ACCOUNT];
 	uint8_t kind;
 	int64_t taken_s; /* 0: only that it came again is known */
 	int64_t last_s;
+	bool done;
 	TAILQ_ENTRY(seen) link;
 };
 TAILQ_HEAD(seens, seen);
@@ -38,6 +43,7 @@ struct out_seen {
 	uint64_t records; /* in the file */
 	struct hash *by_key;
 	struct seens seens;
+	size_t n; /* of them */
 };
 
 /* ---- names ---- */
@@ -95,7 +101,16 @@ drop(struct out_seen *s, struct seen *e)
 {
 	(void)hash_del(s->by_key, key_of(e));
 	TAILQ_REMOVE(&s->seens, e, link);
+	s->n--;
 	free(e);
+}
+
+/* Another has come by its key. */
+static void
+unname(struct out_seen *s, struct seen *e)
+{
+	(void)hash_del(s->by_key, key_of(e));
+	memset(e->key, 0, sizeof(e->key));
 }
 
 /* Whatever the clock did: neither in the future nor too long ago. */
@@ -111,7 +126,7 @@ make_room(struct out_seen *s, int64_t now)
 	struct seen *e;
 
 	while ((e = TAILQ_FIRST(&s->seens)) != NULL &&
-	    (!is_fresh(e, now) || hash_count(s->by_key) >= OUT_SEEN_MAX))
+	    (!is_fresh(e, now) || s->n >= OUT_SEEN_MAX))
 		drop(s, e);
 }
 
@@ -120,15 +135,19 @@ keep(struct out_seen *s, const struct seen *new, int64_t now)
 {
 	struct seen *e = find(s, new->key);
 
-	if (e != NULL)
+	if (e != NULL && e->done)
+		unname(s, e);
+	else if (e != NULL)
 		drop(s, e);
 	make_room(s, now);
 	e = xcalloc(1, sizeof(*e));
 	*e = *new;
 	TAILQ_INSERT_TAIL(&s->seens, e, link);
-	if (hash_put(s->by_key, key_of(e), e))
+	s->n++;
+	if (is_zero(e->key) || hash_put(s->by_key, key_of(e), e))
 		return e;
 	TAILQ_REMOVE(&s->seens, e, link); /* there was room */
+	s->n--;
 	free(e);
 	return NULL;
 }
@@ -152,8 +171,9 @@ static void
 put_entry(struct buf *b, const struct seen *e)
 {
 	if (e->taken_s != 0)
-		put_record(b, e, e->taken_s, e->kind);
-	if (e->taken_s != e->last_s)
+		put_record(b, e, e->taken_s,
+		    e->done ? (uint8_t)(e->kind | DONE) : e->kind);
+	if (e->taken_s != e->last_s && !e->done)
 		put_record(b, e, e->last_s, 0);
 }
 
@@ -170,6 +190,12 @@ take_record(struct out_seen *s, struct view v, int64_t now)
 	if (wire_u32(&w) != crc32c(0, view_sub(v, 0, RECORD - 4)) ||
 	    !is_fresh(&new, now))
 		return;
+	new.done = (new.kind &DONE) != 0;
+	new.kind &= (uint8_t)~DONE;
+	if (new.done && (old = find(s, new.key)) != NULL) {
+		old->done = true;
+		return;
+	}
 	if (new.kind != 0) {
 		new.taken_s = new.last_s;
 	} else if ((old = find(s, new.key)) != NULL) {
@@ -225,7 +251,7 @@ write_anew(struct out_seen *s)
 static bool
 is_wasteful(const struct out_seen *s)
 {
-	return s->records > 2 * hash_count(s->by_key) + SLACK;
+	return s->records > 2 * s->n + SLACK;
 }
 
 static void
@@ -269,6 +295,8 @@ out_seen_again(struct out_seen *s, struct view account,
 		return false;
 	whole_key(account, key, whole);
 	again = *find(s, whole);
+	if (again.done)
+		return false;
 	again.last_s = now;
 	if ((e = keep(s, &again, now)) != NULL)
 		append(s, e, now, 0);
@@ -289,6 +317,50 @@ out_seen_add(struct out_seen *s, struct view account,
 	out_seen_account(account, new.account);
 	if (is_fresh(&new, now) && (e = keep(s, &new, now)) != NULL)
 		append(s, e, at_s, kind);
+}
+
+/* Those of the keys that are known and not done yet, in the order of keys. */
+static size_t
+to_be_done(const struct out_seen *s, struct view account, struct view keys,
+    struct seen *out[MSG_OUT_KEYS_MAX])
+{
+	size_t n = 0;
+
+	for (; keys.n >= MSG_OUT_KEY_SIZE && n < MSG_OUT_KEYS_MAX;
+	     view_skip(&keys, MSG_OUT_KEY_SIZE)) {
+		uint8_t whole[MSG_OUT_KEY_SIZE];
+
+		whole_key(account, keys.p, whole);
+		if ((out[n] = find(s, whole)) != NULL && !out[n]->done)
+			n++;
+	}
+	return n;
+}
+
+int
+out_seen_done(struct out_seen *s, struct view account, struct view keys)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_OUT_KEYS_MAX * (size_t)RECORD);
+	struct seen *e[MSG_OUT_KEYS_MAX];
+	size_t n = to_be_done(s, account, keys, e);
+
+	for (size_t i = 0; i < n; i++)
+		put_record(&b, e[i],
+		    e[i]->taken_s != 0 ? e[i]->taken_s : e[i]->last_s,
+		    (uint8_t)(e[i]->kind | DONE));
+	/* without the file it is forgotten with this process */
+	if (n > 0 && s->fd != -1) {
+		off_t at = (off_t)(MAGIC.n + s->records * RECORD);
+
+		errno = ENOSPC; /* when it takes a part */
+		if (pwrite(s->fd, b.p, b.n, at) != (ssize_t)b.n ||
+		    fdatasync(s->fd) != 0)
+			return -errno;
+		s->records += n;
+	}
+	for (size_t i = 0; i < n; i++)
+		e[i]->done = true;
+	return 0;
 }
 
 bool

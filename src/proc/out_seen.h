@@ -9,12 +9,15 @@
  * By it the same submission is known when it comes again, and the rates of
  * accounts go on where they were, whichever process asks.
  *
- *   "fumiots1", then records of u64 seconds, u8 kind (0: brought again), 16
- *   bytes key, 16 bytes account, u32 CRC-32C; key and account are digests
+ *   "fumiots1", then records of u64 seconds, u8 kind (0: brought again; with
+ *   0x80: it was taken then, and is done), 16 bytes key, 16 bytes account, u32
+ *   CRC-32C; key and account are digests
  *
- * Records are not synced: what a power cut takes may be sent twice, and is
- * counted less. One that is broken is left out. The file is written anew when
- * most of it is of no use any more.
+ * A message whose delivery is done is not brought again: what has its key then
+ * is another one. That is synced, since it would not be sent otherwise. Other
+ * records are not: what a power cut takes may be sent twice, and is counted
+ * less. One that is broken is left out. The file is written anew when most of it
+ * is of no use any more.
  */
 #define OUT_SEEN_S (24 * 3600) /* how long a key is known after it came */
 #define OUT_SEEN_MAX 65536     /* keys; the oldest make room */
@@ -27,18 +30,24 @@ struct out_seen;
 struct out_seen *out_seen_open(int dir, int64_t now);
 void out_seen_free(struct out_seen **s);
 
-/* Was that key of the account taken, less than OUT_SEEN_S after it last came? It
- * is known for as long again then: whoever brings a message may go on for days.
- * The key that is all zero never was. */
+/* Was that key of the account taken, less than OUT_SEEN_S after it last came, and
+ * is it not done? It is known for as long again then: whoever brings a message
+ * may go on for days. The key that is all zero never was. */
 bool out_seen_again(struct out_seen *s, struct view account,
     const uint8_t key[MSG_OUT_KEY_SIZE], int64_t now);
-/* Is it known? Changes nothing. */
+/* Is it known, be it done or not? Changes nothing. */
 bool out_seen_has(const struct out_seen *s, struct view account,
     const uint8_t key[MSG_OUT_KEY_SIZE], int64_t now) A_MUST_USE;
 /* It was taken at at_s. */
 void out_seen_add(struct out_seen *s, struct view account,
     const uint8_t key[MSG_OUT_KEY_SIZE], uint8_t kind, int64_t at_s,
     int64_t now);
+
+/* These of the account are done; those that are not known do not matter. keys:
+ * MSG_OUT_KEY_SIZE bytes each, MSG_OUT_KEYS_MAX at most. 0, and it is on the
+ * disk, or negative errno: then nothing has changed. */
+int out_seen_done(struct out_seen *s, struct view account, struct view keys)
+    A_MUST_USE;
 
 struct out_seen_taken {
 	const uint8_t *account; /* OUT_SEEN_ACCOUNT bytes; lives as long as s */

@@ -63,18 +63,25 @@ submit_await(int hub, short events, uint64_t until)
 
 /* Whether there is room is asked first: the socket may be one that blocks. */
 bool
-submit_send(int hub, const struct msg_out_submit *m, int fd, uint64_t until)
+submit_put(int hub, const struct buf *b, int fd, uint64_t until)
 {
-	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
 	int r;
 
-	msg_out_submit_put(&b, MSG_OUT_SUBMIT, m);
 	do
 		r = submit_await(hub, POLLOUT, until)
-		    ? fd_send(hub, buf_view(&b), fd)
+		    ? fd_send(hub, buf_view(b), fd)
 		    : -ETIMEDOUT;
 	while (r == -EAGAIN);
 	return r == 0;
+}
+
+bool
+submit_send(int hub, const struct msg_out_submit *m, int fd, uint64_t until)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+
+	msg_out_submit_put(&b, MSG_OUT_SUBMIT, m);
+	return submit_put(hub, &b, fd, until);
 }
 
 bool

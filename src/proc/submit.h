@@ -18,6 +18,10 @@ bool submit_can_leave(const struct filter_out *o) A_MUST_USE;
 int submit_sealed(struct view octets) A_MUST_USE;
 /* Wait for events of poll(2). False: none has come. */
 bool submit_await(int hub, short events, uint64_t until) A_MUST_USE;
+/* A message of the process itself; fd stays the caller's, or -1. False: the hub
+ * takes nothing. */
+bool submit_put(int hub, const struct buf *b, int fd, uint64_t until)
+    A_MUST_USE;
 /* fd: the sealed message; stays the caller's. False: the hub takes nothing. */
 bool submit_send(
     int hub, const struct msg_out_submit *m, int fd, uint64_t until) A_MUST_USE;

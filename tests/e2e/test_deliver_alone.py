@@ -176,14 +176,13 @@ def test_rejected(alone):
     assert b"Heute nicht, sch=C3=B6n." in octets and SENDER.encode() in octets
 
 
-def test_brought_again(alone):
-    """Whoever did not hear the answer brings it again: it is sent once."""
+def test_the_same_octets(alone):
+    """What was delivered is done with: the same once more is another message."""
     alone.script(f'redirect "{ELSEWHERE}";')
-    for _ in range(3):
-        alone.deliver(mail("once"))
-    assert len(alone.queued()) == 1
-    alone.deliver(mail("twice"))
-    assert len(alone.queued()) == 2
+    for n in range(1, 4):
+        alone.deliver(b"Subject: alarm\n\nThe disk is full.\n")
+        assert len(alone.queued()) == n
+    assert alone.subjects() == ["before"]
 
 
 def test_no_way_out(alone):
@@ -262,7 +261,8 @@ def test_as_the_owner(alone):
 
 
 def test_killed(alone):
-    """Killed at any moment and brought again until it is taken, a message is there, and is sent once."""
+    """Killed at any moment and brought again until it is taken, a message is there, and is sent, twice only when it is
+    there twice."""
     alone.script(f'require "copy"; redirect :copy "{ELSEWHERE}";')
     command = [alone.server.info["fumi"], "-c", alone.server.info["conf"], "deliver", "-f", SENDER, "-d",
                alone.account.name]
@@ -284,7 +284,8 @@ def test_killed(alone):
     there = collections.Counter(alone.subjects())
     sent = collections.Counter(re.search(rb"^Subject: (.*?)\r$", m, re.M)[1].decode() for m in alone.queued())
     for i in range(rounds):
-        assert there[f"number {i}"] in (1, 2) and sent[f"number {i}"] == 1, (i, there, sent)
+        assert there[f"number {i}"] in (1, 2), (i, there, sent)
+        assert 1 <= sent[f"number {i}"] <= there[f"number {i}"], (i, there, sent)
 
 
 def test_many_at_once(alone):

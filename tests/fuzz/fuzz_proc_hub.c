@@ -230,6 +230,15 @@ put_submission(struct script *s, struct buf *b)
 }
 
 static void
+put_done(struct script *s, struct buf *b)
+{
+	static const struct view key = VIEW_LIT("0123456789abcdef");
+	struct msg_out_done m = { .number = byte(s), .keys = key };
+
+	msg_out_done_put(b, MSG_OUT_DONE, &m);
+}
+
+static void
 session_says(struct script *s)
 {
 	AUTO_BUF struct buf b = peer_msg();
@@ -263,6 +272,9 @@ session_says(struct script *s)
 	case 5:
 		out_says(s);
 		return;
+	case 6:
+		put_done(s, &b);
+		break;
 	default:
 		session_lost(one, "closed");
 		return;

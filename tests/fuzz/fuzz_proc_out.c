@@ -53,6 +53,21 @@ check_submit(enum msg_out_type type, struct view body)
 }
 
 static void
+check_done(enum msg_out_type type, struct view body)
+{
+	struct wire w = wire_read(body);
+	struct msg_out_done m;
+
+	if (!msg_out_done_get(&w, type, &m))
+		return;
+	if (m.keys.n == 0 || m.keys.n % MSG_OUT_KEY_SIZE != 0 ||
+	    m.keys.n / MSG_OUT_KEY_SIZE > MSG_OUT_KEYS_MAX ||
+	    m.account.n > MSG_ACCOUNT_MAX ||
+	    (type == MSG_OUT_DONE && m.account.n != 0))
+		abort();
+}
+
+static void
 check_row(struct view body)
 {
 	struct wire w = wire_read(body);
@@ -92,6 +107,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	view_skip(&v, 1);
 	check_submit(MSG_OUT_SUBMIT, v);
 	check_submit(MSG_OUT_TAKE, v);
+	check_done(MSG_OUT_DONE, v);
+	check_done(MSG_OUT_FORGET, v);
 	check_row(v);
 	check_question(v);
 	return 0;

@@ -1288,6 +1288,54 @@ out_take_again(struct wire *w, struct buf *out)
 }
 
 static void
+done_sample(enum msg_out_type type, struct buf *out, bool most)
+{
+	struct msg_out_done m = { .number = 7,
+		.account = few(most, MSG_ACCOUNT_MAX, 'b'),
+		.keys = few(true, MSG_OUT_KEY_SIZE, 'k') };
+	static uint8_t many[MSG_OUT_KEYS_MAX * MSG_OUT_KEY_SIZE];
+
+	if (most)
+		m.keys = (struct view){ many, sizeof(many) };
+	msg_out_done_put(out, type, &m);
+}
+
+static bool
+done_again(enum msg_out_type type, struct wire *w, struct buf *out)
+{
+	struct msg_out_done m;
+
+	if (!msg_out_done_get(w, type, &m))
+		return false;
+	msg_out_done_put(out, type, &m);
+	return true;
+}
+
+static void
+out_done_sample(struct buf *out, bool most)
+{
+	done_sample(MSG_OUT_DONE, out, most);
+}
+
+static bool
+out_done_again(struct wire *w, struct buf *out)
+{
+	return done_again(MSG_OUT_DONE, w, out);
+}
+
+static void
+out_forget_sample(struct buf *out, bool most)
+{
+	done_sample(MSG_OUT_FORGET, out, most);
+}
+
+static bool
+out_forget_again(struct wire *w, struct buf *out)
+{
+	return done_again(MSG_OUT_FORGET, w, out);
+}
+
+static void
 out_taken_sample(struct buf *out, bool most)
 {
 	struct msg_out_taken m = { 7, MSG_OUT_REFUSED,
@@ -1496,6 +1544,10 @@ const struct message messages[] = {
 	    out_submit_sample, out_submit_again },
 	{ "out", "take", MSG_OUT_TAKE, MSG_OUT_SUBMIT_MAX, out_take_sample,
 	    out_take_again },
+	{ "out", "done", MSG_OUT_DONE, MSG_OUT_DONE_MAX, out_done_sample,
+	    out_done_again },
+	{ "out", "forget", MSG_OUT_FORGET, MSG_OUT_DONE_MAX, out_forget_sample,
+	    out_forget_again },
 	{ "out", "taken", MSG_OUT_TAKEN, MSG_OUT_TAKEN_MAX, out_taken_sample,
 	    out_taken_again },
 	{ "out", "submitted", MSG_OUT_SUBMITTED, MSG_OUT_TAKEN_MAX,

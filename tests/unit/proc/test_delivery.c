@@ -191,6 +191,34 @@ answer(const struct submitted *s, enum msg_out_result result)
 	return fd_send(world.hub, buf_view(&b), -1) == 0;
 }
 
+/* It is stored: so many keys are done; the last of them. */
+static bool
+finish(size_t n, enum msg_out_result result, uint8_t last[MSG_OUT_KEY_SIZE])
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	AUTO_CLOSE int fd = -1;
+	struct msg_out_taken t = { .result = (uint8_t)result };
+	struct msg_out_done m;
+	struct wire w;
+
+	if (!hear(world.hub, MSG_OUT_DONE, &w, &fd) ||
+	    !msg_out_done_get(&w, MSG_OUT_DONE, &m) ||
+	    m.keys.n != n * MSG_OUT_KEY_SIZE)
+		return false;
+	memcpy(last, m.keys.p + m.keys.n - MSG_OUT_KEY_SIZE, MSG_OUT_KEY_SIZE);
+	t.number = m.number;
+	msg_out_taken_put(&b, MSG_OUT_SUBMITTED, &t);
+	return fd_send(world.hub, buf_view(&b), -1) == 0;
+}
+
+static bool
+finished(size_t n)
+{
+	uint8_t last[MSG_OUT_KEY_SIZE];
+
+	return finish(n, MSG_OUT_QUEUED, last);
+}
+
 /* What is said of the message given last but `before`. */
 static int
 result(uint64_t before, char status[16])
@@ -217,6 +245,14 @@ shutdown_by_hub(void)
 		abort();
 }
 
+static bool
+is_silent(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 0;
+}
+
 /* Told to go while out writes: what waits in the channel is sent on, too. */
 static void
 test_leave(void)
@@ -230,10 +266,10 @@ test_leave(void)
 	good = submission(&a);
 	give("Subject: two\r\n\r\ntwo\r\n");
 	shutdown_by_hub();
-	good = good && answer(&a, MSG_OUT_QUEUED) &&
+	good = good && answer(&a, MSG_OUT_QUEUED) && finished(1) &&
 	    result(1, text) == MSG_DELIVER_OK;
 	tap_ok(good, "one that was under way");
-	good = submission(&b) && answer(&b, MSG_OUT_QUEUED);
+	good = submission(&b) && answer(&b, MSG_OUT_QUEUED) && finished(1);
 	tap_ok(good && result(0, text) == MSG_DELIVER_OK,
 	    "one that waited when it was told to go");
 	good = hear_plain(world.channel, MSG_DELIVER_LEFT);
@@ -270,7 +306,7 @@ test_full_after_leaving(void)
 	tap_ok(good && same_keys(&a, &c) && same_keys(&b, &d) &&
 		!same_keys(&a, &b),
 	    "brought again: the same keys");
-	good = result(0, text) == MSG_DELIVER_OK;
+	good = finished(2) && result(0, text) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "and stored");
 }
 
@@ -291,7 +327,8 @@ test_partly(void)
 	give("Subject: part\r\n\r\npart\r\n");
 	good = submission(&c) && submission(&d) && same_keys(&a, &c) &&
 	    same_keys(&b, &d) && answer(&c, MSG_OUT_QUEUED) &&
-	    answer(&d, MSG_OUT_REFUSED) && result(0, text) == MSG_DELIVER_OK;
+	    answer(&d, MSG_OUT_REFUSED) && finished(2) &&
+	    result(0, text) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "refused for good: kept here");
 }
 
@@ -333,6 +370,44 @@ test_late_answer(void)
 	    answer(&late, MSG_OUT_REFUSED) && answer(&a, MSG_OUT_LATER) &&
 	    result(0, text) == MSG_DELIVER_TEMPORARY;
 	tap_ok(end() && good, "what is late is not counted");
+}
+
+/* Octet by octet the same is another message, once the first is stored. */
+static void
+test_same_octets(void)
+{
+	static const char text[] = "Subject: alarm\r\n\r\nalarm\r\n";
+	uint8_t last[MSG_OUT_KEY_SIZE];
+	struct submitted a, b, c;
+	char status[16];
+	bool good;
+
+	start("redirect \"x@example.com\";");
+	give("Subject: first\r\n\r\nfirst\r\n");
+	good = submission(&a);
+	give(text); /* both are in the turn after that */
+	give(text);
+	good = good && answer(&a, MSG_OUT_QUEUED) && finished(1) &&
+	    result(2, status) == MSG_DELIVER_OK;
+	good = good && submission(&a) && submission(&b) &&
+	    answer(&a, MSG_OUT_QUEUED) && answer(&b, MSG_OUT_QUEUED);
+	tap_ok(good && !same_keys(&a, &b), "together: each has its own key");
+	good = finish(2, MSG_OUT_QUEUED, last) &&
+	    memcmp(last, b.key, sizeof(last)) == 0;
+	tap_ok(good && is_silent(world.channel) &&
+		result(1, status) == MSG_DELIVER_OK &&
+		result(0, status) == MSG_DELIVER_OK,
+	    "out is told that they are done, then they are answered");
+	give(text);
+	good = submission(&c) && answer(&c, MSG_OUT_QUEUED) &&
+	    finish(1, MSG_OUT_LATER, last);
+	tap_ok(good && result(0, status) == MSG_DELIVER_TEMPORARY,
+	    "out cannot forget it: to be brought again");
+	give(text);
+	good = submission(&b) && same_keys(&b, &c) &&
+	    answer(&b, MSG_OUT_QUEUED) && finished(1);
+	tap_ok(good && result(0, status) == MSG_DELIVER_OK, "the same key");
+	tap_ok(end(), "and it ends");
 }
 
 /* ---- what the sender wants to be told ---- */
@@ -420,14 +495,6 @@ committed(void)
 	return n > 0 && got == MSG_SESSION_COMMITTED;
 }
 
-static bool
-is_silent(int sock)
-{
-	struct pollfd p = { .fd = sock, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 0;
-}
-
 static void
 test_notice(void)
 {
@@ -481,7 +548,8 @@ test_notice_of_redirects(void)
 	    text, "alice@example.net", MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY);
 	good = asking(&a) && a.kind == MSG_OUT_REDIRECT &&
 	    a.notify == (MSG_DELIVER_SUCCESS | MSG_DELIVER_DELAY) &&
-	    answer(&a.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	    answer(&a.s, MSG_OUT_QUEUED) && finished(1) &&
+	    result(0, status) == MSG_DELIVER_OK;
 	tap_ok(good, "one redirect takes all along");
 	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
 	/* and nothing was asked between: no notice */
@@ -495,15 +563,15 @@ test_notice_of_redirects(void)
 	    MSG_DELIVER_SUCCESS | MSG_DELIVER_FAILURE);
 	good = asking(&a) && asking(&b) && a.notify == MSG_DELIVER_FAILURE &&
 	    b.notify == MSG_DELIVER_FAILURE && answer(&a.s, MSG_OUT_QUEUED) &&
-	    answer(&b.s, MSG_OUT_QUEUED) && asking(&c) &&
+	    answer(&b.s, MSG_OUT_QUEUED) && finished(2) && asking(&c) &&
 	    is_notice(&c, "Action: expanded") && answer(&c.s, MSG_OUT_QUEUED) &&
 	    result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "to several: expanded");
 	start("require \"copy\"; redirect :copy \"x@example.com\";");
 	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
 	good = asking(&a) && a.notify == MSG_DELIVER_NEVER &&
-	    answer(&a.s, MSG_OUT_QUEUED) && committed() && asking(&b) &&
-	    is_notice(&b, "Action: delivered") &&
+	    answer(&a.s, MSG_OUT_QUEUED) && finished(1) && committed() &&
+	    asking(&b) && is_notice(&b, "Action: delivered") &&
 	    answer(&b.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "a copy: delivered");
 }
@@ -543,6 +611,7 @@ main(void)
 	test_partly();
 	test_hub_is_gone();
 	test_late_answer();
+	test_same_octets();
 	test_notice();
 	test_notice_of_redirects();
 	test_notice_without_hub();

@@ -422,6 +422,66 @@ count_taken(const struct out_queue *q)
 	return n;
 }
 
+static bool
+done(struct out_queue *q, uint8_t first, size_t n)
+{
+	uint8_t keys[MSG_OUT_KEYS_MAX][MSG_OUT_KEY_SIZE] = { { 0 } };
+	struct why w = { "" };
+
+	for (size_t k = 0; k < n; k++)
+		keys[k][0] = (uint8_t)(first + k);
+	return out_queue_done(q, VIEW_LIT("demo@example.org"),
+		   (struct view){ keys[0], n * MSG_OUT_KEY_SIZE }, &w) == 0;
+}
+
+/* What is done is known no more, and counts all the same; in what waits, too. */
+static void
+test_done(void)
+{
+	const struct view account = VIEW_LIT("demo@example.org");
+	uint8_t one[16] = { 1 }, two[16] = { 2 }, three[16] = { 3 };
+	struct out_queue *q;
+	struct out_item *i;
+	struct why w = { "" };
+	size_t bad;
+
+	q = reopen(&bad);
+	for (uint8_t k = 1; k <= 3; k++)
+		if ((i = add(q, NULL, k, 1)) == NULL)
+			abort();
+	if (out_queue_remove(q, &i, &w) != 0) /* the third is sent */
+		abort();
+	tap_ok(done(q, 2, MSG_OUT_KEYS_MAX) &&
+		!out_queue_seen(q, account, two) &&
+		!out_queue_seen(q, account, three) &&
+		out_queue_seen(q, account, one),
+	    "what is done is forgotten, known or not");
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(!out_queue_seen(q, account, two) &&
+		!out_queue_seen(q, account, three) &&
+		out_queue_seen(q, account, one) && count_taken(q) == 3,
+	    "by the next process, too");
+	if (add(q, NULL, 2, 1) == NULL)
+		abort();
+	tap_ok(out_queue_seen(q, account, two) && count_taken(q) == 4,
+	    "another of that key is taken, and counts");
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(out_queue_seen(q, account, two) && count_taken(q) == 4 &&
+		done(q, 2, 1) && !out_queue_seen(q, account, two),
+	    "and is done in its turn");
+	for (unsigned k = 0; k < 1200; k++) /* until it is written anew */
+		(void)out_queue_seen(q, account, one);
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(!out_queue_seen(q, account, two) &&
+		out_queue_seen(q, account, one) && count_taken(q) == 4,
+	    "all that is left of it in a new file");
+	out_queue_free(&q);
+	scratch_empty(dir);
+}
+
 static void
 test_taken(void)
 {
@@ -680,6 +740,7 @@ main(void)
 	test_full();
 	test_order();
 	test_taken();
+	test_done();
 	test_report();
 	test_wishes();
 	test_old_head();
