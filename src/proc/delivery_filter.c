@@ -345,6 +345,34 @@ is_alone(const struct filter_plan *p)
 	return redirects == 1;
 }
 
+static struct view
+complete(struct delivery *d, struct arena *a, struct view v)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_OUT_ADDRESS_MAX);
+	struct view full = submit_address(v, d->env->host, &b);
+	uint8_t *p;
+
+	if (full.p == v.p || (p = arena_alloc(a, full.n)) == NULL)
+		return v;
+	memcpy(p, full.p, full.n);
+	return (struct view){ p, full.n };
+}
+
+/* Addresses get a domain where they have none. False: there is one that cannot
+ * stand in an envelope. */
+static bool
+set_addresses(struct delivery *d, struct filter_plan *p, struct filter_out *o)
+{
+	struct view *to = arena_alloc(p->arena, o->n * sizeof(*to));
+
+	o->sender = complete(d, p->arena, o->sender);
+	for (size_t i = 0; to != NULL && i < o->n; i++)
+		to[i] = complete(d, p->arena, o->to[i]);
+	if (to != NULL)
+		o->to = to;
+	return submit_can_leave(o);
+}
+
 /* All of one item, in portions, since the hub takes so many at once; false:
  * out or the hub is not there. */
 static bool
@@ -361,7 +389,9 @@ submit_item(struct delivery *d, size_t i, struct shared *s, size_t *asked)
 		if (it->plan.outs[k].dsn &&
 		    !msg_deliver_dsn_failure(&it->m.dsn))
 			continue;
-		if (!submit_can_leave(&it->plan.outs[k])) {
+		if (!set_addresses(d, &it->plan, &it->plan.outs[k])) {
+			log_say(d->env->log, LOG_PROBLEMS, "submit",
+			    "an address cannot stand in an envelope");
 			not_sent(d, it, k, false);
 			continue;
 		}

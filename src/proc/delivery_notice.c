@@ -18,7 +18,7 @@ bool
 delivery_notice_wanted(const struct delivery_item *it)
 {
 	return (it->m.dsn.notify & MSG_DELIVER_SUCCESS) != 0 &&
-	    msg_out_address_ok(it->m.sender);
+	    it->m.sender.n > 0;
 }
 
 static bool
@@ -38,13 +38,28 @@ has_something_to_say(const struct delivery_item *it)
 	    !(it->alone && has_left(it, FILTER_REDIRECT));
 }
 
+static bool
+can_be_told(const struct delivery *d, const struct delivery_item *it)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_OUT_ADDRESS_MAX);
+
+	if (msg_out_address_ok(submit_address(it->m.sender, d->env->host, &b)))
+		return true;
+	log_say(d->env->log, LOG_PROBLEMS, "notice",
+	    "the sender cannot stand in an envelope");
+	return false;
+}
+
 void
 delivery_notice_mark(struct delivery *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		d->item[i].notice = has_something_to_say(&d->item[i])
+	for (size_t i = 0; i < d->n; i++) {
+		struct delivery_item *it = &d->item[i];
+
+		it->notice = has_something_to_say(it) && can_be_told(d, it)
 		    ? DELIVERY_NOTICE_WAITS
 		    : DELIVERY_NOTICE_NONE;
+	}
 }
 
 /* ---- what it says ---- */
@@ -84,7 +99,7 @@ key_of(const struct delivery_item *it, uint8_t key[MSG_OUT_KEY_SIZE])
 
 static void
 compose(const struct delivery *d, const struct delivery_item *it,
-    const uint8_t key[MSG_OUT_KEY_SIZE], struct buf *out)
+    const uint8_t key[MSG_OUT_KEY_SIZE], struct view sender, struct buf *out)
 {
 	const struct dsn_recipient to = { .address = it->m.recipient,
 		.orcpt = it->m.dsn.orcpt,
@@ -92,7 +107,7 @@ compose(const struct delivery *d, const struct delivery_item *it,
 		.status = VIEW_LIT("2.0.0") };
 	char id[2 * MSG_OUT_KEY_SIZE + 1];
 	struct dsn m = { .host = d->env->host,
-		.to = it->m.sender,
+		.to = sender,
 		.envid = it->m.dsn.envid,
 		.now = clock_wall_s(),
 		.arrived = it->message.now,
@@ -112,14 +127,15 @@ static bool
 send_one(struct delivery *d, size_t item)
 {
 	const struct delivery_item *it = &d->item[item];
-	struct msg_out_submit m = {
-		.kind = MSG_OUT_NOTICE, .to = &it->m.sender, .n = 1
-	};
+	AUTO_BUF struct buf address = BUF_INIT(MSG_OUT_ADDRESS_MAX);
+	const struct view to =
+	    submit_address(it->m.sender, d->env->host, &address);
+	struct msg_out_submit m = { .kind = MSG_OUT_NOTICE, .to = &to, .n = 1 };
 	AUTO_BUF struct buf text = BUF_INIT(DSN_MAX(1));
 	AUTO_CLOSE int fd = -1;
 
 	key_of(it, m.key);
-	compose(d, it, m.key, &text);
+	compose(d, it, m.key, to, &text);
 	fd = submit_sealed(buf_view(&text));
 	return fd != -1 && delivery_submit(d, &m, item, DELIVERY_NOTICE_AT, fd);
 }

@@ -12,22 +12,58 @@ msg_out_kind_name(uint8_t kind)
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
 }
 
+/* Octets of a quoted string that is all of the local part; 0: it is none. */
+static size_t
+quoted_local(struct view v)
+{
+	size_t i = 1;
+
+	if (v.n == 0 || v.p[0] != '"')
+		return 0;
+	while (i < v.n && v.p[i] != '"')
+		i += v.p[i] == '\\' ? 2 : 1;
+	return i < v.n && (i + 1 == v.n || v.p[i + 1] == '@') ? i + 1 : 0;
+}
+
+/* Octets of the local part: up to the last "@". */
+static size_t
+local_part(struct view v)
+{
+	size_t n = quoted_local(v), at = v.n;
+
+	for (size_t i = n; i < v.n; i++)
+		if (v.p[i] == '@')
+			at = i;
+	return at;
+}
+
+static bool
+is_free_of_blanks(struct view v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] == ' ' || v.p[i] == '<' || v.p[i] == '>')
+			return false;
+	return true;
+}
+
 bool
 msg_out_address_ok(struct view v)
 {
-	size_t at = v.n;
+	size_t quoted = quoted_local(v), at = local_part(v);
 
-	if (v.n > MSG_OUT_ADDRESS_MAX)
+	if (v.n > MSG_OUT_ADDRESS_MAX || at == 0 || at + 1 >= v.n ||
+	    (quoted > 0 && at != quoted))
 		return false;
-	for (size_t i = 0; i < v.n; i++) {
-		uint8_t c = v.p[i];
-
-		if (c <= ' ' || c == 0x7f || c == '<' || c == '>')
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < ' ' || v.p[i] == 0x7f)
 			return false;
-		if (c == '@')
-			at = i;
-	}
-	return at > 0 && at + 1 < v.n;
+	return is_free_of_blanks(view_sub(v, quoted, v.n));
+}
+
+bool
+msg_out_address_local(struct view v)
+{
+	return v.n > 0 && local_part(v) == v.n;
 }
 
 static struct view

@@ -71,10 +71,13 @@ const char *msg_out_kind_name(uint8_t kind);
 
 /*
  * An address of an envelope as it may stand between "<" and ">": local@domain
- * in UTF-8, at most MSG_OUT_ADDRESS_MAX bytes, no control character, blank, "<"
- * or ">", and neither part empty.
+ * in UTF-8, at most MSG_OUT_ADDRESS_MAX bytes, no control character, and neither
+ * part empty. A blank, "<" or ">" may be in a local part that is a quoted string
+ * (RFC 5321 section 4.1.2) alone.
  */
 bool msg_out_address_ok(struct view v) A_MUST_USE;
+/* Is it a local part without a domain, as in <root>? Not the empty one. */
+bool msg_out_address_local(struct view v) A_MUST_USE;
 
 /* SUBMIT and TAKE. Need the descriptor. */
 struct msg_out_submit {

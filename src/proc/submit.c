@@ -45,6 +45,17 @@ submit_can_leave(const struct filter_out *o)
 	return good;
 }
 
+struct view
+submit_address(struct view v, struct view host, struct buf *b)
+{
+	if (!msg_out_address_local(v))
+		return v;
+	buf_put(b, v);
+	buf_put_byte(b, '@');
+	buf_put(b, host);
+	return b->failed ? v : buf_view(b);
+}
+
 bool
 submit_await(int hub, short events, uint64_t until)
 {

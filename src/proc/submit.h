@@ -14,6 +14,9 @@
 
 /* Can it stand in an envelope? */
 bool submit_can_leave(const struct filter_out *o) A_MUST_USE;
+/* The address, with this host for its domain when it has none, as the server that
+ * took it had it in mind; then in *b. */
+struct view submit_address(struct view v, struct view host, struct buf *b);
 /* A memfd with the octets that nobody can change, or -1. */
 int submit_sealed(struct view octets) A_MUST_USE;
 /* Wait for events of poll(2). False: none has come. */

@@ -134,6 +134,16 @@ def test_address_that_the_server_cannot_have(out, stub):
     assert len(stub.to(TO.decode())) == 1 and b"Status: 5.6.7" in stub.to(SENDER.decode())[0]
 
 
+def test_quoted_local_parts(out, stub):
+    """RFC 5321 section 4.1.2: as they are, through either way of sending."""
+    o = out()
+    for octets in (mail(1), mail(2, "ü")):
+        assert o.give(octets, to=[b'"a b"@example.com'], sender=b'"x<y@z"@example.net') == QUEUED
+    wait_for(lambda: len(stub.mails) == 2)
+    said = [line.split(" SIZE")[0].split(" BODY")[0] for line in stub.lines if line[:4] in ("MAIL", "RCPT")]
+    assert said == ['MAIL FROM:<"x<y@z"@example.net>', 'RCPT TO:<"a b"@example.com>'] * 2, said
+
+
 def test_connection_that_the_server_has_closed_meanwhile(out, stub):
     o = out(senders="1")
     for n in range(3):

@@ -143,11 +143,11 @@ end(void)
 }
 
 static void
-give(const char *text)
+give_from(const char *sender, const char *text)
 {
 	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
 	struct msg_deliver m = { .delivery = ++world.next,
-		.sender = VIEW_LIT("alice@example.net"),
+		.sender = view_str(sender),
 		.recipient = VIEW_LIT("bob@example.org"),
 		.lmtp = true,
 		.octets = view_str(text) };
@@ -157,8 +157,15 @@ give(const char *text)
 		abort();
 }
 
+static void
+give(const char *text)
+{
+	give_from("alice@example.net", text);
+}
+
 struct submitted {
 	uint64_t number, file;
+	char sender[64];
 	uint8_t key[MSG_OUT_KEY_SIZE];
 };
 
@@ -176,6 +183,8 @@ submission(struct submitted *s)
 		return false;
 	s->number = m.number;
 	s->file = st.st_ino;
+	snprintf(s->sender, sizeof(s->sender), "%.*s", (int)m.sender.n,
+	    m.sender.n > 0 ? (const char *)m.sender.p : "");
 	memcpy(s->key, m.key, sizeof(s->key));
 	return true;
 }
@@ -410,6 +419,34 @@ test_same_octets(void)
 	tap_ok(end(), "and it ends");
 }
 
+/* Quoted strings (RFC 5321 section 4.1.2), and senders of this host's own. */
+static void
+test_senders(void)
+{
+	static const struct {
+		const char *sender, *want;
+	} t[] = {
+		{ "\"a b\"@b.c", "\"a b\"@b.c" },
+		{ "\"a<\\\"b@\"@c", "\"a<\\\"b@\"@c" },
+		{ "root", "root@mail.example.org" },
+		{ "\"my root\"", "\"my root\"@mail.example.org" },
+		{ "", "" },
+	};
+	struct submitted a;
+	char text[16];
+	bool good;
+
+	start("redirect \"x@example.com\";");
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		give_from(t[i].sender, "Subject: x\r\n\r\nx\r\n");
+		good = submission(&a) && answer(&a, MSG_OUT_QUEUED) &&
+		    finished(1) && result(0, text) == MSG_DELIVER_OK;
+		tap_ok(good && strcmp(a.sender, t[i].want) == 0,
+		    "from <%s>: %s", t[i].sender, a.sender);
+	}
+	tap_ok(end(), "and it ends");
+}
+
 /* ---- what the sender wants to be told ---- */
 
 static void
@@ -574,6 +611,12 @@ test_notice_of_redirects(void)
 	    asking(&b) && is_notice(&b, "Action: delivered") &&
 	    answer(&b.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "a copy: delivered");
+	start("keep;");
+	give_asking(text, "root", MSG_DELIVER_SUCCESS);
+	good = committed() && asking(&a) && answer(&a.s, MSG_OUT_QUEUED) &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(end() && good && strcmp(a.to, "root@mail.example.org") == 0,
+	    "to a sender of this host: %s", a.to);
 }
 
 /* Nobody hears a notice: then it is not stored, so that it can be told later. */
@@ -612,6 +655,7 @@ main(void)
 	test_hub_is_gone();
 	test_late_answer();
 	test_same_octets();
+	test_senders();
 	test_notice();
 	test_notice_of_redirects();
 	test_notice_without_hub();

@@ -3,6 +3,7 @@
 #include "proc/msg_fork.h"
 #include "proc/msg_grant.h"
 #include "proc/msg_master.h"
+#include "proc/msg_out.h"
 #include "tap.h"
 
 static bool
@@ -190,6 +191,33 @@ together(void)
 	tap_ok(!msg_grant_get(&w, &m), "a login has one");
 }
 
+static void
+addresses(void)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} t[] = { { "a@b", true }, { "a.b+c@[127.0.0.1]", true },
+		{ "\xc3\xbc@b", true }, { "a@b@c", true }, { "", false },
+		{ "a", false }, { "@b", false }, { "a@", false },
+		{ "a b@c", false }, { "a<b@c", false }, { "a@b>", false },
+		{ "a@b c", false }, { "\"a b\"@c", true },
+		{ "\"a<>\\\"@b\"@c", true }, { "\"a b@c", false },
+		{ "\"a\" b@c", false }, { "\"a\"<@c", false },
+		{ "\"a\"@b@c", false }, { "\"a\"@b c", false },
+		{ "\"a\r\nb\"@c", false }, { "\"a b\"", false },
+		{ "\"a b\"@", false }, { "\"a\\\"@b", true } };
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		tap_ok(msg_out_address_ok(view_str(t[i].text)) == t[i].good,
+		    "address %zu", i);
+	tap_ok(msg_out_address_local(VIEW_LIT("root")) &&
+		msg_out_address_local(VIEW_LIT("\"a@b\"")) &&
+		!msg_out_address_local(VIEW_LIT("a@b")) &&
+		!msg_out_address_local(VIEW_LIT("")),
+	    "a local part alone");
+}
+
 int
 main(void)
 {
@@ -203,6 +231,7 @@ main(void)
 	paths();
 	texts();
 	together();
+	addresses();
 	tap_ok(msg_service_name(0) == NULL && msg_service_name(6) == NULL &&
 		msg_process_name(MSG_PROCESS_KINDS) == NULL,
 	    "names have their bounds");
