@@ -214,29 +214,26 @@ fate_of(CURLcode r, const struct transfer *t, struct out_send_fate *fate)
 	fate->text = (struct view){ t->reply->p, t->reply->n };
 }
 
-/* With what the sender wants to be told; false: the server does not take that,
- * and nothing was sent. */
-static bool
-smtp_with_dsn(struct sender *s, const struct out_send_job *job, struct view to,
+/* With parameters that libcurl does not know. */
+static void
+smtp_by_us(struct sender *s, const struct out_smtp_mail *m, uint64_t ms,
     struct curl_slist *names, struct recipient_text *text,
     struct out_send_fate *fate)
 {
 	AUTO_BUF struct buf reply = BUF_INIT(OUT_SMTP_REPLY_MAX);
-	struct out_smtp_mail m = { .sender = job->sender,
-		.to = to,
-		.octets = { s->octets, (size_t)job->size },
-		.dsn = job->dsn };
+	enum out_smtp_result r;
 	uint16_t code;
 
-	switch (out_smtp_send(
-	    s->curl, names, &m, timeout_ms(s, job), &code, &reply)) {
-	case OUT_SMTP_NOT_OFFERED:
-		return false;
+	switch (r = out_smtp_send(s->curl, names, m, ms, &code, &reply)) {
 	case OUT_SMTP_SENT:
-		*fate = (struct out_send_fate){
-			.state = OUT_SENT, .code = 250, .dsn = true
-		};
-		return true;
+	case OUT_SMTP_SENT_WITHOUT_DSN:
+		*fate = (struct out_send_fate){ .state = OUT_SENT,
+			.code = 250,
+			.dsn = r == OUT_SMTP_SENT };
+		return;
+	case OUT_SMTP_NO_UTF8:
+		fate->state = OUT_FAILED;
+		break;
 	case OUT_SMTP_REFUSED:
 		fate->state = code >= 500 ? OUT_FAILED : OUT_WAITING;
 		break;
@@ -247,11 +244,10 @@ smtp_with_dsn(struct sender *s, const struct out_send_job *job, struct view to,
 	fate->code = code >= 400 ? code : 0;
 	set_text(text, buf_view(&reply));
 	fate->text = (struct view){ text->p, text->n };
-	return true;
 }
 
 static void
-smtp_one(struct sender *s, const struct out_send_job *job, struct view to,
+smtp_by_curl(struct sender *s, const struct out_send_job *job, struct view to,
     struct recipient_text *text, struct out_send_fate *fate)
 {
 	struct transfer t = { .rest = { s->octets, (size_t)job->size },
@@ -271,6 +267,22 @@ smtp_one(struct sender *s, const struct out_send_job *job, struct view to,
 	r = curl_easy_perform(s->curl);
 	curl_slist_free_all(list);
 	fate_of(r, &t, fate);
+}
+
+static void
+smtp_one(struct sender *s, const struct out_send_job *job, struct view to,
+    struct curl_slist *names, struct recipient_text *text,
+    struct out_send_fate *fate)
+{
+	const struct out_smtp_mail m = { .sender = job->sender,
+		.to = to,
+		.octets = { s->octets, (size_t)job->size },
+		.dsn = job->dsn };
+
+	if (out_smtp_needed(&m))
+		smtp_by_us(s, &m, timeout_ms(s, job), names, text, fate);
+	else
+		smtp_by_curl(s, job, to, text, fate);
 }
 
 /* "smtp://mail.example.org:587": what stands between the slashes. */
@@ -376,9 +388,7 @@ send_smtp(struct sender *s, const struct out_send_job *job,
 			continue;
 		}
 		(void)curl_easy_setopt(s->curl, CURLOPT_RESOLVE, names);
-		if (!msg_deliver_dsn_any(&job->dsn) ||
-		    !smtp_with_dsn(s, job, to, names, &s->text[i], fate))
-			smtp_one(s, job, to, &s->text[i], fate);
+		smtp_one(s, job, to, names, &s->text[i], fate);
 	}
 	curl_slist_free_all(names);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "mail/mime.h"
 
 /*
  * What the server offers is read from the replies that libcurl shows us while
@@ -22,9 +23,9 @@ struct talk {
 	uint64_t end_ms; /* clock_mono_ms() */
 	struct buf in;   /* octets that came and were not read yet */
 	struct buf *reply;
-	uint16_t code;                 /* of the last reply */
-	bool dsn, utf8, eight, size;   /* it offers */
-	bool has_utf8, has_eight_bits; /* addresses; message */
+	uint16_t code;               /* of the last reply */
+	bool dsn, utf8, eight, size; /* it offers */
+	bool needs_utf8, has_eight_bits;
 };
 
 /* ---- what libcurl shows ---- */
@@ -192,12 +193,14 @@ say_mail(struct talk *t)
 		buf_printf(&b, " SIZE=%zu", t->m->octets.n);
 	if (t->eight && t->has_eight_bits)
 		buf_put_str(&b, " BODY=8BITMIME");
-	if (t->has_utf8)
+	if (t->needs_utf8)
 		buf_put_str(&b, " SMTPUTF8");
-	buf_put_str(&b, ret[t->m->dsn.ret]);
-	if (t->m->dsn.envid.n > 0)
-		buf_put_str(&b, " ENVID=");
-	buf_put(&b, t->m->dsn.envid);
+	if (t->dsn) {
+		buf_put_str(&b, ret[t->m->dsn.ret]);
+		if (t->m->dsn.envid.n > 0)
+			buf_put_str(&b, " ENVID=");
+		buf_put(&b, t->m->dsn.envid);
+	}
 	buf_put_str(&b, "\r\n");
 	return ask(t, &b, 2);
 }
@@ -229,10 +232,12 @@ say_rcpt(struct talk *t)
 	buf_put_str(&b, "RCPT TO:<");
 	buf_put(&b, t->m->to);
 	buf_put_byte(&b, '>');
-	put_notify(t->m->dsn.notify, &b);
-	if (t->m->dsn.orcpt.n > 0)
-		buf_put_str(&b, " ORCPT=");
-	buf_put(&b, t->m->dsn.orcpt);
+	if (t->dsn) {
+		put_notify(t->m->dsn.notify, &b);
+		if (t->m->dsn.orcpt.n > 0)
+			buf_put_str(&b, " ORCPT=");
+		buf_put(&b, t->m->dsn.orcpt);
+	}
 	buf_put_str(&b, "\r\n");
 	return ask(t, &b, 2);
 }
@@ -268,6 +273,50 @@ say_octets(struct talk *t)
 	}
 	buf_put_str(&b, start ? ".\r\n" : "\r\n.\r\n");
 	return ask(t, &b, 2);
+}
+
+/* ---- what a message needs ---- */
+
+static bool
+is_utf8(struct view v)
+{
+	return !utf8_ascii(v) && utf8_valid(v);
+}
+
+/* An internationalised message (RFC 6531 section 3.5, RFC 6532): one with UTF-8
+ * in a header, be it that of a part. Octets of old charsets there are none. */
+static bool
+has_utf8_header(struct view octets)
+{
+	struct arena *a = arena_new(MIME_ARENA_MAX);
+	const struct mime_part *p = mime_parse(octets, a);
+	bool found = false;
+
+	while (p != NULL && !found) {
+		found = is_utf8(mime_header(octets, p));
+		if (p->child != NULL) {
+			p = p->child;
+			continue;
+		}
+		while (p != NULL && p->next == NULL)
+			p = p->parent;
+		p = p != NULL ? p->next : NULL;
+	}
+	arena_free(&a);
+	return found;
+}
+
+static bool
+has_utf8_address(const struct out_smtp_mail *m)
+{
+	return !utf8_ascii(m->sender) || !utf8_ascii(m->to);
+}
+
+bool
+out_smtp_needed(const struct out_smtp_mail *m)
+{
+	return msg_deliver_dsn_any(&m->dsn) || !utf8_ascii(m->octets) ||
+	    has_utf8_address(m);
 }
 
 /* ---- all of it ---- */
@@ -316,8 +365,15 @@ connect_and_converse(struct talk *t)
 		}
 		return OUT_SMTP_FAILED;
 	}
-	if (!t->dsn || (t->has_utf8 && !t->utf8))
-		return OUT_SMTP_NOT_OFFERED;
+	t->needs_utf8 |= t->dsn && !utf8_ascii(t->m->dsn.orcpt);
+	if (t->needs_utf8 && !t->utf8) {
+		t->code = 0;
+		buf_clear(t->reply);
+		buf_put_str(t->reply,
+		    "5.6.7 The next server does not take UTF-8 in addresses "
+		    "and headers");
+		return OUT_SMTP_NO_UTF8;
+	}
 	return converse(t);
 }
 
@@ -342,11 +398,11 @@ out_smtp_send(CURL *settings, struct curl_slist *names,
 		.end_ms = clock_mono_ms() + timeout_ms,
 		.reply = reply,
 		.curl = curl_easy_duphandle(settings),
-		.has_utf8 = !utf8_ascii(m->sender) || !utf8_ascii(m->to) ||
-		    !utf8_ascii(m->dsn.orcpt),
 		.has_eight_bits = !utf8_ascii(m->octets) };
 	enum out_smtp_result r = OUT_SMTP_FAILED;
 
+	t.needs_utf8 = has_utf8_address(m) ||
+	    (t.has_eight_bits && has_utf8_header(m->octets));
 	buf_clear(reply);
 	buf_init(&t.in, OUT_SMTP_LINE_MAX);
 	if (t.curl != NULL) {
@@ -358,5 +414,5 @@ out_smtp_send(CURL *settings, struct curl_slist *names,
 	}
 	buf_fini(&t.in);
 	*code = t.code;
-	return r;
+	return r == OUT_SMTP_SENT && !t.dsn ? OUT_SMTP_SENT_WITHOUT_DSN : r;
 }

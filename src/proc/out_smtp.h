@@ -7,9 +7,12 @@
 #include "proc/msg_deliver.h"
 
 /*
- * One message to one recipient, with the parameters of RFC 3461, which libcurl
- * cannot say: it makes the connection (TLS, greeting, login), and what follows
- * is said here. A connection is for one message.
+ * One message to one recipient, with the parameters that libcurl cannot say:
+ * those of RFC 3461, BODY (RFC 6152) and SMTPUTF8 (RFC 6531) of a message that
+ * needs it by its header. libcurl makes the connection (TLS, greeting, login),
+ * and what follows is said here. A connection is for one message. What the
+ * server does not offer of DSN and 8BITMIME is not said, and the message sent as
+ * any other; without SMTPUTF8 one that needs it is not (section 3.2 there).
  */
 #define OUT_SMTP_REPLY_MAX 512 /* bytes that are kept of a reply's last line */
 #define OUT_SMTP_LINE_MAX 8192 /* bytes of a reply's line; more is a failure */
@@ -21,13 +24,17 @@ struct out_smtp_mail {
 	struct msg_deliver_dsn dsn;
 };
 
+/* Can all of it be said only here? */
+bool out_smtp_needed(const struct out_smtp_mail *m) A_MUST_USE;
+
 enum out_smtp_result {
 	OUT_SMTP_SENT = 0,
-	OUT_SMTP_REFUSED, /* MAIL, RCPT, DATA or the message */
-	OUT_SMTP_FAILED,  /* there is no connection any more, or no login */
-	/* the server does not offer DSN, or not the SMTPUTF8 that an address
+	OUT_SMTP_SENT_WITHOUT_DSN, /* the server does not offer it */
+	OUT_SMTP_REFUSED,          /* MAIL, RCPT, DATA or the message */
+	OUT_SMTP_FAILED, /* there is no connection any more, or no login */
+	/* the server does not offer the SMTPUTF8 that an address or the header
 	 * needs: nothing was said of the message */
-	OUT_SMTP_NOT_OFFERED,
+	OUT_SMTP_NO_UTF8,
 };
 
 /*

@@ -326,10 +326,12 @@ def test_smtputf8(server, lmtp, account):
     lmtp.say("MAIL FROM:<\u00e9@example.org> SMTPUTF8", 250)
     lmtp.say(f"RCPT TO:<{name}>", 250)
     lmtp.say(f"RCPT TO:<{account.name}>", 250)
-    lmtp.data(MESSAGE)
+    message = "Subject: d\u00e9j\u00e0 vu\r\nFrom: <\u00e9@example.org>\r\n\r\n\u00fc\r\n".encode()
+    lmtp.data(message)
     assert lmtp.code(250).startswith(f"250 2.0.0 <{name}>")
     lmtp.code(250)
     [got] = messages(server, account)
+    assert got.endswith(message)
     assert b" with UTF8LMTP id " in got and "Return-Path: <\u00e9@example.org>\r\n".encode() in got
 
 

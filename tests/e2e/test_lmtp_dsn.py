@@ -251,6 +251,24 @@ def test_parameters_go_on(own_server):
         plain.close()
 
 
+def test_internationalised_message_goes_on(own_server):
+    """Taken with SMTPUTF8 and redirected: with SMTPUTF8, or back to who sent it (RFC 6531 section 3.2)."""
+    plain = Plain(offers=("8BITMIME", "SMTPUTF8", "DSN"))
+    try:
+        s = own_server(*out_options(smtp=plain.url()))
+        a = Rules(s, None).account('redirect "z@example.com";')
+        body = "Subject: d\u00e9j\u00e0 vu\r\n\r\nHello.\r\n".encode()
+        deliver(s, a.name, body, mail="SMTPUTF8", rcpt="")
+        [(said, octets)] = wait_for(lambda: plain.mails)
+        assert said[0] == "MAIL FROM:<asker@example.net> BODY=8BITMIME SMTPUTF8" and octets.endswith(body)
+        plain.offers = ("8BITMIME",)
+        deliver(s, a.name, body, mail="SMTPUTF8", rcpt="")
+        _, (said, octets) = wait_for(lambda: plain.mails if len(plain.mails) == 2 else None)
+        assert said[1] == "RCPT TO:<asker@example.net>" and b"\r\nStatus: 5.6.7\r\n" in octets
+    finally:
+        plain.close()
+
+
 def test_refused_by_a_server_that_offers_dsn(own_server):
     """It does not take the message, so the failure is ours to tell, or not."""
     plain = Plain(offers=("DSN",), refuse={"RCPT TO:<z@": "550 5.7.1 not here"})

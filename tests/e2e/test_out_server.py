@@ -125,13 +125,36 @@ def test_server_has_extensions(out, stub):
 
 
 def test_address_that_the_server_cannot_have(out, stub):
-    """A server without SMTPUTF8 says no to it, and that is told."""
+    """Nothing is said of it to a server without SMTPUTF8 (RFC 6531 section 3.2), and that is told."""
     stub.extensions = ()
-    stub.set({"rcpt": {"ü@example.com": "553 5.6.7 ASCII only"}})
     o = out()
     assert o.give(mail(1), to=["ü@example.com".encode(), TO]) == QUEUED
     wait_for(o.empty)
     assert len(stub.to(TO.decode())) == 1 and b"Status: 5.6.7" in stub.to(SENDER.decode())[0]
+    assert not [line for line in stub.lines if not line.isascii()]
+
+
+INNER = (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+         b"Content-Type: text/plain\r\nContent-Description: \xc3\xbc\r\n\r\nx\r\n--b--\r\n")
+
+
+@pytest.mark.parametrize("octets, eight, utf8", [
+    (mail(1), False, False), (mail(1, "ü"), True, False), ("Subject: ü\r\n\r\nx\r\n".encode(), True, True),
+    (INNER, True, True), (b"Subject: \xfc\r\n\r\nx\r\n", True, False)])
+def test_octets_above_127(out, stub, octets, eight, utf8):
+    """BODY=8BITMIME says that there are some (RFC 6152), SMTPUTF8 that there are in a header (RFC 6531 section 3.5)."""
+    o = out()
+    assert o.give(octets) == QUEUED
+    wait_for(o.empty)
+    [line] = stub.said("MAIL")
+    assert ("BODY=8BITMIME" in line, "SMTPUTF8" in line) == (eight, utf8) and stub.to(TO.decode()) == [octets]
+    stub.extensions = ("SIZE 1000000", "8BITMIME")
+    stub.send_away()
+    assert o.give(octets) == QUEUED
+    wait_for(o.empty)
+    assert len(stub.to(TO.decode())) == 1 + (not utf8) and "SMTPUTF8" not in stub.said("MAIL")[1]
+    if utf8:
+        assert b"Status: 5.6.7" in stub.to(SENDER.decode())[0]
 
 
 def test_quoted_local_parts(out, stub):
