@@ -1,6 +1,7 @@
 #include "proc/lmtp_command.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "base/xtext.h"
 #include "proc/msg_deliver.h"
 
@@ -431,6 +432,38 @@ lmtp_command_parse(struct view line, struct lmtp_command *out)
 			return parse_arguments(line, out);
 		}
 	return LMTP_UNKNOWN;
+}
+
+/* The octet at the start of *v; -1: it is none. */
+static int
+take_auth_octet(struct view *v)
+{
+	int c = v->p[0], high, low;
+
+	if (c == '+') {
+		if (v->n < 3 || (high = num_hex(v->p[1])) < 0 ||
+		    (low = num_hex(v->p[2])) < 0)
+			return -1;
+		c = high << 4 | low;
+		view_skip(v, 2);
+	}
+	view_skip(v, 1);
+	return c < ' ' || c == 0x7f ? -1 : c;
+}
+
+void
+lmtp_command_auth(struct view v, char out[LMTP_XTEXT_MAX + 1])
+{
+	struct view all;
+	size_t n = 0;
+	int c = 0;
+
+	while (v.n > 0 && n < LMTP_XTEXT_MAX && (c = take_auth_octet(&v)) >= 0)
+		out[n++] = (char)c;
+	all = (struct view){ (const uint8_t *)out, n };
+	if (c < 0 || view_eq(all, VIEW_LIT("<>")) || !utf8_valid(all))
+		n = 0;
+	out[n] = '\0';
 }
 
 /* ---- data ---- */

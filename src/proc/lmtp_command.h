@@ -84,6 +84,16 @@ enum lmtp_parsed lmtp_command_parse(struct view line, struct lmtp_command *out)
     A_MUST_USE;
 
 /*
+ * Whom AUTH= says (RFC 4954 section 5), with its xtext undone, digits of either
+ * case; "" when it says nobody, or has what is no xtext, a control character, or
+ * octets that are not UTF-8: half an identity would be another.
+ *
+ * v    as in struct lmtp_command
+ * out  at most v.n bytes and the NUL
+ */
+void lmtp_command_auth(struct view v, char out[LMTP_XTEXT_MAX + 1]);
+
+/*
  * The octets behind DATA (RFC 5321 section 4.5.2), as they come: only CR LF "."
  * CR LF ends them, and only behind CR LF is a dot taken away, so that no lone CR
  * or LF can pass for a line's end. Zero is the state after DATA.

@@ -101,38 +101,6 @@ utf8_ok(struct lmtp_conn *c, const struct lmtp_path *p)
 	return false;
 }
 
-static int
-hex_of(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* xtext undone (RFC 3461 section 4); "" when it says nobody, or nonsense. */
-static void
-put_auth(char *to, struct view v)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < v.n; i++) {
-		int c = v.p[i];
-
-		if (c == '+' && i + 2 < v.n) {
-			c = hex_of(v.p[i + 1]) * 16 + hex_of(v.p[i + 2]);
-			i += 2;
-		}
-		if (c < ' ' || c == 0x7f) {
-			n = 0;
-			break;
-		}
-		to[n++] = (char)c;
-	}
-	if (n == 2 && memcmp(to, "<>", 2) == 0)
-		n = 0;
-	to[n] = '\0';
-}
-
 /* Nobody who takes it for granted shall wait for reports that never come. */
 static bool
 dsn_ok(struct lmtp_conn *c, const struct lmtp_command *m)
@@ -169,7 +137,7 @@ do_mail(struct lmtp_conn *c, const struct lmtp_command *m)
 	c->ret = (uint8_t)m->ret;
 	put_text(c->sender, LMTP_PATH_MAX, m->path.text);
 	put_text(c->envid, LMTP_ENVID_MAX, m->envid);
-	put_auth(c->auth, m->auth);
+	lmtp_command_auth(m->auth, c->auth);
 	lmtp_conn_say(c, "250 2.1.0", "Sender taken");
 }
 

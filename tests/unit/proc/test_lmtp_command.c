@@ -265,9 +265,44 @@ test_data(void)
 	}
 }
 
+static void
+test_auth(void)
+{
+	static const struct {
+		const char *text, *want;
+	} t[] = {
+		{ "", "" },
+		{ "<>", "" },
+		{ "+3C+3E", "" },
+		{ "a@b", "a@b" },
+		{ "e+3Dmc2@example.com", "e=mc2@example.com" },
+		{ "e+3dmc2@example.com", "e=mc2@example.com" },
+		{ "a+2Bb+20c@d", "a+b c@d" },
+		{ "a+2Gb@c", "" },
+		{ "a+G2b@c", "" },
+		{ "a+@b", "" },
+		{ "a+2", "" },
+		{ "a+", "" },
+		{ "a+0Ab@c", "" },
+		{ "a+7Fb@c", "" },
+		{ "+C3+A9@b", "\303\251@b" },
+		{ "\303\251@b", "\303\251@b" },
+		{ "+C3@b", "" },
+		{ "+FF@b", "" },
+	};
+	char got[LMTP_XTEXT_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		lmtp_command_auth(view_str(t[i].text), got);
+		tap_ok(strcmp(got, t[i].want) == 0, "AUTH=%s: \"%s\"",
+		    t[i].text, t[i].want);
+	}
+}
+
 int
 main(void)
 {
+	test_auth();
 	test_cases();
 	test_prefixes();
 	test_values();
