@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/netaddr.h"
+#include "base/num.h"
 
 /*
  * The one table of settings, in the order in which a person sets up a server.
@@ -474,6 +475,55 @@ check_url(struct conf *c)
 		    "it must be sieve://HOST or sieve://HOST:PORT");
 }
 
+/* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT */
+static bool
+is_server(struct view v)
+{
+	const uint8_t *bracket =
+	    v.n > 0 && v.p[0] == '[' ? memchr(v.p, ']', v.n) : NULL;
+	size_t n = bracket != NULL ? (size_t)(bracket - v.p) + 1 : 0;
+	uint64_t port;
+
+	if (bracket != NULL)
+		for (size_t i = 1; i + 1 < n; i++)
+			if (!isxdigit(v.p[i]) && v.p[i] != ':' && v.p[i] != '.')
+				return false;
+	while (bracket == NULL && n < v.n &&
+	    (isalnum(v.p[n]) || v.p[n] > 0x7f || strchr("-._", v.p[n]) != NULL))
+		n++;
+	if (n < (bracket != NULL ? 3 : 1))
+		return false;
+	view_skip(&v, n);
+	if (v.n == 0)
+		return true;
+	return v.p[0] == ':' && num_parse(view_sub(v, 1, v.n), 65535, &port) &&
+	    port > 0;
+}
+
+/* What has no scheme would be found out only when mail waits for ever. */
+static void
+check_smtp(struct conf *c)
+{
+	const char *text = conf_str(c, "out", NULL, "smtp");
+	struct view v = view_str(text);
+
+	if (v.n == 0)
+		return;
+	if (view_starts_ci(v, VIEW_LIT("smtp://")))
+		view_skip(&v, 7);
+	else if (view_starts_ci(v, VIEW_LIT("smtps://")))
+		view_skip(&v, 8);
+	else
+		v.n = 0;
+	if (v.n > 0 && v.p[v.n - 1] == '/')
+		v.n--;
+	if (!is_server(v))
+		conf_fail(c, "out", NULL, "smtp",
+		    "\"%s\" is no server: write smtp://HOST, smtp://HOST:PORT "
+		    "or smtps://HOST",
+		    text);
+}
+
 bool
 settings_check(struct conf *c)
 {
@@ -490,5 +540,6 @@ settings_check(struct conf *c)
 			    "no file is named");
 	check_locks(c);
 	check_url(c);
+	check_smtp(c);
 	return conf_error_count(c) == before;
 }

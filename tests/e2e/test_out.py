@@ -125,6 +125,20 @@ def mail(n=0, body="Hello."):
     return f"Subject: number {n}\r\nnumber: {n}\r\n\r\n{body}\r\n".encode()
 
 
+@pytest.mark.parametrize("smtp, good", [
+    ("smtp://localhost", True), ("smtp://127.0.0.1:2599", True), ("SMTPS://mail.example.org:465/", True),
+    ("smtp://[::1]", True), ("smtp://[::1]:25", True),
+    ("127.0.0.1:2599", False), ("localhost", False), ("http://localhost", False), ("smtp:localhost", False),
+    ("smtp://", False), ("smtp://:25", False), ("smtp://a:0", False), ("smtp://a:65536", False), ("smtp://a:x", False),
+    ("smtp://a b", False), ("smtp://u@a", False), ("smtp://[]", False), ("smtp://[::1", False), ("smtp://a/b", False)])
+def test_setting_of_the_server(tmp_path, smtp, good):
+    """One that nothing could be sent to is refused when it is read, not found out by mail that waits."""
+    (tmp_path / "conf").write_text(f"[out]\nsmtp = {smtp}\n")
+    r = subprocess.run([os.path.join(procs.BUILD, "fumi"), "-c", tmp_path / "conf", "config", "check"], capture_output=True, text=True)
+    said = r.stdout + r.stderr
+    assert (r.returncode == 0) == good and ("write smtp://HOST" in said) == (not good), said
+
+
 def test_sent(out, sink):
     o = out()
     octets = mail(1, "one\r\n.dot\r\n..two\r\nend")
