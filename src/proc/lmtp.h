@@ -30,7 +30,7 @@
 #define LMTP_SWEEP_MS 5000   /* between two looks for those that have not */
 #define LMTP_FOUND_MAX 16384 /* addresses remembered */
 #define LMTP_FOUND_MS 3000   /* for so long */
-#define LMTP_ERRORS_MAX 50   /* bad commands of one connection */
+#define LMTP_ERRORS_MAX 50   /* bad commands between two messages stored */
 #define LMTP_TURNS 64        /* commands before others get a turn */
 #define LMTP_STOP_MS 15000   /* for deliveries to be answered at the end */
 

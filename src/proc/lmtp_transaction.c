@@ -259,6 +259,14 @@ has_envelope(const struct lmtp_conn *c)
 	return c->mail && c->rcpts > 0;
 }
 
+/* Who sends ahead cannot know that all were refused, and this is the answer that
+ * RFC 2033 section 4.2 prescribes then: no error of the client's. */
+static void
+say_no_recipient(struct lmtp_conn *c)
+{
+	lmtp_conn_say(c, "503 5.5.1", "There is no recipient");
+}
+
 static void
 do_data(struct lmtp_conn *c)
 {
@@ -267,7 +275,7 @@ do_data(struct lmtp_conn *c)
 		return;
 	}
 	if (c->rcpts == 0) {
-		say_bad(c, "503 5.5.1", "There is no recipient");
+		say_no_recipient(c);
 		return;
 	}
 	c->body = lmtp_body_new(c);
@@ -292,7 +300,9 @@ void
 lmtp_transaction_chunk(struct lmtp_conn *c)
 {
 	c->at = LMTP_AT_COMMAND;
-	if (c->chunk_dropped)
+	if (c->chunk_dropped && c->mail)
+		say_no_recipient(c);
+	else if (c->chunk_dropped)
 		say_bad(c, "503 5.5.1", "Say MAIL and RCPT first");
 	else if (c->chunk_last)
 		lmtp_transaction_deliver(c);
@@ -499,6 +509,8 @@ lmtp_transaction_answer(struct lmtp_conn *c, size_t rcpt, uint8_t result,
 	put_reply(&b, code_of(result, status),
 	    status.n > 0 ? status : view_str(usual[result]), r->text, text);
 	r->answer = copy(buf_view(&b));
+	if (result == MSG_DELIVER_OK)
+		c->errors = 0;
 	c->delivering--;
 	log_answer(c, r, r->answer);
 }
