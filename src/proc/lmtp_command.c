@@ -155,7 +155,8 @@ take_mailbox(struct view *in, struct lmtp_path *p)
 	for (size_t i = 0; i < p->text.n; i++)
 		p->utf8 |= p->text.p[i] > 0x7f;
 	*in = v;
-	return p->text.n <= LMTP_PATH_MAX;
+	/* RFC 6531 section 3.3: above 127 there is UTF-8 and nothing else */
+	return p->text.n <= LMTP_PATH_MAX && (!p->utf8 || utf8_valid(p->text));
 }
 
 /* "<" [ A-d-l ":" ] Mailbox ">", or with null "<>" */
@@ -271,11 +272,30 @@ set_orcpt(struct lmtp_command *c, struct view value)
 	return value.n <= LMTP_XTEXT_MAX && xtext_orcpt(value, &type, &address);
 }
 
+/* size-value = 1*20DIGIT (RFC 1870 section 4); what no number here can hold is
+ * too large for any limit. */
+static bool
+set_size(struct lmtp_command *c, struct view value)
+{
+	struct view digits = value;
+	uint64_t digit;
+
+	if (num_parse(value, INT64_MAX, &c->size))
+		return true;
+	while (digits.n > 0) {
+		if (!num_parse(view_sub(digits, 0, 1), 9, &digit))
+			return false;
+		view_skip(&digits, 1);
+	}
+	c->size = UINT64_MAX;
+	return value.n > 0 && value.n <= 20;
+}
+
 static enum seen
 set_mail(struct lmtp_command *c, struct view key, struct view value)
 {
 	if (view_eq_ci(key, VIEW_LIT("SIZE")))
-		return num_parse(value, INT64_MAX, &c->size) ? SEEN_SIZE : 0;
+		return set_size(c, value) ? SEEN_SIZE : 0;
 	if (view_eq_ci(key, VIEW_LIT("BODY")))
 		return set_body(c, value) ? SEEN_BODY : 0;
 	if (view_eq_ci(key, VIEW_LIT("SMTPUTF8"))) {

@@ -50,7 +50,7 @@ struct lmtp_command {
 	struct view text; /* LHLO: the name; VRFY: what was asked */
 	struct lmtp_path path;
 	/* MAIL */
-	uint64_t size; /* SIZE= (RFC 1870); 0: not said */
+	uint64_t size; /* SIZE= (RFC 1870); 0: not said; UINT64_MAX: or more */
 	bool eight;    /* BODY=8BITMIME (RFC 6152) */
 	bool smtputf8; /* SMTPUTF8 (RFC 6531) */
 	enum lmtp_ret ret;

@@ -186,7 +186,7 @@ def test_recipients_that_are_none(lmtp, line, want):
 
 
 @pytest.mark.parametrize("params, want", [
-    ("SIZE=1000", "250"), ("SIZE=99999999999", "552 5.3.4"), ("BODY=7BIT", "250"), ("BODY=8BITMIME", "250"),
+    ("SIZE=1000", "250"), ("SIZE=99999999999", "552 5.3.4"), ("SIZE=" + "9" * 20, "552 5.3.4"), ("BODY=7BIT", "250"), ("BODY=8BITMIME", "250"),
     ("BODY=BINARYMIME", "555 5.5.4"), ("SMTPUTF8", "250"), ("AUTH=<>", "250"),
     ("RET=FULL RET=HDRS", "501 5.5.4"), ("HOLDFOR=1", "555 5.5.4"),
 ])
@@ -382,6 +382,31 @@ def test_too_many_errors(lmtp):
         lmtp.say("NONSENSE", "500")
     lmtp.say("NONSENSE", "421")
     assert lmtp.closed()
+
+
+def test_what_is_no_error(server, lmtp, account):
+    """503 behind recipients that were all refused (RFC 2033 section 4.2); and what was stored makes up for errors."""
+    for _ in range(60):
+        lmtp.say("MAIL FROM:<a@b>", 250)
+        lmtp.say("RCPT TO:<nobody@example.org>", 550)
+        lmtp.say("DATA", "503 5.5.1")
+        lmtp.send(b"BDAT 2 LAST\r\nhi")
+        lmtp.code("503 5.5.1")
+        lmtp.say("RSET", 250)
+    for _ in range(2):
+        for _ in range(40):
+            lmtp.say("NONSENSE", "500")
+        assert lmtp.deliver(MESSAGE, account.name)[0].startswith("250")
+
+
+def test_addresses_that_are_no_utf8(lmtp):
+    """RFC 6531 section 3.3; they are not repeated either."""
+    for line, want in ((b"MAIL FROM:<\xe9@b> SMTPUTF8", "501 5.1.7"), (b"MAIL FROM:<a@\xc3(> SMTPUTF8", "501 5.1.7")):
+        lmtp.send(line + b"\r\n")
+        lmtp.code(want)
+    lmtp.say("MAIL FROM:<> SMTPUTF8", 250)
+    lmtp.send(b"RCPT TO:<\"\xff\"@b>\r\n")
+    lmtp.code("501 5.1.3")
 
 
 def test_many_recipients(server, lmtp):
