@@ -92,3 +92,17 @@ xtext_undo(struct view v, struct buf *out)
 		buf_put_byte(out, (uint8_t)c);
 	}
 }
+
+void
+xtext_put_recipient(struct view orcpt, struct buf *out)
+{
+	struct view type, address;
+
+	if (!xtext_orcpt(orcpt, &type, &address))
+		return;
+	buf_put_str(out, "Original-Recipient: ");
+	buf_put(out, type);
+	buf_put_str(out, "; ");
+	xtext_undo(address, out);
+	buf_put_str(out, "\r\n");
+}

@@ -33,4 +33,8 @@ bool xtext_orcpt(struct view v, struct view *type, struct view *address)
  * bytes. */
 void xtext_undo(struct view v, struct buf *out);
 
+/* Put the line "Original-Recipient: type; address" of an ORCPT (RFC 3464 section
+ * 2.3.1, RFC 8098 section 2.3): at most v.n + 24 bytes; nothing when it is none. */
+void xtext_put_recipient(struct view orcpt, struct buf *out);
+
 #endif

@@ -74,7 +74,8 @@ sieve_mail(void *ctx, const struct sieve_env *env,
 	case SIEVE_REJECT:
 		if (env->from.n == 0)
 			return NULL;
-		reply_reject(&e, &action->u.reject, env->from, env->to, &b);
+		reply_reject(&e, &action->u.reject, env->from, env->to,
+		    (struct view){ NULL, 0 }, &b);
 		return mail_new(a, VIEW_LIT(""), env->from, &b);
 	case SIEVE_VACATION:
 		reply_vacation(&e, &action->u.vacation, &b);

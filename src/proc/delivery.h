@@ -46,6 +46,7 @@ void delivery_settings(struct delivery_env *env, const struct conf *conf,
  * CHANNEL that is env->first), and all that follows; whatever waits when one
  * commit begins goes into it: one flush for all. Each gets its answer after the
  * flush. In front of each come "Return-Path: <sender>" (RFC 5321 section 4.4),
+ * "Original-Recipient: type; address" of ORCPT (RFC 8098 section 2.3),
  * "Delivered-To: recipient" and the trace lines that came with it. Line ends
  * become CRLF, a lone CR stays. Returns, with an exit status, when the hub is
  * gone or says so, when its last channel has been closed, or when nothing has

@@ -88,6 +88,7 @@ delivery_filter_plan(
 					       : (const uint8_t *)"",
 		    it->m.sender.n },
 		.recipient = it->m.recipient,
+		.orcpt = it->m.dsn.orcpt,
 		.auth = { it->m.auth.n > 0 ? it->m.auth.p : NULL,
 		    it->m.auth.n },
 		.delivered_to = it->m.recipient.n > 0,

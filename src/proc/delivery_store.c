@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/xtext.h"
 #include "proc/msg_control.h"
 #include "store/tx.h"
 
@@ -64,12 +65,13 @@ fail_by(struct delivery *d, struct delivery_item *it, int r, const char *what)
 static int
 spool_trace(struct delivery_item *it)
 {
-	AUTO_BUF struct buf b =
-	    BUF_INIT(2 * MSG_DELIVER_ADDRESS_MAX + MSG_DELIVER_TRACE_MAX + 64);
+	AUTO_BUF struct buf b = BUF_INIT(2 * MSG_DELIVER_ADDRESS_MAX +
+	    MSG_DELIVER_XTEXT_MAX + MSG_DELIVER_TRACE_MAX + 96);
 
 	buf_put_str(&b, "Return-Path: <");
 	buf_put(&b, it->m.sender);
 	buf_put_str(&b, ">\r\n");
+	xtext_put_recipient(it->m.dsn.orcpt, &b);
 	if (it->m.recipient.n > 0) {
 		buf_put_str(&b, "Delivered-To: ");
 		buf_put(&b, it->m.recipient);

@@ -138,21 +138,6 @@ name_of(enum dsn_action action)
 	return "failed";
 }
 
-/* Original-Recipient: type; address (RFC 3461 section 6.3 (d)) */
-static void
-put_original_recipient(struct view orcpt, struct buf *out)
-{
-	struct view type, address;
-
-	if (orcpt.n == 0 || !xtext_orcpt(orcpt, &type, &address))
-		return;
-	buf_put_str(out, "Original-Recipient: ");
-	buf_put(out, type);
-	buf_put_str(out, "; ");
-	xtext_undo(address, out);
-	buf_put_str(out, "\r\n");
-}
-
 /* A name, or an address as a literal (RFC 5321 section 4.1.3). */
 static void
 put_mta(struct view name, struct buf *out)
@@ -188,7 +173,7 @@ put_recipient(
     const struct dsn *d, const struct dsn_recipient *r, struct buf *out)
 {
 	buf_put_str(out, "\r\n");
-	put_original_recipient(r->orcpt, out);
+	xtext_put_recipient(r->orcpt, out);
 	buf_put_str(out, "Final-Recipient: ");
 	buf_put_str(out, utf8_ascii(r->address) ? "rfc822; " : "utf-8; ");
 	buf_put(out, r->address);

@@ -84,6 +84,7 @@ struct filter_message {
 	bool delivered_to;     /* one of them is Delivered-To */
 	struct view sender;    /* of the envelope; n 0: the null sender */
 	struct view recipient; /* as in RCPT TO; n 0: the account */
+	struct view orcpt;     /* ORCPT= as written and checked; n 0: none */
 	struct view auth;      /* who gave it to us; p NULL: nobody */
 	struct view remote_host, remote_ip; /* p NULL: not known */
 	int64_t now;                        /* seconds since 1970 */

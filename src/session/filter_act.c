@@ -81,6 +81,7 @@ digest_base(struct filter_inside *in)
 		bool received = view_eq_ci(f.name, VIEW_LIT("Received"));
 
 		if (!received && !view_eq_ci(f.name, VIEW_LIT("Return-Path")) &&
+		    !view_eq_ci(f.name, VIEW_LIT("Original-Recipient")) &&
 		    !view_eq_ci(f.name, VIEW_LIT("Delivered-To")))
 			break;
 		at = rest;
@@ -476,7 +477,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	reply_reject(&e, r, in->m->sender,
 	    in->m->recipient.n > 0 ? in->m->recipient
 				   : view_str(in->filter->user),
-	    b);
+	    in->m->orcpt, b);
 	if (b->failed) { /* nobody would know of it */
 		filter_keep(p, in->m->octets, NULL);
 		return;

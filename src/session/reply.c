@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/utf8.h"
+#include "base/xtext.h"
 #include "mail/address.h"
 #include "mail/date.h"
 #include "mail/encoded.h"
@@ -481,7 +482,7 @@ put_recipient_field(struct buf *out, const char *name, struct view address)
 }
 
 static void
-put_mdn(struct buf *out, const struct reply_env *e, struct view recipient)
+put_mdn(struct buf *out, const struct reply_env *e, struct view orcpt)
 {
 	struct view id;
 
@@ -490,7 +491,7 @@ put_mdn(struct buf *out, const struct reply_env *e, struct view recipient)
 	    "\r\nReporting-UA: ");
 	buf_put(out, e->host);
 	buf_put_str(out, "; fumi\r\n");
-	put_recipient_field(out, "Original-Recipient", recipient);
+	xtext_put_recipient(orcpt, out);
 	put_recipient_field(out, "Final-Recipient", e->user);
 	if (first_id(field_of(e->original, "Message-ID"), &id)) {
 		buf_put_str(out, "Original-Message-ID: ");
@@ -503,13 +504,15 @@ put_mdn(struct buf *out, const struct reply_env *e, struct view recipient)
 }
 
 static void
-put_dsn(struct buf *out, const struct reply_env *e, struct view recipient)
+put_dsn(struct buf *out, const struct reply_env *e, struct view recipient,
+    struct view orcpt)
 {
 	buf_put_str(out,
 	    "Content-Type: message/delivery-status\r\n"
 	    "\r\nReporting-MTA: dns; ");
 	buf_put(out, e->host);
 	buf_put_str(out, "\r\n\r\n");
+	xtext_put_recipient(orcpt, out);
 	put_recipient_field(
 	    out, "Final-Recipient", recipient.n > 0 ? recipient : e->user);
 	buf_put_str(out, "Action: failed\r\nStatus: 5.7.1\r\n");
@@ -531,7 +534,7 @@ put_why(struct buf *out, const struct reply_env *e, struct view reason)
 
 void
 reply_reject(const struct reply_env *e, const struct sieve_reject *r,
-    struct view to, struct view recipient, struct buf *out)
+    struct view to, struct view recipient, struct view orcpt, struct buf *out)
 {
 	struct view header = quoted_header(e->original);
 
@@ -560,9 +563,9 @@ reply_reject(const struct reply_env *e, const struct sieve_reject *r,
 	put_why(out, e, r->reason);
 	begin_part(out, e);
 	if (r->ereject)
-		put_dsn(out, e, recipient);
+		put_dsn(out, e, recipient, orcpt);
 	else
-		put_mdn(out, e, recipient);
+		put_mdn(out, e, orcpt);
 	begin_part(out, e);
 	buf_put_str(out,
 	    is_ascii(header) ? "Content-Type: text/rfc822-headers\r\n\r\n"
@@ -782,7 +785,8 @@ is_user(struct view value, struct view user)
 	return view_eq_ci(value, user);
 }
 
-/* What the last hop has put in front: Return-Path and one Delivered-To. */
+/* What the last hop has put in front: Return-Path, Original-Recipient and one
+ * Delivered-To. */
 static struct view
 behind_top(struct view message, bool *delivered, struct view user)
 {
@@ -795,7 +799,9 @@ behind_top(struct view message, bool *delivered, struct view user)
 		    view_eq_ci(f.name, VIEW_LIT("Delivered-To")) &&
 		    is_user(f.value, user))
 			*delivered = true;
-		else if (!view_eq_ci(f.name, VIEW_LIT("Return-Path")))
+		else if (!view_eq_ci(f.name, VIEW_LIT("Return-Path")) &&
+		    (*delivered ||
+			!view_eq_ci(f.name, VIEW_LIT("Original-Recipient"))))
 			break;
 		before = rest;
 	}

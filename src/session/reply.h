@@ -39,9 +39,11 @@ void reply_vacation(
 
 /* A failed MDN (RFC 5429 section 2.2.1, RFC 8098) for "reject", or a DSN
  * (section 2.1.2, RFC 3464) for "ereject". to: the envelope sender. recipient:
- * whom the message was for. The original's header goes along. */
+ * whom the message was for. orcpt: ORCPT= as written and checked (xtext_orcpt()),
+ * n 0: none; nothing else is an Original-Recipient (RFC 8098 section 3.2.3). The
+ * original's header goes along. */
 void reply_reject(const struct reply_env *e, const struct sieve_reject *r,
-    struct view to, struct view recipient, struct buf *out);
+    struct view to, struct view recipient, struct view orcpt, struct buf *out);
 
 /*
  * A mailto: notification (RFC 5436 section 2). to gets the addresses of the

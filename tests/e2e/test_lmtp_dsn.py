@@ -112,6 +112,25 @@ def test_nobody_else_is_told(server, sink, rules, rcpt, sender):
     assert len(sink.mails) == before
 
 
+def test_original_recipient(server, sink, rules):
+    """ORCPT goes into the mailbox beside Return-Path (RFC 8098 section 2.3), and from there into an MDN, but not on."""
+    a = rules.account('require "copy"; redirect :copy "orcpt@example.com"; keep;')
+    field = "Original-Recipient: rfc822; first+x@example.org\r\n"
+    deliver(server, a.name, rcpt="ORCPT=rfc822;first+2Bx@example.org")
+    deliver(server, a.name, rcpt="")
+    _, with_it, without = messages(server, a)
+    assert with_it.startswith(f"Return-Path: <asker@example.net>\r\n{field}Delivered-To: {a.name}\r\n".encode())
+    assert b"Original-Recipient" not in without
+    wait_for(lambda: len(sink.to("orcpt@example.com")) == 2)
+    assert not any(b"Original-Recipient" in octets for _, octets in sink.to("orcpt@example.com"))
+    rules.script(a, 'require "reject"; reject "N\u00e3o.";')  # too much for an answer
+    for sender, rcpt in (("mdn1@example.net", "ORCPT=rfc822;first+2Bx@example.org"), ("mdn2@example.net", "")):
+        deliver(server, a.name, sender=sender, rcpt=rcpt)
+        [(_, octets)] = told(sink, sender)
+        assert b"report-type=disposition-notification" in octets
+        assert (field.encode() in octets.split(b"Content-Type: text/rfc822-headers")[0]) == (rcpt != "")
+
+
 def test_each_recipient_that_asked(server, sink):
     a, b, c = (server.account() for _ in range(3))
     lmtp = Lmtp(server)

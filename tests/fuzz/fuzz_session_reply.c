@@ -85,7 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	reply_vacation(&e, &v, &b);
 	check(&b);
 	buf_clear(&b);
-	reply_reject(&e, &r, v.to, v.from, &b);
+	reply_reject(&e, &r, v.to, v.from, v.subject, &b);
 	check(&b);
 	buf_clear(&b);
 	reply_broken(&e, v.subject, &error, &b);

@@ -182,7 +182,8 @@ test_reject(void)
 	AUTO_BUF struct buf b = BUF_INIT(REPLY_MAX);
 
 	reply_reject(&e, &r, VIEW_LIT("alice@example.net"),
-	    VIEW_LIT("bob+x@example.org"), &b);
+	    VIEW_LIT("bob+y@example.org"),
+	    VIEW_LIT("rfc822;bob+2Bx@example.org"), &b);
 	want_clean(&b, "reject");
 	want(&b,
 	    "Content-Type: multipart/report;\r\n\treport-type="
@@ -200,8 +201,10 @@ test_reject(void)
 	buf_clear(&b);
 	r.ereject = true;
 	reply_reject(&e, &r, VIEW_LIT("alice@example.net"),
-	    VIEW_LIT("bob@example.org"), &b);
+	    VIEW_LIT("bob@example.org"), (struct view){ NULL, 0 }, &b);
 	want_clean(&b, "ereject");
+	tap_ok(!has(&b, "Original-Recipient"),
+	    "who the message came to is not who its sender has named");
 	want(&b, "report-type=delivery-status");
 	want(&b, "Action: failed\r\nStatus: 5.7.1\r\n");
 	want(&b, "<MAILER-DAEMON@mail.example.org>");
