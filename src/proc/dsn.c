@@ -26,14 +26,42 @@ put_boundary(const struct dsn *d, struct buf *out)
 	buf_put(out, d->id);
 }
 
+/* 7bit is what is not said. */
 static void
-begin_part(const struct dsn *d, const char *type, struct buf *out)
+put_encoding(bool ascii, struct buf *out)
+{
+	if (!ascii)
+		buf_put_str(out, "Content-Transfer-Encoding: 8bit\r\n");
+}
+
+static void
+begin_part(const struct dsn *d, const char *type, bool ascii, struct buf *out)
 {
 	buf_put_str(out, "\r\n--");
 	put_boundary(d, out);
 	buf_put_str(out, "\r\nContent-Type: ");
 	buf_put_str(out, type);
 	buf_put_str(out, "\r\n");
+	put_encoding(ascii, out);
+	buf_put_str(out, "\r\n");
+}
+
+static bool
+addresses_are_ascii(const struct dsn *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (!utf8_ascii(d->recipient[i].address))
+			return false;
+	return true;
+}
+
+static bool
+fields_are_ascii(const struct dsn *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (!utf8_ascii(d->recipient[i].orcpt))
+			return false;
+	return addresses_are_ascii(d);
 }
 
 static bool
@@ -43,6 +71,48 @@ has_action(const struct dsn *d, enum dsn_action action)
 		if (d->recipient[i].action == action)
 			return true;
 	return false;
+}
+
+/* ---- what comes back ---- */
+
+/* The header of the original, whole lines only, so that no part of a field looks
+ * like another. */
+static struct view
+header_of(struct view original)
+{
+	struct view h = view_sub(original, 0, DSN_HEADER_MAX);
+	const uint8_t *end = h.n > 0 ? memmem(h.p, h.n, "\r\n\r\n", 4) : NULL;
+
+	if (end != NULL)
+		return (struct view){ h.p, (size_t)(end - h.p) + 2 };
+	while (h.n > 0 && h.p[h.n - 1] != '\n')
+		h.n--;
+	return h;
+}
+
+/* The original, or its header. */
+static struct view
+quoted(const struct dsn *d, bool *full)
+{
+	*full = d->full && d->original.n <= DSN_FULL_MAX &&
+	    has_action(d, DSN_FAILED);
+	return *full ? d->original : header_of(d->original);
+}
+
+/* With UTF-8 in its header it is an internationalised message, which has a type
+ * of its own (RFC 6532 section 3.7, RFC 6533 section 4.3); of what else there may
+ * be above 127 nobody knows the charset (RFC 1428). */
+static const char *
+type_of(struct view v, bool full)
+{
+	struct view header = header_of(v);
+	bool ascii = utf8_ascii(header), global = !ascii && utf8_valid(header);
+
+	if (full)
+		return global ? "message/global" : "message/rfc822";
+	return ascii ? "text/rfc822-headers"
+	    : global ? "message/global-headers"
+		     : "text/rfc822-headers; charset=unknown-8bit";
 }
 
 /* ---- words ---- */
@@ -71,6 +141,7 @@ static void
 put_top(const struct dsn *d, struct buf *out)
 {
 	size_t w = 0;
+	bool full;
 
 	while (w + 1 < WORDS && !has_action(d, words[w].action))
 		w++;
@@ -91,7 +162,10 @@ put_top(const struct dsn *d, struct buf *out)
 	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
 	    "\tboundary=\"");
 	put_boundary(d, out);
-	buf_put_str(out, "\"\r\n\r\nThis is a report in MIME format.\r\n");
+	buf_put_str(out, "\"\r\n");
+	/* no part has more than the whole says (RFC 2045 section 6.4) */
+	put_encoding(fields_are_ascii(d) && utf8_ascii(quoted(d, &full)), out);
+	buf_put_str(out, "\r\nThis is a report in MIME format.\r\n");
 }
 
 static void
@@ -117,10 +191,13 @@ put_words_for(const struct dsn *d, size_t w, struct buf *out)
 static void
 put_words(const struct dsn *d, struct buf *out)
 {
-	begin_part(d, "text/plain; charset=utf-8", out);
-	buf_put_str(out,
-	    "Content-Transfer-Encoding: 8bit\r\n\r\n"
-	    "This is the mail system at ");
+	bool ascii = addresses_are_ascii(d);
+
+	begin_part(d,
+	    ascii ? "text/plain; charset=us-ascii"
+		  : "text/plain; charset=utf-8",
+	    ascii, out);
+	buf_put_str(out, "This is the mail system at ");
 	buf_put(out, d->host);
 	buf_put_str(out, ".\r\n");
 	for (size_t w = 0; w < WORDS; w++)
@@ -191,17 +268,12 @@ put_recipient(
 static void
 put_fields(const struct dsn *d, struct buf *out)
 {
-	bool ascii = true;
+	bool ascii = fields_are_ascii(d);
 
-	for (size_t i = 0; i < d->n; i++)
-		ascii = ascii && utf8_ascii(d->recipient[i].address) &&
-		    utf8_ascii(d->recipient[i].orcpt);
 	begin_part(d,
 	    ascii ? "message/delivery-status"
-		  : "message/global-delivery-status\r\n"
-		    "Content-Transfer-Encoding: 8bit",
-	    out);
-	buf_put_str(out, "\r\n");
+		  : "message/global-delivery-status",
+	    ascii, out);
 	if (d->envid.n > 0) {
 		buf_put_str(out, "Original-Envelope-Id: ");
 		xtext_undo(d->envid, out);
@@ -218,37 +290,13 @@ put_fields(const struct dsn *d, struct buf *out)
 
 /* ---- the original ---- */
 
-/* Its header, whole lines only, so that no part of a field looks like another.
- */
-static struct view
-header_of(struct view original)
-{
-	struct view h = view_sub(original, 0, DSN_HEADER_MAX);
-	const uint8_t *end = h.n > 0 ? memmem(h.p, h.n, "\r\n\r\n", 4) : NULL;
-
-	if (end != NULL)
-		return (struct view){ h.p, (size_t)(end - h.p) + 2 };
-	while (h.n > 0 && h.p[h.n - 1] != '\n')
-		h.n--;
-	return h;
-}
-
 static void
 put_original(const struct dsn *d, struct buf *out)
 {
-	bool full = d->full && d->original.n <= DSN_FULL_MAX &&
-	    has_action(d, DSN_FAILED);
-	struct view v = full ? d->original : header_of(d->original);
-	bool ascii = utf8_ascii(v);
+	bool full;
+	struct view v = quoted(d, &full);
 
-	begin_part(d,
-	    full        ? "message/rfc822"
-		: ascii ? "text/rfc822-headers"
-			: "text/rfc822-headers; charset=utf-8",
-	    out);
-	if (!ascii)
-		buf_put_str(out, "Content-Transfer-Encoding: 8bit\r\n");
-	buf_put_str(out, "\r\n");
+	begin_part(d, type_of(v, full), utf8_ascii(v), out);
 	buf_put(out, v);
 }
 

@@ -284,7 +284,8 @@ is_utf8(struct view v)
 }
 
 /* An internationalised message (RFC 6531 section 3.5, RFC 6532): one with UTF-8
- * in a header, be it that of a part. Octets of old charsets there are none. */
+ * in a header, be it that of a part. Octets of old charsets there are none, and a
+ * message that is a part, as in a report, is content. */
 static bool
 has_utf8_header(struct view octets)
 {
@@ -294,7 +295,7 @@ has_utf8_header(struct view octets)
 
 	while (p != NULL && !found) {
 		found = is_utf8(mime_header(octets, p));
-		if (p->child != NULL) {
+		if (p->kind == MIME_MULTIPART && p->child != NULL) {
 			p = p->child;
 			continue;
 		}

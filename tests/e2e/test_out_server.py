@@ -137,10 +137,14 @@ def test_address_that_the_server_cannot_have(out, stub):
 INNER = (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
          b"Content-Type: text/plain\r\nContent-Description: \xc3\xbc\r\n\r\nx\r\n--b--\r\n")
 
+EMBEDDED = (b"MIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+            b"--b\r\nContent-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+            b"Subject: \xc3\xbc\r\n\r\nx\r\n--b--\r\n")
+
 
 @pytest.mark.parametrize("octets, eight, utf8", [
     (mail(1), False, False), (mail(1, "ü"), True, False), ("Subject: ü\r\n\r\nx\r\n".encode(), True, True),
-    (INNER, True, True), (b"Subject: \xfc\r\n\r\nx\r\n", True, False)])
+    (INNER, True, True), (EMBEDDED, True, False), (b"Subject: \xfc\r\n\r\nx\r\n", True, False)])
 def test_octets_above_127(out, stub, octets, eight, utf8):
     """BODY=8BITMIME says that there are some (RFC 6152), SMTPUTF8 that there are in a header (RFC 6531 section 3.5)."""
     o = out()

@@ -547,6 +547,51 @@ has(const struct buf *b, const char *text)
 	return memmem(b->p, b->n, text, strlen(text)) != NULL;
 }
 
+/* What the parts and the whole are called for each kind of original. */
+static void
+test_types(const struct out_dsn *like)
+{
+#define EIGHT "Content-Transfer-Encoding: 8bit\r\n"
+	static const struct {
+		const char *original, *type;
+		bool full, eight;
+	} t[] = {
+		{ "Subject: x\r\n\r\nb", "text/rfc822-headers\r\n\r\n", false,
+		    false },
+		{ "Subject: x\r\n\r\n\xc3\xbc", "text/rfc822-headers\r\n\r\n",
+		    false, false },
+		{ "Subject: \xc3\xbc\r\n\r\nb",
+		    "message/global-headers\r\n" EIGHT, false, true },
+		{ "Subject: \xfc\r\n\r\nb",
+		    "text/rfc822-headers; charset=unknown-8bit\r\n" EIGHT,
+		    false, true },
+		{ "Subject: x\r\n\r\nb", "message/rfc822\r\n\r\n", true,
+		    false },
+		{ "Subject: x\r\n\r\n\xc3\xbc", "message/rfc822\r\n" EIGHT,
+		    true, true },
+		{ "Subject: \xc3\xbc\r\n\r\nb", "message/global\r\n" EIGHT,
+		    true, true },
+	};
+	AUTO_BUF struct buf out = BUF_INIT(OUT_DSN_MAX);
+	struct out_item i = *like->item;
+	struct out_dsn d = *like;
+	char type[100];
+
+	d.item = &i;
+	for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++) {
+		i.dsn.ret = t[k].full ? MSG_DELIVER_RET_FULL : 0;
+		d.original = view_str(t[k].original);
+		snprintf(type, sizeof(type), "\r\nContent-Type: %s", t[k].type);
+		buf_clear(&out);
+		out_dsn(&d, &out);
+		tap_ok(has(&out, type) &&
+			has(&out, "\"\r\n" EIGHT "\r\nThis is a report") ==
+			    t[k].eight,
+		    "original %zu: %.30s", k, t[k].type);
+	}
+#undef EIGHT
+}
+
 static void
 test_report(void)
 {
@@ -566,13 +611,15 @@ test_report(void)
 	i->to[1].state = OUT_FAILED;
 	i->to[2].state = OUT_TOLD;
 	tap_ok(out_dsn_wanted(i), "now somebody is");
-	d.original = VIEW_LIT("Subject: gr\xc3\xbc\xc3\x9f\r\nTo: x\r\n");
+	d.original = VIEW_LIT("Subject: gr\xc3\xbc\xc3\x9f\r\nTo: x\r\n\r\n");
 	out_dsn(&d, &out);
 	tap_ok(has(&out, "To: <a@example.net>\r\n") &&
 		has(&out, "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550") &&
 		has(&out, "Status: 4.4.7\r\nLast-Attempt-Date: ") &&
-		has(&out, "charset=utf-8") && has(&out, "Subject: gr\xc3\xbc"),
+		has(&out, "charset=us-ascii\r\n\r\nThis is") &&
+		has(&out, "Subject: gr\xc3\xbc"),
 	    "it says what failed and why");
+	test_types(&d);
 	buf_clear(&out);
 	while (header.n < DSN_HEADER_MAX + 100)
 		buf_put_str(&header, "X-Long: 0123456789\r\n");
