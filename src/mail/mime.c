@@ -10,6 +10,7 @@
 
 #include "mail/mime.h"
 
+#include "base/utf8.h"
 #include "mail/cfws.h"
 #include "mail/encoded.h"
 #include "mail/header.h"
@@ -640,4 +641,13 @@ mime_header_is_text(struct view header, struct view *charset)
 		if (view_eq_ci(p.name, VIEW_LIT("charset")))
 			*charset = p.value;
 	return true;
+}
+
+const char *
+mime_type_of_header(struct view header)
+{
+	if (utf8_ascii(header))
+		return "text/rfc822-headers";
+	return utf8_valid(header) ? "message/global-headers"
+				  : "text/rfc822-headers; charset=unknown-8bit";
 }

@@ -101,6 +101,11 @@ const struct mime_param *mime_param_find(
  * none. */
 bool mime_header_is_text(struct view header, struct view *charset) A_MUST_USE;
 
+/* What a header is as a part of a report: message/global-headers when there is
+ * UTF-8 in it (RFC 6533 section 4.3), else text/rfc822-headers (RFC 6522), whose
+ * charset nobody knows when it is no ASCII (RFC 1428). */
+const char *mime_type_of_header(struct view header);
+
 /* True when type and subtype are these, ASCII case ignored; a NULL subtype
  * stands for any. */
 bool mime_is(const struct mime_part *p, const char *type, const char *subtype)

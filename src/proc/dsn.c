@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "base/xtext.h"
 #include "mail/date.h"
+#include "mail/mime.h"
 
 /*
  * Addresses are checked when they are taken, parameters hold printable text
@@ -100,19 +101,16 @@ quoted(const struct dsn *d, bool *full)
 }
 
 /* With UTF-8 in its header it is an internationalised message, which has a type
- * of its own (RFC 6532 section 3.7, RFC 6533 section 4.3); of what else there may
- * be above 127 nobody knows the charset (RFC 1428). */
+ * of its own (RFC 6532 section 3.7). */
 static const char *
 type_of(struct view v, bool full)
 {
 	struct view header = header_of(v);
-	bool ascii = utf8_ascii(header), global = !ascii && utf8_valid(header);
 
-	if (full)
-		return global ? "message/global" : "message/rfc822";
-	return ascii ? "text/rfc822-headers"
-	    : global ? "message/global-headers"
-		     : "text/rfc822-headers; charset=unknown-8bit";
+	if (!full)
+		return mime_type_of_header(v);
+	return !utf8_ascii(header) && utf8_valid(header) ? "message/global"
+							 : "message/rfc822";
 }
 
 /* ---- words ---- */

@@ -7,6 +7,7 @@
 #include "mail/date.h"
 #include "mail/encoded.h"
 #include "mail/header.h"
+#include "mail/mime.h"
 #include "mail/transfer.h"
 #include "sieve/mailto.h"
 #include "sieve/vacation.h"
@@ -486,9 +487,7 @@ put_mdn(struct buf *out, const struct reply_env *e, struct view orcpt)
 {
 	struct view id;
 
-	buf_put_str(out,
-	    "Content-Type: message/disposition-notification\r\n"
-	    "\r\nReporting-UA: ");
+	buf_put_str(out, "Reporting-UA: ");
 	buf_put(out, e->host);
 	buf_put_str(out, "; fumi\r\n");
 	xtext_put_recipient(orcpt, out);
@@ -507,9 +506,7 @@ static void
 put_dsn(struct buf *out, const struct reply_env *e, struct view recipient,
     struct view orcpt)
 {
-	buf_put_str(out,
-	    "Content-Type: message/delivery-status\r\n"
-	    "\r\nReporting-MTA: dns; ");
+	buf_put_str(out, "Reporting-MTA: dns; ");
 	buf_put(out, e->host);
 	buf_put_str(out, "\r\n\r\n");
 	xtext_put_recipient(orcpt, out);
@@ -532,12 +529,48 @@ put_why(struct buf *out, const struct reply_env *e, struct view reason)
 	put_plain(out, buf_view(&b));
 }
 
+/* 7bit is what is not said. */
+static void
+put_encoding(struct buf *out, bool ascii)
+{
+	if (!ascii)
+		buf_put_str(out, "Content-Transfer-Encoding: 8bit\r\n");
+}
+
+static void
+put_typed(struct buf *out, const char *type, struct view content)
+{
+	buf_put_str(out, "Content-Type: ");
+	buf_put_str(out, type);
+	buf_put_str(out, "\r\n");
+	put_encoding(out, is_ascii(content));
+	buf_put_str(out, "\r\n");
+	buf_put(out, content);
+}
+
+/* With addresses in UTF-8 they have types of their own (RFC 6533 sections 4 and
+ * 5). */
+static const char *
+type_of_fields(const struct sieve_reject *r, struct view fields)
+{
+	if (r->ereject)
+		return is_ascii(fields) ? "message/delivery-status"
+					: "message/global-delivery-status";
+	return is_ascii(fields) ? "message/disposition-notification"
+				: "message/global-disposition-notification";
+}
+
 void
 reply_reject(const struct reply_env *e, const struct sieve_reject *r,
     struct view to, struct view recipient, struct view orcpt, struct buf *out)
 {
 	struct view header = quoted_header(e->original);
+	AUTO_BUF struct buf fields = BUF_INIT(REPLY_MAX);
 
+	if (r->ereject)
+		put_dsn(&fields, e, recipient, orcpt);
+	else
+		put_mdn(&fields, e, orcpt);
 	if (r->ereject) {
 		buf_put_str(out,
 		    "From: \"Mail Delivery System\" "
@@ -558,21 +591,16 @@ reply_reject(const struct reply_env *e, const struct sieve_reject *r,
 	    out, r->ereject ? "delivery-status" : "disposition-notification");
 	buf_put_str(out, ";\r\n\tboundary=\"");
 	put_boundary(out, e);
-	buf_put_str(out, "\"\r\n\r\nThis is a report in MIME format.\r\n");
+	buf_put_str(out, "\"\r\n");
+	/* no part has more than the whole says (RFC 2045 section 6.4) */
+	put_encoding(out, is_ascii(buf_view(&fields)) && is_ascii(header));
+	buf_put_str(out, "\r\nThis is a report in MIME format.\r\n");
 	begin_part(out, e);
 	put_why(out, e, r->reason);
 	begin_part(out, e);
-	if (r->ereject)
-		put_dsn(out, e, recipient, orcpt);
-	else
-		put_mdn(out, e, orcpt);
+	put_typed(out, type_of_fields(r, buf_view(&fields)), buf_view(&fields));
 	begin_part(out, e);
-	buf_put_str(out,
-	    is_ascii(header) ? "Content-Type: text/rfc822-headers\r\n\r\n"
-			     : "Content-Type: text/rfc822-headers; "
-			       "charset=utf-8\r\nContent-Transfer-Encoding: "
-			       "8bit\r\n\r\n");
-	buf_put(out, header);
+	put_typed(out, mime_type_of_header(header), header);
 	buf_put_str(out, "\r\n--");
 	put_boundary(out, e);
 	buf_put_str(out, "--\r\n");

@@ -208,6 +208,24 @@ test_reject(void)
 	want(&b, "report-type=delivery-status");
 	want(&b, "Action: failed\r\nStatus: 5.7.1\r\n");
 	want(&b, "<MAILER-DAEMON@mail.example.org>");
+	want(&b, "\"\r\n\r\nThis is a report");
+	buf_clear(&b);
+	e.original = VIEW_LIT("Subject: gr\xc3\xbc\xc3\x9f\r\n\r\n");
+	reply_reject(&e, &r, VIEW_LIT("alice@example.net"),
+	    VIEW_LIT("b\xc3\xb6@example.org"), (struct view){ NULL, 0 }, &b);
+	want(&b, "\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\nThis is");
+	want(&b,
+	    "Content-Type: message/global-delivery-status\r\n"
+	    "Content-Transfer-Encoding: 8bit\r\n\r\nReporting-MTA: ");
+	want(&b,
+	    "Content-Type: message/global-headers\r\n"
+	    "Content-Transfer-Encoding: 8bit\r\n\r\nSubject: ");
+	buf_clear(&b);
+	r.ereject = false;
+	e.user = VIEW_LIT("b\xc3\xb6@example.org");
+	reply_reject(&e, &r, VIEW_LIT("alice@example.net"), e.user,
+	    (struct view){ NULL, 0 }, &b);
+	want(&b, "message/global-disposition-notification\r\n");
 }
 
 static void
