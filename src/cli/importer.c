@@ -197,25 +197,24 @@ static int
 write_ids(struct importer *im)
 {
 	AUTO_FREE struct uidl_entry *e = NULL;
+	AUTO_FREE struct uid_run *live = NULL;
 	struct mailbox_row row;
-	struct hash *seen;
-	size_t n = 0;
+	size_t n_live;
 	int r;
 
 	if (im->n_ids == 0)
 		return 0;
-	if ((r = mailbox_get(im->account, INBOX, &row)) != 0)
+	r = mailbox_open(im->account, INBOX, &row, &live, &n_live);
+	if (r != 0)
 		return r;
 	qsort(im->id, im->n_ids, sizeof(*im->id), by_uid);
 	e = xcalloc(im->n_ids, sizeof(*e));
-	/* of two messages with one id a client would fetch one alone */
-	seen = hash_new(1u << 30);
 	for (size_t i = 0; i < im->n_ids; i++)
-		if (hash_put(seen, view_str(im->id[i].text), &im->id[i]))
-			e[n++] = (struct uidl_entry){ im->id[i].uid,
-				view_str(im->id[i].text) };
-	hash_free(&seen);
-	r = uidl_add(im->dir, row.uidvalidity, e, n, NULL);
+		e[i] = (struct uidl_entry){ im->id[i].uid,
+			view_str(im->id[i].text) };
+	r = uidl_add(im->dir,
+	    &(struct uidl_inbox){ row.uidvalidity, live, n_live }, e, im->n_ids,
+	    NULL);
 	im->n_ids = 0;
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "store/io.h"
@@ -128,33 +129,114 @@ uidl_get(struct uidl *u, uint32_t uid)
 
 /* ---- writing ---- */
 
-static void
-put_entry(struct buf *b, const struct uidl_entry *e)
+/* What will be in the file. */
+struct entries {
+	struct uidl_entry *e;
+	size_t n;
+	struct hash *by_id; /* the same entries */
+};
+
+/* Walks INBOX's UIDs upwards. */
+static bool
+is_live(const struct uidl_inbox *box, uint32_t uid, size_t *at)
 {
-	buf_put_dec(b, e->uid);
-	buf_put_byte(b, ' ');
-	buf_put(b, e->id);
-	buf_put_byte(b, '\n');
+	while (*at < box->n && box->live[*at].hi < uid)
+		(*at)++;
+	return *at < box->n && box->live[*at].lo <= uid;
 }
 
-/* What is there and what comes, by UID; what comes wins. */
-static void
-merge(struct view old, const struct uidl_entry *e, size_t n, struct buf *b)
+/* "<UIDVALIDITY>.<UID>" of any message of this INBOX, also of one to come. */
+static bool
+is_default(const struct uidl_inbox *box, struct view id)
 {
-	struct uidl_entry have;
-	bool more = take_entry(&old, &have);
+	uint64_t v;
 
-	while (more || n > 0) {
-		if (n > 0 && (!more || e->uid <= have.uid)) {
-			if (more && e->uid == have.uid)
-				more = take_entry(&old, &have);
-			put_entry(b, e);
-			e++, n--;
-			continue;
-		}
-		put_entry(b, &have);
-		more = take_entry(&old, &have);
+	if (!num_take(&id, UINT32_MAX, &v) || v != box->uidvalidity ||
+	    id.n == 0 || id.p[0] != '.')
+		return false;
+	view_skip(&id, 1);
+	return num_parse(id, UINT32_MAX, &v);
+}
+
+static void
+append(struct entries *s, struct uidl_entry e)
+{
+	s->e[s->n] = e;
+	if (hash_put(s->by_id, e.id, &s->e[s->n]))
+		s->n++;
+}
+
+/* The entries of the file before, with room for n more. */
+static void
+take_old(
+    struct entries *s, struct view old, const struct uidl_inbox *box, size_t n)
+{
+	struct view rest = old;
+	struct uidl_entry e;
+	size_t at = 0, max = n;
+
+	while (take_entry(&rest, &e))
+		max++;
+	s->e = xcalloc(max > 0 ? max : 1, sizeof(*s->e));
+	s->by_id = hash_new(1u << 30);
+	while (take_entry(&old, &e))
+		if (is_live(box, e.uid, &at))
+			append(s, e);
+}
+
+/* *old: the one of the same UID, or NULL. */
+static void
+add_one(struct entries *s, struct uidl_entry *old, struct uidl_entry e)
+{
+	if (hash_get(s->by_id, e.id) != NULL)
+		return;
+	if (old == NULL) {
+		append(s, e);
+		return;
 	}
+	(void)hash_del(s->by_id, old->id);
+	old->id = e.id;
+	(void)!hash_put(s->by_id, old->id, old);
+}
+
+static void
+add_new(struct entries *s, const struct uidl_inbox *box,
+    const struct uidl_entry *e, size_t n)
+{
+	size_t n_old = s->n, k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		while (k < n_old && s->e[k].uid < e[i].uid)
+			k++;
+		if (!is_default(box, e[i].id))
+			add_one(s,
+			    k < n_old && s->e[k].uid == e[i].uid ? &s->e[k]
+								 : NULL,
+			    e[i]);
+	}
+}
+
+static int
+by_uid(const void *a, const void *b)
+{
+	uint32_t x = ((const struct uidl_entry *)a)->uid;
+	uint32_t y = ((const struct uidl_entry *)b)->uid;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+put_entries(struct entries *s, struct buf *b)
+{
+	hash_free(&s->by_id);
+	qsort(s->e, s->n, sizeof(*s->e), by_uid);
+	for (size_t i = 0; i < s->n; i++) {
+		buf_put_dec(b, s->e[i].uid);
+		buf_put_byte(b, ' ');
+		buf_put(b, s->e[i].id);
+		buf_put_byte(b, '\n');
+	}
+	free(s->e);
 }
 
 static int
@@ -177,16 +259,19 @@ write_file(int dir, struct view text, struct why *w)
 }
 
 int
-uidl_add(int dir, uint32_t uidvalidity, const struct uidl_entry *e, size_t n,
-    struct why *w)
+uidl_add(int dir, const struct uidl_inbox *box, const struct uidl_entry *e,
+    size_t n, struct why *w)
 {
 	AUTO_BUF struct buf b = BUF_INIT(UIDL_FILE_MAX);
-	struct uidl *u = uidl_load(dir, uidvalidity);
+	struct uidl *u = uidl_load(dir, box->uidvalidity);
+	struct entries s = { .n = 0 };
 
 	buf_put_str(&b, MAGIC);
-	buf_put_dec(&b, uidvalidity);
+	buf_put_dec(&b, box->uidvalidity);
 	buf_put_byte(&b, '\n');
-	merge(u->all, e, n, &b);
+	take_old(&s, u->all, box, n);
+	add_new(&s, box, e, n);
+	put_entries(&s, &b);
 	uidl_free(&u);
 	if (b.failed)
 		return why(w, -EFBIG, "%s", UIDL_FILE);

@@ -4,6 +4,7 @@
 #include "base/attrs.h"
 #include "base/buf.h"
 #include "base/why.h"
+#include "store/types.h"
 
 /*
  * Unique ids that messages had for POP3 clients on another server, so that
@@ -37,12 +38,24 @@ struct uidl_entry {
 	uint32_t uid;
 	struct view id; /* uidl_ok() */
 };
+
+/* INBOX as it is: mailbox_open(). */
+struct uidl_inbox {
+	uint32_t uidvalidity;
+	const struct uid_run *live; /* n runs of the UIDs that are there */
+	size_t n;
+};
 /*
  * Add n entries, sorted by UID, to the file of an account: those of the same
- * UID are replaced. Old or new whatever happens, and on the disk afterwards. 0
- * or negative errno, *w then says which file; -EFBIG past UIDL_FILE_MAX.
+ * UID are replaced, those of messages that are no more go. No two messages may
+ * have one id (RFC 1939 section 7), and what says which they have may be
+ * forged: an entry is left out when its id is that of another message by then,
+ * or could be one of those that messages without an entry have.
+ *
+ * Old or new whatever happens, and on the disk afterwards. 0 or negative errno,
+ * *w then says which file; -EFBIG past UIDL_FILE_MAX.
  */
-int uidl_add(int dir, uint32_t uidvalidity, const struct uidl_entry *e,
+int uidl_add(int dir, const struct uidl_inbox *box, const struct uidl_entry *e,
     size_t n, struct why *w) A_MUST_USE;
 
 #endif

@@ -26,7 +26,9 @@ step(int dirfd, unsigned k)
 		(void)snprintf(text[i], sizeof(text[i]), "%u-%u", k, e[i].uid);
 		e[i].id = view_str(text[i]);
 	}
-	return uidl_add(dirfd, VALIDITY, e, EACH, NULL);
+	return uidl_add(dirfd,
+	    &(struct uidl_inbox){ VALIDITY, &(struct uid_run){ 1, 10000 }, 1 },
+	    e, EACH, NULL);
 }
 
 static void

@@ -100,3 +100,13 @@ def test_mbox(server, account, tmp_path):
     server.fumi("import", "-u", account.name, "mbox", str(tmp_path / "mbox"))
     got = uidls(server, account)
     assert got["m0"] == "abc" and got["m1"] != "d e" and len(set(got.values())) == 3
+    # and once more: an id that a message has is not given to another, nor is one that any may get
+    theirs = {name: uid.encode() for name, uid in got.items()}
+    with open(tmp_path / "more", "wb") as f:
+        for i, uidl in enumerate((b"abc", theirs["m1"], theirs["m1"].replace(b".2", b".6"), b"new")):
+            f.write(b"From a@example.org Sun Jan  6 07:08:41 2002\nX-UIDL: %s\n" % uidl)
+            f.write(message(f"more{i}").replace(b"\r\n", b"\n") + b"\n")
+    server.fumi("import", "-u", account.name, "mbox", str(tmp_path / "more"))
+    after = uidls(server, account)
+    assert len(set(after.values())) == 7 and after["more3"] == "new"
+    assert {name: after[name] for name in got} == got

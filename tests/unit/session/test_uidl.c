@@ -43,6 +43,16 @@ test_ids(void)
 	    "its characters");
 }
 
+/* To an INBOX of the UIDs 1 to 100. */
+static bool
+add(uint32_t uidvalidity, const struct uidl_entry *e, size_t n)
+{
+	const struct uid_run live[] = { { 1, 60 }, { 61, 100 } };
+
+	return uidl_add(dir, &(struct uidl_inbox){ uidvalidity, live, 2 }, e, n,
+		   NULL) == 0;
+}
+
 static void
 test_add(void)
 {
@@ -53,14 +63,14 @@ test_add(void)
 
 	tap_ok(is(u, 2, ""), "no file");
 	uidl_free(&u);
-	tap_ok(uidl_add(dir, 7, first, 2, NULL) == 0, "add two");
+	tap_ok(add(7, first, 2), "add two");
 	u = uidl_load(dir, 7);
 	tap_ok(is(u, 1, "") && is(u, 2, "two") && is(u, 3, "") &&
 		is(u, 5, "five") && is(u, 6, "") && is(u, 2, "two") &&
 		is(u, 2, "two") && is(u, 1, ""),
 	    "forwards and backwards");
 	uidl_free(&u);
-	tap_ok(uidl_add(dir, 7, more, 3, NULL) == 0, "add more");
+	tap_ok(add(7, more, 3), "add more");
 	u = uidl_load(dir, 7);
 	tap_ok(is(u, 9, "nine") && is(u, 5, "FIVE") && is(u, 2, "two") &&
 		is(u, 1, "one") && is(u, 10, ""),
@@ -69,9 +79,46 @@ test_add(void)
 	u = uidl_load(dir, 8);
 	tap_ok(is(u, 2, ""), "not for another INBOX");
 	uidl_free(&u);
-	tap_ok(uidl_add(dir, 8, first, 1, NULL) == 0, "a new INBOX");
+	tap_ok(add(8, first, 1), "a new INBOX");
 	u = uidl_load(dir, 8);
 	tap_ok(is(u, 2, "two") && is(u, 5, ""), "has its own alone");
+	uidl_free(&u);
+}
+
+/* Ids come from headers that anybody can write. */
+static void
+test_unique(void)
+{
+	const struct uidl_entry first[] = { { 2, v("a") }, { 3, v("b") },
+		{ 70, v("c") }, { 101, v("gone") } };
+	const struct uidl_entry more[] = { { 1, v("a") }, { 3, v("a") },
+		{ 4, v("b") }, { 5, v("9.70") }, { 6, v("8.70") },
+		{ 7, v("9.") }, { 8, v("gone") }, { 9, v("new") },
+		{ 10, v("new") }, { 70, v("c") } };
+	const struct uidl_entry shift[] = { { 2, v("free") }, { 4, v("a") } };
+	const struct uid_run live = { 1, 4 };
+	struct uidl *u;
+
+	tap_ok(add(9, first, 4) && add(9, more, 10), "add what is taken");
+	u = uidl_load(dir, 9);
+	tap_ok(is(u, 1, "") && is(u, 2, "a") && is(u, 3, "b") && is(u, 4, ""),
+	    "an id in the file is not given again");
+	tap_ok(is(u, 5, "") && is(u, 6, "8.70") && is(u, 7, "9."),
+	    "nor one that a message without an entry has");
+	tap_ok(is(u, 8, "gone"), "that of a message that is gone may be");
+	tap_ok(is(u, 9, "new") && is(u, 10, "") && is(u, 70, "c"),
+	    "two of one write");
+	uidl_free(&u);
+	tap_ok(add(9, shift, 2), "an id that another gives up");
+	u = uidl_load(dir, 9);
+	tap_ok(is(u, 2, "free") && is(u, 4, "a"), "it is free");
+	uidl_free(&u);
+	tap_ok(uidl_add(dir, &(struct uidl_inbox){ 9, &live, 1 }, NULL, 0,
+		   NULL) == 0,
+	    "nothing more");
+	u = uidl_load(dir, 9);
+	tap_ok(is(u, 4, "a") && is(u, 6, "") && is(u, 70, ""),
+	    "what is not in INBOX goes");
 	uidl_free(&u);
 }
 
@@ -107,6 +154,7 @@ main(void)
 	dir = scratch_make(&path);
 	test_ids();
 	test_add();
+	test_unique();
 	test_damaged();
 	scratch_end(&dir, &path);
 	return tap_done();
