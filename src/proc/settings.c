@@ -211,7 +211,8 @@ static const struct conf_setting settings[] = {
 	    "Whether clients may log in by APOP. It uses MD5, needs accounts "
 	    "whose password is stored as it is, and is for old clients only."),
 	NUMBER("pop3", "mark-seen", CONF_BOOL, "no", 0, 0,
-	    "Whether a message that was retrieved becomes one that was read."),
+	    "Whether a message that was retrieved becomes one that was read; "
+	    "with hide-seen only if the client ends by QUIT."),
 	NUMBER("pop3", "hide-seen", CONF_BOOL, "no", 0, 0,
 	    "Whether messages that were read are left out."),
 	NUMBER("pop3", "exclusive", CONF_BOOL, "yes", 0, 0,

@@ -283,7 +283,7 @@ on_retr(struct pop3 *p, const struct pop3_command *c)
 		return;
 	}
 	if (pop3_send(p, i, whole ? UINT64_MAX : c->lines) && whole &&
-	    p->set->mark_seen)
+	    p->set->mark_seen && p->c.out.error == 0)
 		p->m[i].fetched = p->any_fetched = true;
 }
 
@@ -387,7 +387,7 @@ commit(struct pop3 *p, const struct uidset *seen, const struct uidset *deleted)
 	return r;
 }
 
-/* Do what the session has asked for: \Seen always, removal after QUIT. */
+/* Do what the session has asked for: \Seen, and after QUIT removal. */
 static int
 update(struct pop3 *p, bool quit)
 {
@@ -416,6 +416,11 @@ static void
 on_quit(struct pop3 *p)
 {
 	pop3_forget(p);
+	/* what did not get to the client is not removed from here */
+	if (output_flush(&p->c.out) != 0) {
+		client_end(&p->c, CLIENT_GONE);
+		return;
+	}
 	if (update(p, true) == 0)
 		pop3_ok(p, POP3_TEXT_BYE);
 	else
@@ -637,7 +642,9 @@ pop3_run(const struct client_env *env, const struct pop3_settings *set)
 	serve(&p);
 	if (p.c.account != NULL) {
 		pop3_forget(&p);
-		if (p.any_fetched)
+		/* what is hidden from now on must have arrived, which nothing
+		 * but QUIT says (RFC 1939 section 6) */
+		if (p.any_fetched && !set->hide_seen)
 			(void)!update(&p, false);
 	}
 	pop3_xmit_fini(&p);

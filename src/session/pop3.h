@@ -8,7 +8,8 @@
  * it is at login: numbers, sizes and UIDLs stay the same while others work on
  * it. A message that is expunged meanwhile keeps its number; RETR and TOP then
  * answer "-ERR [SYS/TEMP]". QUIT removes exactly the messages marked, by UID,
- * in one commit; every other end removes nothing.
+ * in one commit, when all answers before it could be sent; every other end
+ * removes nothing.
  *
  * With settings for it, XTND XMIT (a command of MH's and qpopper's servers, in no
  * RFC) sends a message: "+OK", the message as in RETR, "+OK" when it is on the
@@ -55,8 +56,9 @@ struct pop3_xmit {
 struct pop3_settings {
 	const struct pop3_xmit *xmit; /* NULL: XTND XMIT is no command */
 	/* [pop3] */
-	bool mark_seen;       /* RETR sets \Seen, at the end of the session */
-	bool hide_seen;       /* the maildrop is what has no \Seen */
+	bool mark_seen; /* RETR sets \Seen, at the end of the session */
+	/* the maildrop is what has no \Seen; RETR then sets it after QUIT only */
+	bool hide_seen;
 	bool exclusive;       /* one session at a time, the others: [IN-USE] */
 	uint32_t expire_days; /* POP3_EXPIRE_NEVER */
 	uint32_t login_delay_s; /* 0: none */

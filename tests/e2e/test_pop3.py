@@ -6,6 +6,7 @@ import poplib
 import re
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -292,3 +293,40 @@ def test_apop(own_server):
     digest = hashlib.md5(challenge + b"secret_password").hexdigest()
     assert other.say(f"APOP sengoku@example.org {digest}").startswith(b"-ERR [AUTH]")
     assert c.say(f"APOP sengoku@example.org {digest}").startswith(b"+OK")
+
+
+# ---- clients that go away ----
+
+@pytest.mark.parametrize("options", [(), ("--set", "pop3/hide-seen=yes")])
+def test_broken_off_in_a_message(own_server, options):
+    """A message that did not arrive is neither seen nor hidden."""
+    server = own_server("--set", "pop3/mark-seen=yes", *options)
+    c = server.imaplib(server.demo)
+    c.append("INBOX", None, None, message("large", "x" * 76 + ("\r\n" + "y" * 76) * 400000))
+    c.logout()
+    c = Line(server)
+    c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets
+    assert c.say("USER demo@example.org").startswith(b"+OK") and c.say("PASS demo") == b"+OK 1 messages"
+    assert c.say("RETR 1").startswith(b"+OK")
+    c.send(b"NOOP\r\nQUIT\r\n")
+    assert c.socket.recv(65536)
+    c.socket.close()
+    wait_for(lambda: re.search("session-end.*why=closed", server.log()))
+    c = server.imaplib(server.demo)
+    c.select("INBOX")
+    assert c.search(None, "SEEN")[1] == [b""]
+    c.logout()
+    assert pop(server, server.demo).stat()[0] == 1
+
+
+def test_quit_that_nobody_hears(server, account):
+    """Answers before it that cannot be sent: then nothing is removed (RFC 1939 section 6)."""
+    c = server.imaplib(account)
+    c.append("INBOX", None, None, message("stays"))
+    c.logout()
+    with subprocess.Popen([server.info["fumi"], "session", "--stdio", "--dir", account.dir, "--protocol", "pop3"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as s:
+        assert s.stdout.readline() == b"+OK 1 messages\r\n"
+        s.stdout.close()
+        s.stdin.write(b"RETR 1\r\nDELE 1\r\nQUIT\r\n")
+    assert pop(server, account).stat()[0] == 1
