@@ -10,6 +10,49 @@
  */
 #define SPEC_MAX (4 * XMIT_ADDRESS_MAX) /* bytes of one that is too long */
 
+/* A block of a resending has each once (RFC 5322 section 3.6.6). */
+static unsigned
+resent_bit(struct view name)
+{
+	static const char *const names[] = { "Resent-Date", "Resent-From",
+		"Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc",
+		"Resent-Message-ID", "Resent-Reply-To" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (view_eq_ci(name, view_str(names[i])))
+			return 1u << i;
+	return 0;
+}
+
+/* Trace fields stand in front of what was there before (section 3.6.7). */
+static bool
+is_trace(struct view name)
+{
+	static const char *const names[] = { "Received", "Return-Path" };
+
+	return view_is_one_of_ci(name, names, 2);
+}
+
+/* The header up to the end of the newest block of resent fields, which is the
+ * first one: each resending puts its own in front. */
+static struct view
+newest_block(struct view header)
+{
+	struct view rest = header;
+	struct header_field f;
+	unsigned seen = 0;
+
+	while (header_next(&rest, &f)) {
+		unsigned bit = resent_bit(f.name);
+
+		if ((seen & bit) != 0 || (seen != 0 && is_trace(f.name)))
+			return view_sub(
+			    header, 0, (size_t)(f.raw.p - header.p));
+		seen |= bit;
+	}
+	return header;
+}
+
 static bool
 is_recipients(struct view name, bool resent)
 {
@@ -110,7 +153,7 @@ find_recipients(const struct xmit_env *e, struct view header, struct arena *a,
 
 	while (header_next(&rest, &f))
 		resent = resent || is_recipients(f.name, true);
-	rest = header;
+	rest = resent ? newest_block(header) : header;
 	while (r == XMIT_OK && header_next(&rest, &f))
 		if (is_recipients(f.name, resent))
 			r = add_recipients(e, f.value, a, x);

@@ -42,6 +42,19 @@ static const struct {
 		  "Resent-Bcc: g@h\r\n\r\n",
 	    XMIT_OK, "e@f g@h",
 	    RECEIVED NAMED "To: c@d\r\nResent-To: e@f\r\n\r\n" },
+	{ "sent again once more",
+	    "Received: x\r\nResent-From: a@b\r\nResent-To: c@d\r\n"
+	    "Resent-Date: x\r\nResent-From: e@f\r\nResent-To: g@h\r\n"
+	    "Resent-Cc: i@j\r\n" NAMED "To: k@l\r\n\r\n",
+	    XMIT_OK, "c@d", NULL },
+	{ "blocks with a trace field between",
+	    "Resent-To: c@d\r\nX-Other: x\r\nResent-Cc: e@f\r\n"
+	    "Received: x\r\nResent-Bcc: g@h\r\n" NAMED "\r\n",
+	    XMIT_OK, "c@d e@f", NULL },
+	{ "the newest block names nobody",
+	    "Resent-From: a@b\r\nResent-From: e@f\r\nResent-To: g@h\r\n" NAMED
+	    "To: c@d\r\n\r\n",
+	    XMIT_NOBODY, "", NULL },
 	{ "what is missing", "To: c@d\r\n\r\n", XMIT_OK, "c@d",
 	    RECEIVED "Date: Thu, 01 Jan 2026 09:00:00 +0900\r\n"
 		     "From: <demo@example.org>\r\n"
