@@ -35,6 +35,7 @@ struct pop3_xmitting {
 	unsigned at;                 /* pop3_xmit.c's place in a line */
 	bool in_body;                /* the header is whole */
 	struct buf header;           /* until then */
+	size_t line;                 /* where the last line of it begins */
 	struct buf piece;            /* of the body, not in fd yet */
 	struct digest_sha256 digest; /* of the octets as they came */
 	struct arena *arena;

@@ -122,12 +122,44 @@ take_header(struct pop3 *p)
 	buf_fini(&x->header);
 }
 
-/* Is the last line of the header empty? */
-static bool
-ends_header(const struct buf *h)
+static void
+put_body(struct pop3 *p, uint8_t c)
 {
-	return (h->n == 2 || (h->n >= 4 && h->p[h->n - 3] == '\n')) &&
-	    h->p[h->n - 2] == '\r' && h->p[h->n - 1] == '\n';
+	struct pop3_xmitting *x = p->xmitting;
+
+	buf_put_byte(&x->piece, c);
+	if (x->piece.n == PIECE)
+		flush_piece(p);
+}
+
+/* The last line is no header line: with it the body begins. */
+static void
+end_header_before(struct pop3 *p)
+{
+	struct pop3_xmitting *x = p->xmitting;
+	struct view line = view_sub(buf_view(&x->header), x->line, SIZE_MAX);
+	AUTO_BUF struct buf first = BUF_INIT(XMIT_HEADER_MAX);
+
+	buf_put(&first, line);
+	x->header.n = x->line;
+	take_header(p);
+	for (size_t i = 0; i < first.n && !x->failed; i++)
+		put_body(p, first.p[i]);
+}
+
+/* A line of the header is whole. */
+static void
+take_line(struct pop3 *p)
+{
+	struct pop3_xmitting *x = p->xmitting;
+	struct view line = view_sub(buf_view(&x->header), x->line, SIZE_MAX);
+
+	if (view_eq(line, VIEW_LIT("\r\n")))
+		take_header(p);
+	else if (!xmit_is_header(line, x->line == 0))
+		end_header_before(p);
+	else
+		x->line = x->header.n;
 }
 
 static void
@@ -138,16 +170,14 @@ put_octet(struct pop3 *p, uint8_t c)
 	if (x->failed)
 		return;
 	if (x->in_body) {
-		buf_put_byte(&x->piece, c);
-		if (x->piece.n == PIECE)
-			flush_piece(p);
+		put_body(p, c);
 		return;
 	}
 	buf_put_byte(&x->header, c);
 	if (x->header.failed)
 		fail(x, POP3_TEXT_XMIT_LARGE);
-	else if (c == '\n' && ends_header(&x->header))
-		take_header(p);
+	else if (c == '\n')
+		take_line(p);
 }
 
 static void

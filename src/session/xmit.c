@@ -212,19 +212,42 @@ put_missing(const struct xmit_env *e, struct view header, struct xmit *x,
 	buf_put_str(out, ">\r\n");
 }
 
-/* A line that is no field would end the header for others. */
 static void
 put_fields(struct view header, struct buf *out)
 {
 	struct header_field f;
 
 	while (header_next(&header, &f)) {
-		if (f.name.n == 0 || is_dropped(f.name))
+		if (is_dropped(f.name))
 			continue;
 		buf_put(out, f.raw);
 		if (f.raw.p[f.raw.n - 1] != '\n')
 			buf_put_str(out, "\r\n");
 	}
+}
+
+/* Without what is no field: it would end the header for others. */
+static struct view
+fields_of(struct view header)
+{
+	struct view rest = header;
+	struct header_field f;
+
+	while (header_next(&rest, &f))
+		if (f.name.n == 0)
+			return view_sub(
+			    header, 0, (size_t)(f.raw.p - header.p));
+	return header;
+}
+
+bool
+xmit_is_header(struct view line, bool first)
+{
+	struct header_field f;
+
+	if (line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t'))
+		return !first;
+	return header_next(&line, &f) && f.name.n > 0;
 }
 
 enum xmit_result
@@ -234,6 +257,7 @@ xmit_header(const struct xmit_env *e, struct view header, struct arena *a,
 	enum xmit_result r;
 
 	*out = (struct xmit){ .n = 0 };
+	header = fields_of(header);
 	if ((r = find_recipients(e, header, a, out)) != XMIT_OK)
 		return r;
 	put_received(e, octets);

@@ -37,11 +37,18 @@ struct xmit {
 };
 
 /*
+ * Is this line (first: of the message), which is not empty, one of a header: a
+ * field, or the continuation of one? Otherwise it is the first of the body, of a
+ * message that has no empty line before it.
+ */
+bool xmit_is_header(struct view line, bool first) A_MUST_USE;
+
+/*
  * header  of the message, with the empty line that ends it if there is one;
- *         lines end in CRLF
+ *         lines end in CRLF; nothing counts from one on that is no header line
  * out     recipients: those of To, Cc and Bcc, or where there are such fields of
- *         Resent-To, Resent-Cc and Resent-Bcc (RFC 5322 section 3.6.6); an
- *         address without domain is in the user's
+ *         Resent-To, Resent-Cc and Resent-Bcc in the newest block of these (RFC
+ *         5322 section 3.6.6); an address without domain is in the user's
  * octets  out, added: the header as it is sent, with an empty line: Received in
  *         front, without Bcc, Resent-Bcc and Return-Path, with Date, From and
  *         Message-ID where they were missing (RFC 6409 section 8)

@@ -57,6 +57,17 @@ def test_in_pieces_with_any_line_ends(start, sink):
     assert octets.endswith(b"\r\n\r\nlf\r\n\r\nX\r\ncr\r\n")
 
 
+def test_no_empty_line(start, sink):
+    """The body begins with the first line that is no field; nothing of it is lost."""
+    server = start()
+    c = login(server)
+    text = NAMED.format(4) + "To: lines@example.com\r\nSubject: a\r\n subject\r\nHello there,\r\nTo: me\r\n\r\nlast"
+    assert xmit(c, text).startswith(b"+OK")
+    ((_, octets),) = wait_for(lambda: sink.to("lines@example.com"))
+    assert octets.endswith(b"Subject: a\r\n subject\r\n\r\nHello there,\r\nTo: me\r\n\r\nlast\r\n")
+    assert xmit(c, " folded\r\n" + text) == b"-ERR The message names no recipient"
+
+
 def test_refused(start):
     """With the reason, after the message; the session goes on each time."""
     server = start("--set", "store/max-message=64K", "--set", "out/redirects-per-day=2")

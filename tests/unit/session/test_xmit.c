@@ -62,8 +62,8 @@ static const struct {
 		     "To: c@d\r\n\r\n" },
 	{ "no empty line", NAMED "To: c@d", XMIT_OK, "c@d",
 	    RECEIVED NAMED "To: c@d\r\n\r\n" },
-	{ "no field", NAMED "To: c@d\r\nno field\r\nReturn-Path: <x@y>\r\n\r\n",
-	    XMIT_OK, "c@d", RECEIVED NAMED "To: c@d\r\n\r\n" },
+	{ "no field", NAMED "To: c@d\r\nno field\r\nCc: e@f\r\n\r\n", XMIT_OK,
+	    "c@d", RECEIVED NAMED "To: c@d\r\n\r\n" },
 	{ "nobody", NAMED "Subject: x\r\n\r\n", XMIT_NOBODY, "", NULL },
 	{ "an empty group", NAMED "To: undisclosed recipients:;\r\n\r\n",
 	    XMIT_NOBODY, "", NULL },
@@ -102,6 +102,20 @@ test_cases(void)
 		    "%s: %d, to %.*s", cases[i].name, (int)r, (int)to.n,
 		    to.n > 0 ? (const char *)to.p : "");
 	}
+}
+
+static void
+test_lines(void)
+{
+	tap_ok(xmit_is_header(view_str("A: b\r\n"), true) &&
+		xmit_is_header(view_str("A :\r\n"), false) &&
+		xmit_is_header(view_str("\tx\r\n"), false),
+	    "fields and what continues them");
+	tap_ok(!xmit_is_header(view_str(" x\r\n"), true) &&
+		!xmit_is_header(view_str("no field\r\n"), false) &&
+		!xmit_is_header(view_str("no field: x\r\n"), false) &&
+		!xmit_is_header(view_str(": x\r\n"), false),
+	    "other lines");
 }
 
 static void
@@ -160,6 +174,7 @@ int
 main(void)
 {
 	test_cases();
+	test_lines();
 	test_limits();
 	test_named();
 	return tap_done();
