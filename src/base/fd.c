@@ -1,12 +1,14 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 int
 fd_write(int fd, struct view v)
@@ -53,6 +55,39 @@ fd_nonblock(int fd, bool on)
 		return -errno;
 	f = on ? f | O_NONBLOCK : f & ~O_NONBLOCK;
 	return fcntl(fd, F_SETFL, f) == 0 ? 0 : -errno;
+}
+
+static bool
+is_tcp(int fd)
+{
+	int domain;
+	socklen_t n = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 &&
+	    (domain == AF_INET || domain == AF_INET6);
+}
+
+void
+fd_linger(int fd, unsigned ms, size_t max)
+{
+	uint64_t until = clock_mono_ms() + ms, now;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint8_t waste[4096];
+
+	if (!is_tcp(fd) || shutdown(fd, SHUT_WR) != 0)
+		return;
+	while ((now = clock_mono_ms()) < until) {
+		int r = poll(&p, 1, (int)(until - now));
+		ssize_t n = 0;
+
+		if (r > 0)
+			n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
+		if ((r == -1 || n == -1) && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0 || (size_t)n > max)
+			return;
+		max -= (size_t)n;
+	}
 }
 
 /* Room for the control message of the one descriptor a message may carry. */

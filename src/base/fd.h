@@ -41,6 +41,15 @@ int fd_read_whole(int fd, size_t max, struct buf *out) A_MUST_USE;
 int fd_nonblock(int fd, bool on) A_MUST_USE;
 
 /*
+ * Before a TCP socket is closed whose peer may still be sending: say that no
+ * more will come, and throw away what is there until the peer closes too, for
+ * at most ms and max bytes. Closing with unread input would send a reset, which
+ * may overtake our last words. Does nothing to any other descriptor: the pairs
+ * of AF_UNIX deliver what was written in any case.
+ */
+void fd_linger(int fd, unsigned ms, size_t max);
+
+/*
  * One message over a SOCK_SEQPACKET socket with at most one descriptor.
  * pass  descriptor to send along, or -1; stays the caller's
  * Returns 0 or negative errno (-EAGAIN: full; -EPIPE: the peer is gone).

@@ -442,9 +442,13 @@ serve_client(
 		.options = delivery_options(c->conf) };
 	int r;
 
-	do
+	do {
 		r = run_session(c, log, in, &runs);
-	while (r == CHILD_REST && rest(p, in, &runs));
+		/* in any other case the gate has the client, and answers */
+		if (r == CHILD_OK || r == CHILD_REST)
+			fd_linger(
+			    runs.client, CHILD_LINGER_MS, CHILD_LINGER_MAX);
+	} while (r == CHILD_REST && rest(p, in, &runs));
 	account_close(&runs.account);
 	return r == CHILD_REST ? CHILD_OK : r;
 }

@@ -30,6 +30,9 @@ struct child {
 #define CHILD_FD_DIR 5
 #define CHILD_START_MS 10000 /* the hub must have told us what for by then */
 #define CHILD_REST_MS 60000  /* the hub must have said more by then */
+/* For the client to read our last word, and what is thrown away meanwhile. */
+#define CHILD_LINGER_MS 1000
+#define CHILD_LINGER_MAX (256 * 1024)
 
 /* Exit status of a child. */
 enum child_status {

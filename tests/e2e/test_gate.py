@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -293,6 +294,23 @@ def test_the_session_reads_later(server, account):
     c.socket.settimeout(10)
     assert c.end(b"t%d" % c.tags)[1].startswith(b"OK")
     c.close()
+
+
+@pytest.mark.parametrize("protocol,commands", [
+    ("imap", "a LOGIN {0.name} \"{0.password}\"\r\nb LOGOUT\r\n"),
+    ("pop3", "USER {0.name}\r\nPASS {0.password}\r\nQUIT\r\n"),
+    ("sieve", "AUTHENTICATE \"PLAIN\" \"{1}\"\r\nLOGOUT\r\n"),
+])
+def test_what_follows_the_end_is_read_away(server, account, protocol, commands):
+    """Closing with input that nobody has read would send a reset, which may overtake the last words."""
+    secret = base64.b64encode(b"\0%s\0%s" % (account.name.encode(), account.password.encode())).decode()
+    with socket.create_connection(("127.0.0.1", server.ports[protocol]), 60) as s:
+        s.sendall(commands.format(account, secret).encode() + b"NOOP\r\n" * 30000)
+        got = bytearray()
+        while data := s.recv(65536):
+            got += data
+    last = {"imap": rb"\r\nb OK .*\r\n$", "pop3": rb"\r\n\+OK Good bye\r\n$", "sieve": rb"\r\nOK.*\r\n$"}
+    assert re.search(last[protocol], got)
 
 
 def test_half_closed(server, account):

@@ -1,9 +1,11 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/why.h"
 #include "tap.h"
@@ -139,6 +141,70 @@ test_files(void)
 	tap_ok(why(NULL, -EIO, "x") == -EIO, "why to nobody");
 }
 
+/* Both ends of a TCP connection. */
+static void
+tcp_pair(int s[2])
+{
+	AUTO_CLOSE int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+
+	s[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(l, (struct sockaddr *)&a, n) != 0 || listen(l, 1) != 0 ||
+	    getsockname(l, (struct sockaddr *)&a, &n) != 0 ||
+	    connect(s[0], (struct sockaddr *)&a, n) != 0 ||
+	    (s[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC)) == -1)
+		abort();
+}
+
+/* The peer of s[0] closes s[1] with n bytes from us unread. Is its end in
+ * order? */
+static bool
+ends_well(size_t n, size_t max)
+{
+	static const uint8_t zeros[20000];
+	int s[2], error = 0;
+	socklen_t len = sizeof(error);
+	char in[8];
+	bool good;
+
+	tcp_pair(s);
+	good = fd_write(s[0], (struct view){ zeros, n }) == 0 &&
+	    fd_write(s[1], VIEW_LIT("bye")) == 0;
+	fd_linger(s[1], 50, max);
+	fd_close(&s[1]);
+	good &= read(s[0], in, 8) == 3 && read(s[0], in, 8) == 0 &&
+	    getsockopt(s[0], SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	    error == 0;
+	fd_close(&s[0]);
+	return good;
+}
+
+static void
+test_linger(void)
+{
+	uint64_t began = clock_mono_ms();
+	int s[2];
+
+	tap_ok(ends_well(20000, 20000), "what is unread is read away");
+	tap_ok(clock_mono_ms() - began >= 50, "until the time is over");
+	tap_ok(!ends_well(20000, 9999), "not more than it may be");
+	tcp_pair(s);
+	began = clock_mono_ms();
+	fd_close(&s[0]);
+	fd_linger(s[1], 10000, 1);
+	tap_ok(clock_mono_ms() - began < 5000, "a peer that has closed");
+	fd_close(&s[1]);
+	pair(s);
+	fd_linger(s[1], 10000, 1);
+	tap_ok(clock_mono_ms() - began < 5000 &&
+		fd_send(s[1], VIEW_LIT("x"), -1) == 0,
+	    "no TCP: nothing is done");
+	fd_close(&s[0]);
+	fd_close(&s[1]);
+}
+
 int
 main(void)
 {
@@ -149,5 +215,6 @@ main(void)
 	test_many(9);
 	test_many(64);
 	test_files();
+	test_linger();
 	return tap_done();
 }
