@@ -71,6 +71,14 @@ take_word(struct view v, struct word *w)
 	return true;
 }
 
+size_t
+encoded_word(struct view v)
+{
+	struct word w;
+
+	return take_word(v, &w) ? w.n : 0;
+}
+
 /* Bytes in which an escape character and two digits stand for one. */
 static void
 put_escaped(struct view v, uint8_t escape, bool underscores, struct buf *out)

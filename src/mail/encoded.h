@@ -17,6 +17,10 @@
  */
 void encoded_decode(struct view text, struct buf *out);
 
+/* Bytes of the encoded-word that v begins with, as encoded_decode() takes it; 0:
+ * it does not begin with one. */
+size_t encoded_word(struct view v) A_MUST_USE;
+
 /* One parameter of a Content-Type or Content-Disposition value. */
 struct encoded_param {
 	struct view name;  /* as written, "filename*0*" included */

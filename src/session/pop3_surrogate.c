@@ -1,5 +1,6 @@
 #include "base/base64.h"
 #include "base/utf8.h"
+#include "mail/encoded.h"
 #include "mail/header.h"
 #include "session/pop3_inside.h"
 
@@ -25,19 +26,6 @@ put_encoded_words(struct buf *b, struct view text)
 		buf_put_str(b, "?=");
 		first = false;
 	}
-}
-
-/* Words and the blanks between them, unfolded: RFC 2047 section 6.2 has blanks
- * between encoded-words left out, so these must be inside. */
-static void
-put_encoded(struct buf *b, struct view v)
-{
-	AUTO_BUF struct buf text = BUF_INIT(v.n + 1);
-
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] != '\r' && v.p[i] != '\n')
-			buf_put_byte(&text, v.p[i]);
-	put_encoded_words(b, buf_view(&text));
 }
 
 /* Characters outside ASCII as "?", one each. */
@@ -86,23 +74,116 @@ encoded_run(struct view v)
 	}
 }
 
+/* ---- words beside each other ---- */
+
+/*
+ * RFC 2047 section 6.2: blanks between two encoded-words are not shown. So what
+ * is between ours and another one must be inside ours, too.
+ */
+enum last { OTHER, THEIRS, OURS }; /* encoded-words: that were there; ours */
+
+struct words {
+	struct buf *out;
+	struct view blanks; /* behind what was put last; not put yet */
+	enum last last;
+	bool any; /* was anything put? */
+};
+
+static bool
+is_encoded(struct view word)
+{
+	return word.n > 0 && encoded_word(word) == word.n;
+}
+
+static void
+put_last(struct words *w, enum last last)
+{
+	w->last = last;
+	w->any = true;
+	w->blanks.n = 0;
+}
+
+/* What is no text of ours. */
+static void
+put_other(struct words *w, struct view v)
+{
+	/* section 5 (3): a blank has to be there */
+	if (w->last == OURS && w->blanks.n == 0)
+		buf_put_byte(w->out, ' ');
+	buf_put(w->out, w->blanks);
+	put_marks(w->out, v);
+	put_last(w, is_encoded(v) ? THEIRS : OTHER);
+}
+
+/* Without line ends. */
+static void
+put_unfolded(struct buf *b, struct view v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] != '\r' && v.p[i] != '\n')
+			buf_put_byte(b, v.p[i]);
+}
+
+/* Text, as encoded-words. behind: blanks that an encoded-word follows. */
+static void
+put_encoded(struct words *w, struct view text, struct view behind)
+{
+	AUTO_BUF struct buf b = BUF_INIT(w->blanks.n + text.n + behind.n + 1);
+
+	if (w->last != OTHER)
+		put_unfolded(&b, w->blanks);
+	put_unfolded(&b, text);
+	put_unfolded(&b, behind);
+	if (w->any && w->blanks.n == 0)
+		buf_put_byte(w->out, ' ');
+	buf_put(w->out, w->blanks);
+	put_encoded_words(w->out, buf_view(&b));
+	put_last(w, OURS);
+}
+
+static void
+take_blanks(struct words *w, struct view *v)
+{
+	w->blanks = view_sub(*v, 0, run_of(*v, true));
+	view_skip(v, w->blanks.n);
+}
+
+/* The blanks at the start of v, if size() finds an encoded-word behind them. */
+static struct view
+blanks_before_encoded(struct view v, size_t (*size)(struct view v))
+{
+	size_t n = run_of(v, true);
+	struct view next = view_sub(v, n, SIZE_MAX);
+
+	next.n = size(next);
+	return view_sub(v, 0, is_encoded(next) ? n : 0);
+}
+
+static size_t
+word_size(struct view v)
+{
+	return run_of(v, false);
+}
+
 static void
 put_unstructured(struct buf *b, struct view v)
 {
-	while (v.n > 0) {
-		struct view blanks = view_sub(v, 0, run_of(v, true));
-		struct view word;
+	struct words w = { .out = b };
 
-		buf_put(b, blanks);
-		view_skip(&v, blanks.n);
-		word = view_sub(v, 0, run_of(v, false));
-		if (!utf8_ascii(word)) {
+	while (take_blanks(&w, &v), v.n > 0) {
+		struct view word = view_sub(v, 0, word_size(v));
+
+		if (utf8_ascii(word)) {
+			put_other(&w, word);
+		} else {
 			word = view_sub(v, 0, encoded_run(v));
-			put_encoded(b, word);
-		} else
-			buf_put(b, word);
+			put_encoded(&w, word,
+			    blanks_before_encoded(
+				view_sub(v, word.n, SIZE_MAX), word_size));
+		}
 		view_skip(&v, word.n);
 	}
+	buf_put(b, w.blanks);
 }
 
 /* ---- addresses ---- */
@@ -118,28 +199,6 @@ enclosed(struct view v, uint8_t close)
 			return i + 1;
 	}
 	return v.n;
-}
-
-/* A quoted-string: of a name, encoded-words take its place. */
-static void
-put_quoted(struct buf *b, struct view v)
-{
-	AUTO_BUF struct buf text = BUF_INIT(v.n + 1);
-
-	if (utf8_ascii(v)) {
-		buf_put(b, v);
-		return;
-	}
-	view_skip(&v, 1);
-	if (v.n > 0 && v.p[v.n - 1] == '"') /* it may be missing */
-		v.n--;
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] == '\\' && i + 1 < v.n)
-			i++;
-		if (v.p[i] != '\r' && v.p[i] != '\n')
-			buf_put_byte(&text, v.p[i]);
-	}
-	put_encoded_words(b, buf_view(&text));
 }
 
 static bool
@@ -183,42 +242,67 @@ name_run(struct view v)
 	}
 }
 
-/* The next piece of an address field, which is not empty. */
-static size_t
-put_piece(struct buf *b, struct view v)
+/* A quoted-string of a name: encoded-words take its place. */
+static void
+put_quoted(struct words *w, struct view v, struct view behind)
 {
-	struct view piece = view_sub(v, 0, 1);
+	AUTO_BUF struct buf text = BUF_INIT(v.n + 1);
 
+	view_skip(&v, 1);
+	if (v.n > 0 && v.p[v.n - 1] == '"') /* it may be missing */
+		v.n--;
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] == '\\' && i + 1 < v.n)
+			i++;
+		buf_put_byte(&text, v.p[i]);
+	}
+	put_encoded(w, buf_view(&text), behind);
+}
+
+/* Bytes of the piece at the start of an address field, which is no blank. */
+static size_t
+piece_size(struct view v)
+{
 	switch (v.p[0]) {
 	case '"':
-		piece.n = enclosed(v, '"');
-		put_quoted(b, piece);
-		return piece.n;
+		return enclosed(v, '"');
 	case '<':
-		piece.n = enclosed(v, '>');
-		put_marks(b, piece);
-		return piece.n;
+		return enclosed(v, '>');
 	case '(':
-		piece.n = enclosed(v, ')');
-		put_marks(b, piece);
+		return enclosed(v, ')');
+	}
+	return ends_word(v.p[0]) ? 1 : atom(v);
+}
+
+static size_t
+put_piece(struct words *w, struct view v)
+{
+	struct view piece = view_sub(v, 0, piece_size(v)), behind;
+	bool quoted = v.p[0] == '"';
+
+	if (utf8_ascii(piece) || v.p[0] == '<' || v.p[0] == '(' ||
+	    (!quoted && !is_name(piece))) {
+		put_other(w, piece);
 		return piece.n;
 	}
-	if (!ends_word(v.p[0]))
-		piece.n = atom(v);
-	if (!is_name(piece)) {
-		put_marks(b, piece);
-		return piece.n;
-	}
-	piece.n = name_run(v);
-	put_encoded(b, piece);
+	if (!quoted)
+		piece.n = name_run(v);
+	behind = blanks_before_encoded(view_sub(v, piece.n, SIZE_MAX), atom);
+	if (quoted)
+		put_quoted(w, piece, behind);
+	else
+		put_encoded(w, piece, behind);
 	return piece.n;
 }
 
 static void
 put_addresses(struct buf *b, struct view v)
 {
-	while (v.n > 0)
-		view_skip(&v, put_piece(b, v));
+	struct words w = { .out = b };
+
+	while (take_blanks(&w, &v), v.n > 0)
+		view_skip(&v, put_piece(&w, v));
+	buf_put(b, w.blanks);
 }
 
 /* ---- fields ---- */

@@ -1,4 +1,6 @@
 /* The parts of POP3 that do no I/O: lines, commands, words, surrogates. */
+#include "base/utf8.h"
+#include "mail/encoded.h"
 #include "session/line.h"
 #include "session/pop3_inside.h"
 
@@ -184,7 +186,7 @@ test_surrogates(void)
 		{ "addresses", "To: é@b, <a@é>, \"ok\" <c@d>\r\n",
 		    "To: ?@b, <a@?>, \"ok\" <c@d>\r\n" },
 		{ "a group", "To: é: a@b;\r\n",
-		    "To: =?UTF-8?B?w6k=?=: a@b;\r\n" },
+		    "To: =?UTF-8?B?w6k=?= : a@b;\r\n" },
 		{ "a comment", "To: a@b (é)\r\n", "To: a@b (?)\r\n" },
 		{ "a parameter", "Content-Type: x/y; name=\"é\"\r\n",
 		    "Content-Type: x/y; name=\"?\"\r\n" },
@@ -210,6 +212,51 @@ test_surrogates(void)
 	}
 }
 
+/* What a reader sees is what was there: blanks between encoded-words are not
+ * (RFC 2047 section 6.2). */
+static void
+test_shown(void)
+{
+	static const struct {
+		const char *in;
+		const char *want; /* NULL: the same */
+	} t[] = {
+		{ "Subject: a é b é é c é", NULL },
+		{ "Subject: é =?UTF-8?Q?=C3=A4?= é", "Subject: é ä é" },
+		{ "Subject: a =?UTF-8?Q?=C3=A4?=  é b", "Subject: a ä  é b" },
+		{ "Subject: =?UTF-8?Q?=C3=A4?= a é", "Subject: ä a é" },
+		{ "Subject: é\r\n =?UTF-8?Q?=C3=A4?=", "Subject: é ä" },
+		{ "Subject: é =?UTF-8?X?none?= é", NULL },
+		{ "Subject: é =?x?=", NULL },
+		{ "From: \"Jörg\" Müller <a@b>", "From: Jörg Müller <a@b>" },
+		{ "From: Jörg \"Müller\" <a@b>", "From: Jörg Müller <a@b>" },
+		{ "From: Jörg \"M.\" Müller <a@b>", NULL },
+		{ "From: \"Jörg\" \"Müller\" <a@b>",
+		    "From: Jörg Müller <a@b>" },
+		{ "From: =?UTF-8?Q?J=C3=B6rg?= Müller <a@b>",
+		    "From: Jörg Müller <a@b>" },
+		{ "From: Jörg =?UTF-8?Q?M=C3=BCller?= <a@b>",
+		    "From: Jörg Müller <a@b>" },
+		{ "From: \"Jörg\" =?UTF-8?Q?M=C3=BCller?= <a@b>",
+		    "From: Jörg Müller <a@b>" },
+		{ "From: \"Jörg\"Müller<a@b>", "From: JörgMüller <a@b>" },
+		{ "To: x,Jörg<a@b>", "To: x, Jörg <a@b>" },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		AUTO_BUF struct buf b = BUF_INIT(4096);
+		AUTO_BUF struct buf shown = BUF_INIT(4096);
+
+		pop3_surrogate(v(t[i].in), &b);
+		encoded_decode(buf_view(&b), &shown);
+		tap_ok(utf8_ascii(buf_view(&b)) &&
+			view_eq(buf_view(&shown),
+			    v(t[i].want != NULL ? t[i].want : t[i].in)),
+		    "shown: %zu: got \"%.*s\"", i + 1, (int)shown.n,
+		    (const char *)shown.p);
+	}
+}
+
 int
 main(void)
 {
@@ -217,5 +264,6 @@ main(void)
 	test_commands();
 	test_words();
 	test_surrogates();
+	test_shown();
 	return tap_done();
 }
