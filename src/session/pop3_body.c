@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "mail/header.h"
+#include "mail/mime.h"
 #include "session/pop3_inside.h"
 
 /*
@@ -117,54 +118,100 @@ first_lines(struct view body, uint64_t lines)
 	return view_sub(body, 0, body.n - rest.n);
 }
 
-/* Has the header UTF-8 that this client has not asked for? Other 8-bit text is
- * no UTF-8 string: it goes out as it came (docs/violations.md). */
+/* ---- surrogates ---- */
+
+/* Other 8-bit text is no UTF-8 string: it goes out as it came
+ * (docs/violations.md). */
 static bool
-needs_surrogate(struct pop3 *p, const struct message_body *b, size_t header_n)
+is_utf8_header(struct view header)
 {
+	return !utf8_ascii(header) && utf8_valid(header);
+}
+
+/* May there be a header, of the message or of a part, with UTF-8 that this
+ * client has not asked for? */
+static bool
+may_need_surrogate(struct pop3 *p, const struct message_body *b)
+{
+	struct summary_part part;
 	struct summary sum;
 
 	if (p->set->utf8)
 		return false;
 	if (summary_read(b->summary, &sum) &&
-	    (sum.flags & SUMMARY_HAS_8BIT) == 0)
+	    (sum.flags & SUMMARY_HAS_8BIT) == 0 &&
+	    summary_part(&sum, NULL, 0, &part) && !part.is_multipart &&
+	    !part.is_message)
 		return false;
-	return !utf8_ascii(view_sub(b->octets, 0, header_n)) &&
-	    utf8_valid(view_sub(b->octets, 0, header_n));
+	return !utf8_ascii(b->octets);
+}
+
+/* In the order of the message. */
+static const struct mime_part *
+next_part(const struct mime_part *part)
+{
+	if (part->child != NULL)
+		return part->child;
+	while (part != NULL && part->next == NULL)
+		part = part->parent;
+	return part != NULL ? part->next : NULL;
+}
+
+/* The first n octets of a message, its headers as surrogates. */
+static void
+put_surrogates(struct pop3 *p, struct view message, size_t n)
+{
+	AUTO_ARENA struct arena *a = arena_new(MIME_ARENA_MAX);
+	AUTO_BUF struct buf b = BUF_INIT(OUTPUT_MAX);
+	const struct mime_part *part = mime_parse(message, a);
+	size_t at = 0;
+
+	message.n = n;
+	for (; part != NULL && p->c.out.error == 0; part = next_part(part)) {
+		struct view header = mime_header(message, part);
+
+		if (!is_utf8_header(header))
+			continue;
+		put_stuffed(p, view_sub(message, at, part->header - at));
+		buf_clear(&b);
+		pop3_surrogate(header, &b);
+		put_stuffed(p, buf_view(&b));
+		if (b.n >= OUTPUT_LEND) /* it was lent */
+			(void)output_flush(&p->c.out);
+		at = part->header + header.n;
+	}
+	message = view_sub(message, at, SIZE_MAX);
+	put_stuffed(p, message);
+	put_end(&p->c.out, message.n > 0 ? message : buf_view(&b));
+}
+
+/* ---- messages ---- */
+
+/* Octets of the header and of the first lines of the body. */
+static size_t
+top_size(const struct message_body *b, uint64_t lines)
+{
+	struct summary sum;
+	size_t n = summary_read(b->summary, &sum) && sum.header_n <= b->octets.n
+	    ? (size_t)sum.header_n
+	    : header_size(b->octets);
+
+	return n + first_lines(view_sub(b->octets, n, SIZE_MAX), lines).n;
 }
 
 static void
 put_message(struct pop3 *p, const struct message_body *b, uint64_t lines)
 {
-	AUTO_BUF struct buf header = BUF_INIT(OUTPUT_MAX);
-	struct view all = b->octets, body = { 0 };
-	bool whole = lines == UINT64_MAX;
-	struct summary sum;
-	size_t n = 0;
+	struct view v = b->octets;
 
-	if (!whole || !p->set->utf8) {
-		if (!summary_read(b->summary, &sum) || sum.header_n > all.n ||
-		    (!p->set->utf8 && (sum.flags & SUMMARY_HAS_8BIT) != 0))
-			n = header_size(all);
-		else
-			n = (size_t)sum.header_n;
-	}
-	if (n > 0 && needs_surrogate(p, b, n)) {
-		pop3_surrogate(view_sub(all, 0, n), &header);
-		put_stuffed(p, buf_view(&header));
-		body = view_sub(all, n, SIZE_MAX);
-		body = whole ? body : first_lines(body, lines);
-		put_stuffed(p, body);
-		put_end(&p->c.out, body.n > 0 ? body : buf_view(&header));
-		(void)output_flush(&p->c.out); /* header was lent */
+	if (lines != UINT64_MAX)
+		v.n = top_size(b, lines);
+	if (may_need_surrogate(p, b)) {
+		put_surrogates(p, b->octets, v.n);
 		return;
 	}
-	if (!whole) {
-		body = view_sub(all, n, SIZE_MAX);
-		all.n = n + first_lines(body, lines).n;
-	}
-	put_stuffed(p, all);
-	put_end(&p->c.out, all);
+	put_stuffed(p, v);
+	put_end(&p->c.out, v);
 }
 
 bool
