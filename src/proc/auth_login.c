@@ -415,13 +415,14 @@ check_password(struct auth_exchange *e, struct view user, struct view typed)
 	explicit_bzero(password, sizeof(password));
 }
 
-/* An authorization identity may be given when it is the user's own. */
+/* An authorization identity may be given when it is the user's own, also where
+ * that is the name of nobody. */
 static bool
 is_self(struct view authzid, struct view user)
 {
 	struct name a, u;
 
-	return authzid.n == 0 ||
+	return authzid.n == 0 || view_eq(authzid, user) ||
 	    (name_parse(authzid, &a) && name_parse(user, &u) &&
 		strcmp(a.text, u.text) == 0);
 }

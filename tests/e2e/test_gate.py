@@ -158,6 +158,19 @@ def test_wrong_password_and_then_right(server, account):
     raw.ok(b'LOGIN %s "%s"' % (account.name.encode(), account.password.encode()))
 
 
+@pytest.mark.parametrize("user,authzid,code", [
+    (b"\xff\xfe", b"\xff\xfe", b"AUTHENTICATIONFAILED"), (b"\xff\xfe", b"", b"AUTHENTICATIONFAILED"),
+    (b"demo@example.org", b"Demo@Example.org", b"AUTHENTICATIONFAILED"),
+    (b"demo@example.org", b"other@example.org", b"AUTHORIZATIONFAILED"),
+    (b"\xff\xfe", b"\xff", b"AUTHORIZATIONFAILED"),
+])
+def test_who_acts_for_whom(server, user, authzid, code):
+    """Who says one name twice acts for nobody else, though it is no name at all."""
+    raw = server.raw(tls=True)
+    _, status = raw.command(b"AUTHENTICATE PLAIN " + b64(b"\0".join((authzid, user, b"wrong"))))
+    assert status.startswith(b"NO [" + code + b"]")
+
+
 # ---- limits ----
 
 def held_now(server):
