@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "proc/gate_protocol.h"
 
 /*
@@ -11,6 +12,7 @@
  * the connection goes on.
  */
 #define ARGS_MAX 2
+#define NAME_SHOWN 255 /* octets; of an answer 512 (RFC 2449 section 4) */
 #define HOST_CHARS                                                             \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
 
@@ -225,6 +227,7 @@ no_clear(struct gate_login *l, struct buf *out)
 static void
 put_name(struct view name, bool utf8, struct buf *out)
 {
+	name = utf8_cut(name, NAME_SHOWN);
 	for (size_t i = 0; i < name.n; i++) {
 		uint8_t c = name.p[i];
 
@@ -241,7 +244,8 @@ on_user(struct gate_login *l, const struct pop3_line *line, struct buf *out)
 	buf_clear(&l->user);
 	if (!gate_login_may_password(l))
 		return no_clear(l, out);
-	if (name.n > LIMITS_USER)
+	/* RFC 6856 section 2.2: UTF-8 or nothing */
+	if (name.n > LIMITS_USER || !utf8_valid(name))
 		return err(l, "[AUTH] ", TEXT_NAME, out);
 	buf_put(&l->user, name);
 	buf_printf(out, "+OK %s", say(l, TEXT_PASSWORD, ""));
