@@ -447,7 +447,7 @@ run_command(struct pop3 *p, const struct pop3_command *c)
 		on_list(p, c);
 		break;
 	case POP3_NOOP:
-		buf_put_str(&p->c.out.b, "+OK\r\n");
+		pop3_ok(p, POP3_TEXT_NOTHING);
 		break;
 	case POP3_QUIT:
 		on_quit(p);

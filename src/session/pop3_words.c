@@ -28,6 +28,8 @@ static const char *const texts[POP3_TEXTS][POP3_LANGUAGES] = {
 	    "言語を切り替えました" },
 	[POP3_TEXT_NO_LANGUAGE] = { "There is no such language",
 	    "その言語はありません" },
+	[POP3_TEXT_NOTHING] = { "Nothing was to be done",
+	    "何もしませんでした" },
 	[POP3_TEXT_BYE] = { "Good bye", "さようなら" },
 	[POP3_TEXT_NOT_REMOVED] = { "[SYS/TEMP] Nothing was removed, try again",
 	    "[SYS/TEMP] 何も取り除かれませんでした" },
