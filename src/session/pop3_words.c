@@ -136,5 +136,8 @@ pop3_capabilities_put(
 		buf_put_str(b, "\r\nLOGIN-DELAY ");
 		buf_put_dec(b, set->login_delay_s);
 	}
-	buf_put_str(b, "\r\nUTF8 USER\r\nLANG\r\nIMPLEMENTATION fumi\r\n");
+	buf_put_str(b, "\r\nUTF8 USER\r\nLANG\r\n");
+	if (set->xtnd_xmit) /* no RFC has a name for it (RFC 2449 section 9) */
+		buf_put_str(b, "X-XTND-XMIT\r\n");
+	buf_put_str(b, "IMPLEMENTATION fumi\r\n");
 }

@@ -101,6 +101,14 @@ def test_said_again(start, sink):
     assert [m.rsplit(b"\r\n", 2)[1] for _, m in sink.to("again@example.com")] == [b"once", b"another"]
 
 
+def test_capability(start, server):
+    """Before login and after it, where it may be used."""
+    for s, there in ((start(), True), (server, False)):
+        for c in (Line(s), login(s)):
+            assert c.say("CAPA").startswith(b"+OK ")
+            assert (b"X-XTND-XMIT" in list(iter(c.line, b"."))) == there
+
+
 def test_no_way_out(start):
     c = login(start(out=False))
     assert c.say("XTND XMIT") == b"-ERR [SYS/PERM] Mail cannot be sent from here"

@@ -135,6 +135,7 @@ test_words(void)
 		.mechanisms = VIEW_LIT("PLAIN SCRAM-SHA-256"),
 		.starttls = true,
 		.expire_days = 60,
+		.xtnd_xmit = true,
 		.login_delay_s = 900 };
 	enum pop3_language l;
 	bool whole = true;
@@ -156,7 +157,7 @@ test_words(void)
 		   v("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 		     "PIPELINING\r\nUSER\r\nSASL PLAIN SCRAM-SHA-256\r\n"
 		     "STLS\r\nEXPIRE 60\r\nLOGIN-DELAY 900\r\nUTF8 USER\r\n"
-		     "LANG\r\nIMPLEMENTATION fumi\r\n")),
+		     "LANG\r\nX-XTND-XMIT\r\nIMPLEMENTATION fumi\r\n")),
 	    "words: all capabilities");
 }
 
