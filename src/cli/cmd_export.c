@@ -9,15 +9,19 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "session/uidl.h"
 #include "store/export.h"
 #include "store/verify.h"
 
+#define INBOX 1 /* id of that mailbox */
 #define USAGE "export -u ACCOUNT [--format mbox|maildir|eml] DIRECTORY"
 
 struct export_state {
 	const char *user;
 	enum export_format format;
 	uint64_t done, failed;
+	int dir;           /* of the account */
+	struct uidl *uidl; /* NULL: not asked for yet */
 };
 
 static int
@@ -33,6 +37,19 @@ on_message(void *ctx, struct view mailbox, uint32_t uid, const char *text)
 	}
 	cli_progress("export", e->done, 0, false);
 	return 0;
+}
+
+/* Always, though it may be the default one: an import gives other UIDs. */
+static void
+on_id(void *ctx, const struct mailbox_row *box, uint32_t uid, struct buf *out)
+{
+	struct export_state *e = ctx;
+
+	if (box->id != INBOX)
+		return;
+	if (e->uidl == NULL)
+		e->uidl = uidl_load(e->dir, box->uidvalidity);
+	uidl_put(e->uidl, box->uidvalidity, uid, out);
 }
 
 static bool
@@ -120,7 +137,9 @@ cmd_export(const struct conf *conf, int argc, char **argv)
 		(void)cli_fail(
 		    EX_DATAERR, "export", "%s: %s", e.user, damage.text);
 	}
-	r = export_run(a, target, e.format, on_message, &e);
+	e.dir = dir;
+	r = export_run(a, target, e.format, on_message, on_id, &e);
+	uidl_free(&e.uidl);
 	cli_progress("export", e.done, 0, true);
 	if (r != 0)
 		(void)cli_fail(cli_store_status(r), "export", "%s: %s", path,

@@ -123,9 +123,9 @@ add_mbox_message(struct import *im, const struct mbox_message *m, int64_t date)
 	char what[64];
 
 	mbox_text(m, im->quoting, &b);
-	/* as POP3 servers on mboxes keep it */
-	if (!im->no_uidl &&
-	    header_find(buf_view(&b), VIEW_LIT("X-UIDL"), &uidl))
+	/* as POP3 servers on mboxes keep it; m: that of an export is not part
+	 * of the message */
+	if (!im->no_uidl && header_find(m->text, VIEW_LIT("X-UIDL"), &uidl))
 		uidl.value = header_trim(uidl.value);
 	(void)snprintf(what, sizeof(what), "message %llu of the mbox",
 	    (unsigned long long)im->done + 1);

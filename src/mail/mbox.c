@@ -191,11 +191,25 @@ unquoted(struct view line)
 	    : line;
 }
 
+/* An export puts X-UIDL first, and Status behind it; anywhere else it may be the
+ * message's own. */
+static bool
+has_uidl(struct view header)
+{
+	struct header_field f;
+
+	return header_next(&header, &f) &&
+	    view_eq_ci(f.name, VIEW_LIT("X-UIDL")) &&
+	    header_next(&header, &f) && view_eq_ci(f.name, VIEW_LIT("Status"));
+}
+
 static void
 put_header(struct view header, enum mbox_quoting q, struct buf *out)
 {
 	struct header_field f;
 
+	if (has_uidl(header))
+		(void)!header_next(&header, &f);
 	while (header_next(&header, &f)) {
 		if (is_status(f.name) ||
 		    (q == MBOX_CL &&

@@ -52,8 +52,8 @@ bool mbox_next(struct view *in, enum mbox_quoting q, struct mbox_message *out)
 
 /*
  * The message as it was before it was put into the mbox: quoting undone, the
- * lines that only an mbox has (Status, X-Status; with MBOX_CL Content-Length)
- * left out, line ends as they are. Appended to out, which must have room for
+ * lines that only an mbox has (Status, X-Status, X-UIDL where it is the first and
+ * Status follows; with MBOX_CL Content-Length) left out, line ends as they are. Appended to out, which must have room for
  * m->text.n bytes.
  */
 void mbox_text(

@@ -233,17 +233,10 @@ static void
 put_uidl(struct pop3 *p, size_t i)
 {
 	struct buf *b = &p->c.out.b;
-	struct view id = uidl_get(p->uidl, p->m[i].uid);
 
 	buf_put_dec(b, i + 1);
 	buf_put_byte(b, ' ');
-	if (id.n > 0)
-		buf_put(b, id);
-	else {
-		buf_put_dec(b, p->uidvalidity);
-		buf_put_byte(b, '.');
-		buf_put_dec(b, p->m[i].uid);
-	}
+	uidl_put(p->uidl, p->uidvalidity, p->m[i].uid, b);
 	buf_put_str(b, "\r\n");
 }
 

@@ -127,6 +127,19 @@ uidl_get(struct uidl *u, uint32_t uid)
 	return u->at.uid == uid ? u->at.id : (struct view){ 0 };
 }
 
+void
+uidl_put(struct uidl *u, uint32_t uidvalidity, uint32_t uid, struct buf *out)
+{
+	struct view id = uidl_get(u, uid);
+
+	buf_put(out, id);
+	if (id.n > 0)
+		return;
+	buf_put_dec(out, uidvalidity);
+	buf_put_byte(out, '.');
+	buf_put_dec(out, uid);
+}
+
 /* ---- writing ---- */
 
 /* What will be in the file. */

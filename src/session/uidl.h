@@ -34,6 +34,10 @@ void uidl_free(struct uidl **u);
  * Lives as long as u. */
 struct view uidl_get(struct uidl *u, uint32_t uid);
 
+/* Add what POP3 clients know the message by: the id of it, or the default one. */
+void uidl_put(
+    struct uidl *u, uint32_t uidvalidity, uint32_t uid, struct buf *out);
+
 struct uidl_entry {
 	uint32_t uid;
 	struct view id; /* uidl_ok() */

@@ -20,6 +20,8 @@
  * error for one message there, not the end of the process.
  */
 
+#define UIDLIST "dovecot-uidlist"
+#define ID_MAX 128 /* bytes of a POP3 id, far more than one has */
 #define PIECE 65536
 #define ROWS 256
 #define LEVEL_MAX 255 /* bytes of a file name */
@@ -30,10 +32,15 @@ struct export
 	int dirfd;
 	enum export_format format;
 	export_fn *fn;
+	export_id_fn *id;
 	void *ctx;
 	struct view mailbox; /* its name */
+	const struct mailbox_row *box;
 	int dir;             /* of the mailbox; for mbox the file */
 	uint64_t serial;     /* for names in a maildir */
+	int ids;             /* a maildir's list of ids; -1: none yet */
+	struct buf id_lines; /* of it, not written yet */
+	struct buf one_id;
 	struct buf out;
 	uint8_t piece[PIECE];
 };
@@ -66,7 +73,8 @@ ends_as_ours(struct view v)
 {
 	return view_ends(v, VIEW_LIT(".mbox")) ||
 	    view_ends(v, VIEW_LIT(".eml")) || view_eq(v, VIEW_LIT("cur")) ||
-	    view_eq(v, VIEW_LIT("new")) || view_eq(v, VIEW_LIT("tmp"));
+	    view_eq(v, VIEW_LIT("new")) || view_eq(v, VIEW_LIT("tmp")) ||
+	    view_eq(v, VIEW_LIT(UIDLIST));
 }
 
 /* The name of a level's file or directory, NUL at the end: other levels have
@@ -166,6 +174,51 @@ maildir_name(struct export *x, const struct message_row *row, char out[128])
 	x->serial++;
 }
 
+/* --- POP3 ids --- */
+
+/* As long as the next one is not asked for. */
+static struct view
+id_of(struct export *x, uint32_t uid)
+{
+	buf_clear(&x->one_id);
+	if (x->id != NULL)
+		x->id(x->ctx, x->box, uid, &x->one_id);
+	return buf_view(&x->one_id);
+}
+
+static int
+write_ids(struct export *x)
+{
+	int r = x->ids == -1 ? 0 : fd_write(x->ids, buf_view(&x->id_lines));
+
+	buf_clear(&x->id_lines);
+	return r;
+}
+
+/* "3 V1275660208 N25", then "17 Pid :name", the form of Dovecot 2. */
+static int
+list_id(struct export *x, uint32_t uid, struct view name)
+{
+	struct view id = id_of(x, uid);
+
+	if (id.n == 0)
+		return 0;
+	if (x->ids == -1) {
+		x->ids = openat(x->dir, UIDLIST,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (x->ids == -1)
+			return -errno;
+		buf_printf(&x->id_lines, "3 V%u N%u\n", x->box->uidvalidity,
+		    x->box->uidnext);
+	}
+	buf_printf(&x->id_lines, "%u P", uid);
+	buf_put(&x->id_lines, id);
+	buf_put_str(&x->id_lines, " :");
+	buf_put(&x->id_lines, name);
+	buf_put_byte(&x->id_lines, '\n');
+	return x->id_lines.n >= PIECE ? write_ids(x) : 0;
+}
+
 /* --- octets --- */
 
 /* What a line needs to know of the piece before. */
@@ -251,14 +304,19 @@ flush(struct export *x, int fd)
 /*
  * The flags, in the lines that programs with mboxes keep them in: "Status: RO",
  * R seen, O that it is not new; "X-Status: AFTD", answered, flagged, draft,
- * deleted. Before the header, where they need not be looked for; not where they
+ * deleted; and X-UIDL. Before the header, where they need not be looked for; not where they
  * would become part of the message (it begins with the rest of a folded line).
  */
 static void
-put_status(struct buf *out, uint16_t f, struct view message)
+put_status(struct buf *out, uint16_t f, struct view id, struct view message)
 {
 	if (message.n > 0 && (message.p[0] == ' ' || message.p[0] == '\t'))
 		return;
+	if (id.n > 0) {
+		buf_put_str(out, "X-UIDL: ");
+		buf_put(out, id);
+		buf_put_byte(out, '\n');
+	}
 	buf_put_str(out, f & STORE_SEEN ? "Status: RO\n" : "Status: O\n");
 	if (f & (STORE_ANSWERED | STORE_FLAGGED | STORE_DRAFT | STORE_DELETED))
 		buf_printf(out, "X-Status: %s%s%s%s\n",
@@ -288,7 +346,7 @@ sender_of(struct view message)
 /* What is in front of a message in an mbox. start: its first octets */
 static void
 put_mbox_lines(
-    struct buf *out, const struct message_row *row, struct view start)
+    struct export *x, const struct message_row *row, struct view start)
 {
 	const struct view sender = sender_of(start);
 	char text[FORMAT_MBOX_SENDER_MAX + 1];
@@ -297,9 +355,10 @@ put_mbox_lines(
 	for (; n < sender.n && n < FORMAT_MBOX_SENDER_MAX; n++)
 		text[n] = sender.p[n] == '\0' ? ' ' : (char)sender.p[n];
 	text[n] = '\0';
-	format_mbox_from(text, row->date, out);
+	format_mbox_from(text, row->date, &x->out);
 	if (start.n > 0)
-		put_status(out, row->flags.system, start);
+		put_status(
+		    &x->out, row->flags.system, id_of(x, row->uid), start);
 }
 
 /* The octets of a message into fd. *text says why they could not be read. */
@@ -312,7 +371,7 @@ write_octets(
 	int r = 0;
 
 	if (quote && row->size == 0)
-		put_mbox_lines(&x->out, row, (struct view){ NULL, 0 });
+		put_mbox_lines(x, row, (struct view){ NULL, 0 });
 	for (uint64_t at = 0; at < row->size && r == 0; at += PIECE) {
 		size_t n = row->size - at < PIECE ? row->size - at : PIECE;
 		struct view v = { x->piece, n };
@@ -324,7 +383,7 @@ write_octets(
 			return 0;
 		}
 		if (quote && at == 0)
-			put_mbox_lines(&x->out, row, v);
+			put_mbox_lines(x, row, v);
 		if (x->format == EXPORT_EML)
 			buf_put(&x->out, v);
 		else
@@ -338,6 +397,17 @@ write_octets(
 		r = flush(x, fd);
 	}
 	return r;
+}
+
+/* Of a file in cur, without its flags. */
+static struct view
+base_name(const char *path)
+{
+	struct view v = view_str(path);
+
+	view_skip(&v, sizeof("cur/") - 1);
+	v.n = (size_t)((const uint8_t *)memrchr(v.p, ':', v.n) - v.p);
+	return v;
 }
 
 static int
@@ -358,6 +428,8 @@ write_file(struct export *x, const struct message_row *row, const char **text)
 	r = write_octets(x, fd, row, text);
 	if (r == 0 && *text != NULL && unlinkat(x->dir, name, 0) != 0)
 		r = -errno;
+	if (r == 0 && *text == NULL && x->format == EXPORT_MAILDIR)
+		r = list_id(x, row->uid, base_name(name));
 	if (r == 0 && *text == NULL) {
 		struct timespec t[2] = { { .tv_sec = row->date },
 			{ .tv_sec = row->date } };
@@ -406,6 +478,7 @@ export_mailbox(struct export *x, const struct mailbox_entry *e)
 	int r;
 
 	x->mailbox = e->name;
+	x->box = &e->row;
 	if (e->row.noselect)
 		return 0;
 	if ((r = open_mailbox(x)) != 0)
@@ -418,15 +491,18 @@ export_mailbox(struct export *x, const struct mailbox_entry *e)
 		if (n > 0)
 			next = row[n - 1].uid + 1;
 	} while (r == 0 && n == ROWS && next != 0);
+	if (r == 0)
+		r = write_ids(x);
 	if (r == 0 && fsync(x->dir) != 0)
 		r = -errno;
+	fd_close(&x->ids);
 	fd_close(&x->dir);
 	return r;
 }
 
 int
 export_run(struct account *a, int dirfd, enum export_format format,
-    export_fn *fn, void *ctx)
+    export_fn *fn, export_id_fn *id, void *ctx)
 {
 	struct export *x = xcalloc(1, sizeof *x);
 	AUTO_ARENA struct arena *arena = arena_new((size_t)1 << 30);
@@ -438,13 +514,19 @@ export_run(struct account *a, int dirfd, enum export_format format,
 	x->dirfd = dirfd;
 	x->format = format;
 	x->fn = fn;
+	x->id = id;
 	x->ctx = ctx;
-	x->dir = -1;
+	x->dir = x->ids = -1;
 	buf_init(&x->out, (size_t)4 * PIECE);
+	buf_init(&x->id_lines, (size_t)2 * PIECE);
+	buf_init(&x->one_id, ID_MAX);
 	r = mailbox_list(a, arena, &e, &n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = export_mailbox(x, &e[i]);
 	fd_close(&x->dir);
+	fd_close(&x->ids);
+	buf_fini(&x->id_lines);
+	buf_fini(&x->one_id);
 	buf_fini(&x->out);
 	free(x);
 	return r;

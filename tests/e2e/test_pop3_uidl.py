@@ -110,3 +110,45 @@ def test_mbox(server, account, tmp_path):
     after = uidls(server, account)
     assert len(set(after.values())) == 7 and after["more3"] == "new"
     assert {name: after[name] for name in got} == got
+
+
+@pytest.mark.parametrize("form", ["maildir", "mbox"])
+def test_export_and_import(server, account, maildir, tmp_path, form):
+    """Clients know the mail again in another account, whatever gave it its id; the octets stay the same."""
+    dovecot(maildir)
+    server.fumi("import", "-u", account.name, "maildir", str(maildir))
+    c = server.imaplib(account)
+    for m in (message("ours"), b"X-UIDL: forged\r\n" + message("theirs"), b"Subject: last\r\n\r\nX-UIDL: text\r\n"):
+        c.append("INBOX", None, None, m)
+    c.create("dovecot-uidlist")
+    c.create("Work")
+    c.append("Work", None, None, b"X-UIDL: other\r\n" + message("work"))
+    c.select("INBOX")
+    c.store("1,6", "+FLAGS", "(\\Flagged \\Seen)")
+    c.logout()
+    want = uidls(server, account)
+    assert want["m1"] == "UID18-99" and len(set(want.values())) == 8
+    out = tmp_path / "out"
+    server.fumi("export", "-u", account.name, "--format", form, str(out))
+    assert form == "mbox" or sorted(os.listdir(out / "INBOX")) == ["cur", "dovecot-uidlist", "new", "tmp"]
+    other = server.account()
+    for box in ("INBOX", "Work"):
+        where = str(out / (box + (".mbox" if form == "mbox" else "")))
+        assert b" 0 skipped" in server.fumi("import", "-u", other.name, "-m", box, form, where)
+        assert server.fumi("import", "-u", other.name, "-m", box, form, where).startswith(b"0 added")
+    assert uidls(server, other) == want
+    both = []
+    for a in (account, other):
+        p = pop(server, a)
+        both.append(sorted(b"\r\n".join(p.retr(i + 1)[1]) for i in range(8)))
+        p.quit()
+    assert both[0] == both[1]
+    # and back, after it was lost: what had an id has it again
+    c = server.imaplib(account)
+    c.select("INBOX")
+    c.store("1:*", "+FLAGS", "\\Deleted")
+    c.expunge()
+    c.logout()
+    server.fumi("import", "-u", account.name, form, str(out / ("INBOX.mbox" if form == "mbox" else "INBOX")))
+    after = uidls(server, account)
+    assert {k: after[k] for k in ("m0", "m1", "m3")} == {k: want[k] for k in ("m0", "m1", "m3")}

@@ -49,6 +49,17 @@ static const struct {
 	    "X-Status: AF\nA: 1\n\nx\n",
 	    MBOX_RD, 1, MBOX_SEEN | MBOX_OLD | MBOX_ANSWERED | MBOX_FLAGGED,
 	    "A: 1\n\nx\n" },
+	{ "X-UIDL of an export",
+	    "From a Sun Jan  6 07:08:41 2002\nX-UIDL: 1.2\nStatus: O\n"
+	    "X-UIDL: mine\nA: 1\n\nx\n",
+	    MBOX_RD, 1, MBOX_OLD, "X-UIDL: mine\nA: 1\n\nx\n" },
+	{ "X-UIDL of the message",
+	    "From a Sun Jan  6 07:08:41 2002\nStatus: O\nX-UIDL: mine\n"
+	    "A: 1\n\nx\n",
+	    MBOX_RD, 1, MBOX_OLD, "X-UIDL: mine\nA: 1\n\nx\n" },
+	{ "X-UIDL first, and no Status",
+	    "From a Sun Jan  6 07:08:41 2002\nX-UIDL: mine\nA: 1\n\nx\n",
+	    MBOX_RD, 1, 0, "X-UIDL: mine\nA: 1\n\nx\n" },
 	{ "CRLF",
 	    "From a Sun Jan  6 07:08:41 2002\r\nA: 1\r\n\r\nx\r\n\r\n"
 	    "From b Sun Jan  6 07:08:41 2002\r\nA: 2\r\n\r\ny\r\n",

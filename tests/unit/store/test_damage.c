@@ -251,7 +251,7 @@ exports(int dirfd, unsigned want)
 	snprintf(id, sizeof id, "boot-%u", boots);
 	a = account_must(dirfd, false, &o);
 	tap_ok(account_notice(a, &w), "export says: %s", w.text);
-	MUST(export_run(a, out, EXPORT_EML, count_export, &n));
+	MUST(export_run(a, out, EXPORT_EML, count_export, NULL, &n));
 	tap_ok(n == want, "%u messages are exported", n);
 	account_close(&a);
 	account_dir_remove(to);

@@ -261,7 +261,7 @@ test_export(int dirfd)
 	unsigned n[2] = { 0 };
 	struct view v;
 
-	MUST(export_run(a, out, EXPORT_MBOX, count_export, n));
+	MUST(export_run(a, out, EXPORT_MBOX, count_export, NULL, n));
 	tap_ok(n[0] == 3 && n[1] == 0, "export to mbox");
 	v = read_file(out, "a/%2Eb%25.mbox", buf, sizeof buf);
 	tap_ok(view_eq(v,
@@ -272,13 +272,13 @@ test_export(int dirfd)
 			    "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\n"
 			    "Status: O\nSubject: two\n\nMARK two\n\n")),
 	    "quoted as mboxrd");
-	MUST(export_run(a, out, EXPORT_EML, count_export, n));
+	MUST(export_run(a, out, EXPORT_EML, count_export, NULL, n));
 	v = read_file(out, "a/%2Eb%25/1.eml", buf, sizeof buf);
 	tap_ok(view_eq(v, VIEW_LIT(QUOTED)), "export to eml keeps every octet");
 	account_dir_remove(path);
 	close(out);
 	out = account_dir_make(path);
-	MUST(export_run(a, out, EXPORT_MAILDIR, count_export, n));
+	MUST(export_run(a, out, EXPORT_MAILDIR, count_export, NULL, n));
 	snprintf(buf, sizeof buf,
 	    "a/%%2Eb%%25/cur/1700000000.M000001P%d_1.fumi,W=%zu:2,FS",
 	    (int)getpid(), sizeof QUOTED - 1);
@@ -325,8 +325,8 @@ test_export_names(void)
 		unsigned n[2] = { 0 };
 		int out = account_dir_make(to);
 
-		MUST(
-		    export_run(a, out, (enum export_format)f, count_export, n));
+		MUST(export_run(
+		    a, out, (enum export_format)f, count_export, NULL, n));
 		tap_ok(n[0] == 8 && n[1] == 0, "form %u: %u messages", f, n[0]);
 		account_dir_remove(to);
 		close(out);
@@ -354,7 +354,7 @@ test_mbox_flags(void)
 
 		append_text(a, 1, first[i / 32], &f);
 	}
-	MUST(export_run(a, out, EXPORT_MBOX, NULL, NULL));
+	MUST(export_run(a, out, EXPORT_MBOX, NULL, NULL, NULL));
 	v = read_file(out, "INBOX.mbox", buf, sizeof buf);
 	for (; mbox_next(&v, MBOX_RD, &m); n++) {
 		AUTO_BUF struct buf text = BUF_INIT(sizeof buf);
@@ -405,7 +405,7 @@ test_damage(int dirfd, const char *path)
 	a = account_must(dirfd, false, &o);
 	MUST(verify_run(a, false, tally, &t, &s));
 	tap_ok(t.n[VERIFY_LOG] > 0, "a changed byte is found: %s", t.last);
-	MUST(export_run(a, out, EXPORT_EML, count_export, n));
+	MUST(export_run(a, out, EXPORT_EML, count_export, NULL, n));
 	tap_ok(n[0] >= 2, "and the rest can still be exported");
 	account_dir_remove(dir);
 	close(out);
