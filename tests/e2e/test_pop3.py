@@ -66,7 +66,11 @@ def test_curl(server, filled, scheme, options):
         assert run(str(i)) == sample(i)
     sizes = [line.split() for line in run("").splitlines() if line != b"."]
     assert [(int(n), int(size)) for n, size in sizes] == [(i, len(sample(i))) for i in SAMPLES]
-    assert len(run("", "-X", "UIDL").splitlines()) >= len(SAMPLES)
+    ids = [line.split() for line in run("", "-X", "UIDL").splitlines() if line != b"."]
+    p = pop(server, filled)
+    assert ids == [line.split() for line in p.uidl()[1]]
+    assert [n for n, _ in ids] == [b"%d" % i for i in SAMPLES] and len({uid for _, uid in ids}) == len(SAMPLES)
+    p.quit()
     assert run("", "-X", "TOP 1 0").split(b"\r\n\r\n")[0] == sample(1).split(b"\r\n\r\n")[0]
     for mechanism in ("PLAIN", "LOGIN", "SCRAM-SHA-256"):
         if mechanism == "SCRAM-SHA-256" and b"SCRAM" not in subprocess.run(["curl", "-V"], capture_output=True).stdout:
