@@ -644,5 +644,7 @@ pop3_run(const struct client_env *env, const struct pop3_settings *set)
 	uidl_free(&p.uidl);
 	line_fini(&p.line);
 	free(p.m);
+	/* before a refusal is sent (RFC 1939 section 4) */
+	fd_close(&lock);
 	return client_finish(&p.c);
 }
