@@ -135,6 +135,7 @@ def main():
         unit(results, "unit and crash tests, gcc", "build", *(["--setup=long"] if args.long else []))
         counted(results, "sieve tests", ["build/fumi", "sieve", "test", *sorted(glob.glob("tests/sieve/*.svtest"))])
         counted(results, "documents of sieve", [PYTHON, "tests/sieve/check.py", "build/fumi"])
+        counted(results, "requirements of RFC 1939", [PYTHON, "tests/protocol/check.py"])
         counted(results, "protocol tests", [PYTHON, "tests/protocol/run_all.py", "build"])
         pytest(results, "end-to-end tests", "tests/e2e")
     if build(results, "clang with sanitizers", "build-asan",

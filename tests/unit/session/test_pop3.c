@@ -4,7 +4,9 @@
 #include "session/line.h"
 #include "session/pop3_inside.h"
 
-#include "tap.h"
+#include <sys/socket.h>
+
+#include "account_help.h"
 
 static struct view
 v(const char *s)
@@ -258,6 +260,76 @@ test_shown(void)
 	}
 }
 
+/* ---- silence ---- */
+
+#define IDLE_MS 1000 /* for the tests; a client is held up for less than half */
+
+/* A session that marks its one message, and says two commands more. *out: all
+ * that it was answered. */
+static enum client_end
+silent_session(int dir, struct buf *out)
+{
+	const struct pop3_settings set = { .mark_seen = true };
+	struct client_env env = { .hub = -1,
+		.dir = dir,
+		.first = CLIENT_PREAUTH,
+		.idle_ms = IDLE_MS };
+	enum client_end end;
+	struct log log;
+	int s[2];
+	char in[4096];
+	ssize_t n;
+
+	log_init(&log, -1, LOG_STYLE_PLAIN, LOG_CRASHES, "TEST", 0);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) != 0)
+		abort();
+	env.in = env.out = s[1];
+	env.log = &log;
+	if (fork() == 0) {
+		for (int i = 0; i < 3; i++) {
+			usleep(IDLE_MS / 2 * 1000);
+			if (write(s[0], i == 0 ? "DELE 1\r\n" : "STAT\r\n",
+				i == 0 ? 8 : 6) < 0)
+				break;
+		}
+		_exit(0);
+	}
+	end = pop3_run(&env, &set);
+	close(s[1]);
+	while ((n = read(s[0], in, sizeof(in))) > 0)
+		buf_put(out, (struct view){ (uint8_t *)in, (size_t)n });
+	close(s[0]);
+	return end;
+}
+
+static void
+test_silence(void)
+{
+	AUTO_BUF struct buf out = BUF_INIT(4096);
+	struct account *a;
+	struct mailbox_row row;
+	char path[64];
+	int dir = account_dir_make(path);
+
+	tap_ok(POP3_IDLE_MS >= 10 * 60 * 1000, "the timer is long enough");
+	a = account_must(dir, true, NULL);
+	append_text(a, POP3_INBOX, VIEW_LIT("A: b\r\n\r\nc\r\n"),
+	    &(struct store_flags){ .system = 0 });
+	account_close(&a);
+	tap_ok(silent_session(dir, &out) == CLIENT_IDLE, "silence ends it");
+	tap_ok(view_eq(buf_view(&out),
+		   v("+OK 1 messages\r\n+OK Marked for deletion\r\n"
+		     "+OK 0 0\r\n+OK 0 0\r\n")),
+	    "each command begins the time anew, and at its end nothing is "
+	    "said");
+	a = account_must(dir, false, NULL);
+	tap_ok(mailbox_get(a, POP3_INBOX, &row) == 0 && row.messages == 1,
+	    "and nothing is removed");
+	account_close(&a);
+	account_dir_remove(path);
+	close(dir);
+}
+
 int
 main(void)
 {
@@ -266,5 +338,6 @@ main(void)
 	test_words();
 	test_surrogates();
 	test_shown();
+	test_silence();
 	return tap_done();
 }
