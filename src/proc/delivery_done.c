@@ -51,16 +51,24 @@ delivery_done_distinguish(struct delivery *d, struct delivery_item *it)
 	}
 }
 
+/* In portions, since the hub takes so many at once. */
 static bool
-say(struct delivery *d, const struct buf *keys)
+say(struct delivery *d, const struct buf *keys, size_t *asked)
 {
 	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
 	const struct msg_out_done m = { .number = (uint64_t)d->turns << 32 |
 		    DELIVERY_DONE_AT,
 		.keys = buf_view(keys) };
+	bool good;
 
 	msg_out_done_put(&b, MSG_OUT_DONE, &m);
-	return !d->deaf && submit_put(d->env->hub, &b, -1, d->submit_end_ms);
+	++*asked;
+	good = !d->deaf && submit_put(d->env->hub, &b, -1, d->submit_end_ms);
+	if (good && *asked == MSG_OUT_PENDING_MAX) {
+		good = delivery_hear(d, *asked);
+		*asked = 0;
+	}
+	return good;
 }
 
 /* The keys of one item; those that fill a message are said. */
@@ -76,8 +84,7 @@ say_item(struct delivery *d, const struct delivery_item *it, struct buf *keys,
 		buf_put(keys, (struct view){ key, MSG_OUT_KEY_SIZE });
 		if (keys->n < KEYS_BYTES)
 			continue;
-		++*asked;
-		if (!say(d, keys))
+		if (!say(d, keys, asked))
 			return false;
 		buf_clear(keys);
 	}
@@ -100,10 +107,7 @@ say_all(struct delivery *d, size_t *asked)
 		if (is_done(&d->item[i]) &&
 		    !say_item(d, &d->item[i], &keys, asked))
 			return false;
-	if (keys.n == 0)
-		return true;
-	++*asked;
-	return say(d, &keys);
+	return keys.n == 0 || say(d, &keys, asked);
 }
 
 void

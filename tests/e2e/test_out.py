@@ -134,7 +134,8 @@ def mail(n=0, body="Hello."):
 def test_setting_of_the_server(tmp_path, smtp, good):
     """One that nothing could be sent to is refused when it is read, not found out by mail that waits."""
     (tmp_path / "conf").write_text(f"[out]\nsmtp = {smtp}\n")
-    r = subprocess.run([os.path.join(procs.BUILD, "fumi"), "-c", tmp_path / "conf", "config", "check"], capture_output=True, text=True)
+    r = subprocess.run([os.path.join(procs.BUILD, "fumi"), "-c", tmp_path / "conf", "config", "check"],
+                       capture_output=True, text=True)
     said = r.stdout + r.stderr
     assert (r.returncode == 0) == good and ("write smtp://HOST" in said) == (not good), said
 
