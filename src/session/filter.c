@@ -161,13 +161,23 @@ special_use(void *ctx, struct view mailbox, struct view use)
 	    (row.uses & filter_use(use)) != 0;
 }
 
+/* The scripts of one plan are one execution: the same question has one answer,
+ * whatever another of them has asked before (RFC 7352 section 3). */
 static bool
 seen(void *ctx, const struct sieve_duplicate *d)
 {
-	const struct filter_inside *in = ctx;
+	struct filter_inside *in = ctx;
 	struct memory_key k = memory_key(MEMORY_DUPLICATE, d->handle, d->id);
+	struct filter_asked *a;
 
-	return memory_has(in->filter->memory, &k, in->m->now);
+	for (size_t i = 0; i < in->n_asked; i++)
+		if (memcmp(&in->asked[i].key, &k, sizeof(k)) == 0)
+			return in->asked[i].answer;
+	in->asked = xrealloc(in->asked, in->n_asked + 1, sizeof(*a));
+	a = &in->asked[in->n_asked++];
+	a->key = k;
+	a->answer = memory_has(in->filter->memory, &k, in->m->now);
+	return a->answer;
 }
 
 const char *
@@ -568,6 +578,7 @@ filter_plan_fini(struct filter_plan *p)
 	free(in->bufs);
 	free(in->sources);
 	free(in->remember);
+	free(in->asked);
 	free(in);
 	free(p->places);
 	free(p->outs);

@@ -72,6 +72,12 @@ struct filter_remember {
 	size_t out; /* of which it is, from 1; 0: none */
 };
 
+/* A duplicate test that some script of the plan has asked. */
+struct filter_asked {
+	struct memory_key key;
+	bool answer;
+};
+
 /* What a plan holds besides what its user sees. */
 struct filter_inside {
 	struct filter *filter;
@@ -83,6 +89,8 @@ struct filter_inside {
 	size_t n_bufs;
 	struct filter_remember *remember;
 	size_t n_remember;
+	struct filter_asked *asked;
+	size_t n_asked;
 	/* an IMAP event: the flags as the scripts before have left them */
 	struct sieve_flags flags;
 	bool flags_known;

@@ -525,6 +525,33 @@ test_globals(void)
 	tap_ok(true, "the administrator's scripts, cut at every length");
 }
 
+/* RFC 7352 section 3: what the administrator's script asked is no duplicate to
+ * the user's in the same delivery; it is in the next. */
+static void
+test_duplicate_twice(void)
+{
+	static const char script[] =
+	    "require [\"duplicate\", \"fileinto\"];"
+	    "if duplicate { fileinto \"Again\"; } else { fileinto \"First\"; }";
+
+	globals.n = 0;
+	add_global(FILTER_BEFORE, "a",
+	    "require \"duplicate\"; if duplicate { keep; }");
+	filter_free(&filter);
+	filter = open_filter();
+	want_plan(script, "First");
+	want_plan(script, "INBOX");
+	globals.n = 0;
+	add_global(FILTER_BEFORE, "a",
+	    "require \"duplicate\"; if duplicate :last { stop; }");
+	filter_free(&filter);
+	filter = open_filter();
+	want_plan(script, "Again");
+	globals.n = 0;
+	filter_free(&filter);
+	filter = open_filter();
+}
+
 static void
 test_by_hand(void)
 {
@@ -587,6 +614,7 @@ main(void)
 	test_unreadable();
 	test_largest();
 	test_globals();
+	test_duplicate_twice();
 	test_by_hand();
 	filter_free(&filter);
 	buf_fini(&globals);
