@@ -1,7 +1,9 @@
 /*
  * The list of actions. It is kept free of repeats as it grows (RFC 5228 section
- * 2.10.3): a mailbox gets a version of the message once, with the flags given
- * last (RFC 5232 section 3), and an address once.
+ * 2.10.3): a mailbox gets a version of the message once, and an address once.
+ * Of repeats the last is carried out, in the place of the first: with the flags
+ * given last (RFC 5232 section 3) and the fields as they are then, which RFC 5293
+ * section 7 leaves to us.
  */
 
 #include "sieve/interp_impl.h"
@@ -65,7 +67,7 @@ static bool
 same_action(const struct interp *in, const struct sieve_action *a,
     const struct sieve_action *b)
 {
-	if (!same_bytes(a->message, b->message))
+	if (a->version != b->version)
 		return false;
 	if (is_stored(a) && is_stored(b))
 		return same_mailbox(in, a, b);
@@ -88,6 +90,8 @@ flags_of(const struct sieve_action *a)
 static void
 merge(struct sieve_action *a, const struct sieve_action *b)
 {
+	a->message = b->message;
+	a->edited = b->edited;
 	if (a->kind == SIEVE_FILEINTO) {
 		a->u.fileinto.mailbox.flags = flags_of(b);
 		if (b->kind == SIEVE_FILEINTO) {
@@ -201,6 +205,7 @@ interp_act(
 		a->message = letter_octets(interp_message(in));
 		a->edited = !same_bytes(a->message, in->env.message);
 	}
+	a->version = in->version;
 	default_flags(in, a);
 	for (size_t i = 0; i < n->n_tags && !in->failed; i++)
 		if (n->tags[i].def->apply != NULL)
@@ -229,6 +234,7 @@ implicit_keep(struct interp *in)
 	a.u.keep.implicit = true;
 	a.message = letter_octets(interp_message(in));
 	a.edited = !same_bytes(a.message, in->env.message);
+	a.version = in->version;
 	default_flags(in, &a);
 	for (size_t i = 0; i < in->n_actions; i++)
 		if (same_action(in, &in->actions[i], &a)) {
@@ -248,6 +254,7 @@ only_keep(struct interp *in)
 	*a = (struct sieve_action){
 		.kind = SIEVE_KEEP,
 		.message = in->env.message,
+		.version = in->env.version,
 	};
 	a->u.keep.implicit = true;
 	a->u.keep.flags =

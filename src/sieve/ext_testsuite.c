@@ -98,6 +98,7 @@ set_message(struct interp *in, struct view octets, struct sieve_flags flags)
 		return;
 	}
 	in->letter = l;
+	in->version++;
 	in->env.message = octets;
 	in->env.flags = flags.v;
 	in->env.n_flags = flags.n;
@@ -251,6 +252,7 @@ run_script(struct interp *in, struct sieve_env *next)
 	if (r->r.n_actions > 0 && r->r.implicit_keep) {
 		last = &r->r.actions[r->r.n_actions - 1];
 		next->message = last->message;
+		next->version = last->version;
 		next->flags = last->u.keep.flags.v;
 		next->n_flags = last->u.keep.flags.n;
 	}

@@ -338,6 +338,7 @@ set_letter(struct interp *in, struct letter *l, size_t cost)
 void
 interp_edit(struct interp *in, struct view octets)
 {
+	in->version++;
 	set_letter(in, letter_new(octets, in->arena), octets.n);
 }
 
@@ -427,6 +428,7 @@ sieve_run(const struct sieve_program *p, const struct sieve_env *env,
 		.env = *env,
 		.calls = env->calls != NULL ? env->calls : &no_calls,
 		.arena = arena_new(SIEVE_RUN_MAX),
+		.version = env->version,
 		.result = out,
 	};
 	struct interp_frame f;

@@ -19,7 +19,8 @@ struct interp {
 	struct letter *letter;
 	struct letter *whole; /* then the message, else NULL */
 	struct letter *(*narrow)(struct interp *in); /* makes the part of it */
-	struct interp_frame *frame;                  /* the script that runs */
+	unsigned version;           /* of the message, for actions */
+	struct interp_frame *frame; /* the script that runs */
 	struct sieve_result *result;
 	const struct script_node *node; /* what runs: errors stand there */
 	bool failed; /* sticky: the run ends as soon as it is seen */

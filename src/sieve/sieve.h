@@ -183,6 +183,8 @@ struct sieve_env {
 	/* Flags the message has already (imapsieve), else none. */
 	const struct view *flags;
 	size_t n_flags;
+	/* of the message as it is given, for struct sieve_action */
+	unsigned version;
 
 	int64_t now;      /* seconds since 1970 */
 	int zone_minutes; /* local time, east of UTC, -1439..1439 */
@@ -285,6 +287,10 @@ struct sieve_action {
 	 * editheader, replace or enclose, another that belongs to the result. */
 	struct view message;
 	bool edited; /* it is such another */
+	/* Counts on from the run's own with each replace and enclose. Messages
+	 * of one version differ in fields at most, and are the same one where
+	 * repeats are looked for (RFC 5293 section 7). */
+	unsigned version;
 	union {
 		struct sieve_keep keep;
 		struct sieve_fileinto fileinto;
@@ -312,7 +318,8 @@ struct sieve_result {
 	/*
 	 * In the order to be done, at most SIEVE_ACTIONS_MAX and the implicit
 	 * keep. The same mailbox or redirect address stands once (RFC 5228
-	 * section 2.10.3). An implicit keep, when it is in force, is the last
+	 * section 2.10.3), with the message and the flags as they were the last
+	 * time. An implicit keep, when it is in force, is the last
 	 * action, unless the message goes to INBOX already. No action at all
 	 * but SIEVE_DISCARD: the message is dropped.
 	 */
