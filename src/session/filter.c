@@ -302,15 +302,18 @@ implicit(const struct sieve_result *r)
 	    : NULL;
 }
 
-/* What a run is told; message: as the scripts before have left it. */
+/* What a run is told; kept: the message as the scripts before have left it, or
+ * NULL: as it came. */
 static void
-fill_env(struct filter_inside *in, struct view message, const struct view *own,
-    struct sieve_env *e)
+fill_env(struct filter_inside *in, const struct sieve_action *kept,
+    const struct view *own, struct sieve_env *e)
 {
 	const struct filter_message *m = in->m;
 	struct filter *f = in->filter;
 
-	*e = (struct sieve_env){ .message = message,
+	*e = (struct sieve_env){ .message =
+				     kept != NULL ? kept->message : m->octets,
+		.version = kept != NULL ? kept->version : 0,
 		.from = m->sender.p != NULL
 		    ? m->sender
 		    : (struct view){ (const uint8_t *)"", 0 },
@@ -334,11 +337,12 @@ fill_env(struct filter_inside *in, struct view message, const struct view *own,
 
 /*
  * Run one, and do all it says but its implicit keep. False: nothing more is to
- * run (no implicit keep, or it failed). *kept: the implicit keep; NULL: none.
+ * run (no implicit keep, or it failed). *kept: in/out; the implicit keep; NULL:
+ * none.
  */
 static bool
 run_one(struct filter_plan *p, const struct sieve_program *program,
-    struct view name, struct view *message, const struct sieve_action **kept)
+    struct view name, const struct sieve_action **kept)
 {
 	struct filter_inside *in = p->inside;
 	const struct view own = view_str(in->filter->user);
@@ -348,7 +352,7 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 	in->results =
 	    xrealloc(in->results, in->n_results + 1, sizeof(*in->results));
 	r = &in->results[in->n_results];
-	fill_env(in, *message, &own, &e);
+	fill_env(in, *kept, &own, &e);
 	sieve_run(program, &e, r);
 	in->n_results++;
 	p->cost += r->cost;
@@ -384,15 +388,13 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 		in->flags = (*kept)->u.keep.flags;
 		in->flags_known = true;
 	}
-	*message = (*kept)->message;
 	return true;
 }
 
 struct chain {
 	struct filter_plan *p;
-	struct view message;
-	const struct sieve_action *kept;
-	bool any; /* a script has run */
+	const struct sieve_action *kept; /* by the last that ran; NULL: none */
+	bool any;                        /* a script has run */
 };
 
 static bool
@@ -402,7 +404,7 @@ chain_run(
 	if (program == NULL)
 		return true;
 	c->any = true;
-	return run_one(c->p, program, name, &c->message, &c->kept);
+	return run_one(c->p, program, name, &c->kept);
 }
 
 static bool
@@ -504,9 +506,9 @@ finish_plan(struct filter_plan *p, struct chain *c)
 		return;
 	}
 	if (failed || !c->any) /* the message as it came */
-		filter_keep(p, p->inside->m->octets, NULL);
+		filter_keep(p, NULL, NULL);
 	else if (c->kept != NULL)
-		filter_keep(p, c->message, &c->kept->u.keep);
+		filter_keep(p, c->kept, &c->kept->u.keep);
 	p->cancel_keep = !failed && c->any;
 	for (size_t i = 0; i < p->n_places; i++)
 		p->cancel_keep = p->cancel_keep && !p->places[i].keep;
@@ -519,7 +521,7 @@ filter_plan(
     struct filter *f, const struct filter_message *m, struct filter_plan *out)
 {
 	struct filter_inside *in = xcalloc(1, sizeof(*in));
-	struct chain c = { .p = out, .message = m->octets };
+	struct chain c = { .p = out };
 
 	*out = (struct filter_plan){ .arena = arena_new(PLAN_ARENA),
 		.inside = in };

@@ -114,6 +114,10 @@ struct filter_place {
 	bool create;         /* make it, and subscribe to it, if missing */
 	uint32_t uses;       /* enum store_use bits it gets when it is made */
 	bool original;       /* the octets are the message's own */
+	/* Places of one number are about the same message, be its fields edited
+	 * or not (struct sieve_action's version, from 1); 0: it is another one,
+	 * a reply or a note. */
+	unsigned same;
 	struct view octets;
 	uint16_t flags;              /* enum store_flag bits */
 	const struct view *keywords; /* at most SIEVE_FLAGS_MAX */
@@ -123,7 +127,8 @@ struct filter_place {
 	bool reply; /* it is a copy of what was sent (RFC 8580), not the
 		     * message */
 	struct spool *spool; /* of octets that are not the original */
-	uint32_t uid;        /* filter_store(): it got */
+	uint32_t uid;        /* filter_store(): it got, or the place that
+			      * stands for it */
 	uint32_t id;         /* of its mailbox */
 };
 
@@ -206,7 +211,9 @@ int filter_spool(struct filter *f, struct filter_plan *p) A_MUST_USE;
 void filter_refused(struct filter *f, struct filter_plan *p, size_t i);
 /*
  * Put all places into the transaction, making mailboxes and keywords. A mailbox
- * that cannot be made or delivered into becomes INBOX.
+ * that cannot be made or delivered into becomes INBOX. Where several places turn
+ * out to be one mailbox, whichever scripts they are of, it gets the message once
+ * (RFC 5228 section 2.10.3): as the last of them has it, with the flags of all.
  *
  * body      of the original, from tx_body(); not looked at when no place needs
  *           it (filter_needs_original())

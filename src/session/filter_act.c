@@ -178,13 +178,15 @@ filter_set_flags(struct filter_plan *p, struct filter_place *place,
 	place->keywords = words;
 }
 
+/* The message as an action has it; NULL: as it came. */
 static void
 set_octets(const struct filter_inside *in, struct filter_place *place,
-    struct view octets)
+    const struct sieve_action *a)
 {
-	place->octets = octets;
-	place->original =
-	    octets.p == in->m->octets.p && octets.n == in->m->octets.n;
+	place->octets = a != NULL ? a->message : in->m->octets;
+	place->original = place->octets.p == in->m->octets.p &&
+	    place->octets.n == in->m->octets.n;
+	place->same = a != NULL ? a->version + 1 : 1;
 }
 
 static void
@@ -202,8 +204,8 @@ set_mailbox(struct filter_plan *p, struct filter_place *place,
 }
 
 void
-filter_keep(
-    struct filter_plan *p, struct view octets, const struct sieve_keep *k)
+filter_keep(struct filter_plan *p, const struct sieve_action *a,
+    const struct sieve_keep *k)
 {
 	struct filter_place *place = filter_add_place(p);
 	const struct filter_message *m = p->inside->m;
@@ -212,8 +214,7 @@ filter_keep(
 	place->keep = true;
 	place->implicit = k == NULL || k->implicit;
 	/* what a script made of it is not kept (RFC 6785 section 3.1) */
-	set_octets(
-	    p->inside, place, filter_is_event(p->inside) ? m->octets : octets);
+	set_octets(p->inside, place, filter_is_event(p->inside) ? NULL : a);
 	if (k == NULL)
 		return;
 	place->flags_known = k->flags_known || p->inside->flags_known;
@@ -225,7 +226,7 @@ fileinto(struct filter_plan *p, const struct sieve_action *a)
 {
 	struct filter_place *place = filter_add_place(p);
 
-	set_octets(p->inside, place, a->message);
+	set_octets(p->inside, place, a);
 	set_mailbox(p, place, &a->u.fileinto.mailbox);
 }
 
@@ -287,7 +288,7 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 		    r->list ? "external lists are not served"
 			    : "it would come back to the user: kept");
 		if (!r->copy)
-			filter_keep(p, a->message, NULL);
+			filter_keep(p, a, NULL);
 		return;
 	}
 	o = add_out(p);
@@ -479,7 +480,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 				   : view_str(in->filter->user),
 	    in->m->orcpt, b);
 	if (b->failed) { /* nobody would know of it */
-		filter_keep(p, in->m->octets, NULL);
+		filter_keep(p, NULL, NULL);
 		return;
 	}
 	o = add_out(p);
@@ -497,7 +498,7 @@ filter_act(struct filter_plan *p, const struct sieve_action *a)
 {
 	switch (a->kind) {
 	case SIEVE_KEEP:
-		filter_keep(p, a->message, &a->u.keep);
+		filter_keep(p, a, &a->u.keep);
 		return;
 	case SIEVE_FILEINTO:
 		fileinto(p, a);

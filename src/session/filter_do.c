@@ -45,6 +45,7 @@ filter_refused(struct filter *f, struct filter_plan *p, size_t i)
 	l->mailbox = VIEW_LIT("INBOX");
 	l->octets = p->inside->m->octets;
 	l->original = true;
+	l->same = 1;
 	l->keep = l->implicit = true;
 	p->cancel_keep = false;
 }
@@ -149,6 +150,61 @@ find_mailbox(
 	return r < 0 ? r : 0;
 }
 
+/* ---- places that are one ---- */
+
+static bool
+is_same_place(const struct filter_place *a, const struct filter_place *b)
+{
+	return a->same != 0 && a->same == b->same && a->id != 0 &&
+	    a->id == b->id;
+}
+
+static bool
+has_keyword(const struct filter_place *l, struct view word)
+{
+	for (size_t i = 0; i < l->n_keywords; i++)
+		if (view_eq_ci(l->keywords[i], word))
+			return true;
+	return false;
+}
+
+static void
+add_flags(struct filter_plan *p, struct filter_place *to,
+    const struct filter_place *from)
+{
+	struct view *words =
+	    arena_alloc(p->arena, SIEVE_FLAGS_MAX * sizeof(*words));
+	size_t n = to->n_keywords;
+
+	to->flags |= from->flags;
+	if (from->n_keywords == 0 || words == NULL)
+		return;
+	if (n > 0)
+		memcpy(words, to->keywords, n * sizeof(*words));
+	for (size_t i = 0; i < from->n_keywords && n < SIEVE_FLAGS_MAX; i++)
+		if (!has_keyword(to, from->keywords[i]))
+			words[n++] = from->keywords[i];
+	to->keywords = words;
+	to->n_keywords = n;
+}
+
+void
+filter_places_join(struct filter_plan *p, size_t *into)
+{
+	for (size_t i = 0; i < p->n_places; i++) {
+		size_t k = i + 1;
+
+		while (k < p->n_places &&
+		    (into[k] != k ||
+			!is_same_place(&p->places[i], &p->places[k])))
+			k++;
+		if (into[i] != i || k == p->n_places)
+			continue;
+		add_flags(p, &p->places[k], &p->places[i]);
+		into[i] = k;
+	}
+}
+
 /* ---- messages ---- */
 
 int
@@ -170,41 +226,90 @@ filter_place_flags(
 	return 0;
 }
 
+/* What a plan is stored from. */
+struct storing {
+	struct filter_plan *p;
+	struct tx *t;
+	uint64_t body;
+	int64_t date;
+	int16_t zone;
+	size_t *into; /* of filter_places_join() */
+	size_t stored;
+};
+
 static int
-store_one(struct filter *f, struct filter_place *l, struct tx *t, uint64_t body,
-    int64_t date, int16_t zone)
+store_one(const struct storing *s, struct filter_place *l)
 {
 	struct store_flags flags;
+	uint64_t body = s->body;
 	int r;
 
-	if ((r = find_mailbox(f, t, l, &l->id)) != 0 ||
-	    (r = filter_place_flags(t, l, &flags)) != 0)
+	if ((r = filter_place_flags(s->t, l, &flags)) != 0)
 		return r;
-	if (!l->original && (r = tx_body(t, l->spool, &body)) != 0)
+	if (!l->original && (r = tx_body(s->t, l->spool, &body)) != 0)
 		return r;
-	r = tx_message(t, l->id, body, &flags, date, zone, &l->uid);
-	if (r <= 0 || l->id == FILTER_INBOX)
-		return r;
-	/* it went away a moment ago, or takes no more */
-	l->id = FILTER_INBOX;
-	return tx_message(t, l->id, body, &flags, date, zone, &l->uid);
+	return tx_message(s->t, l->id, body, &flags, s->date, s->zone, &l->uid);
+}
+
+static int
+store_elsewhere(struct storing *s)
+{
+	filter_places_join(s->p, s->into);
+	for (size_t i = 0; i < s->p->n_places; i++) {
+		struct filter_place *l = &s->p->places[i];
+		int r;
+
+		if (s->into[i] != i || l->id == FILTER_INBOX)
+			continue;
+		if ((r = store_one(s, l)) < 0)
+			return r;
+		if (r > 0) /* it went away a moment ago, or takes no more */
+			l->id = FILTER_INBOX;
+		s->stored += r == 0;
+	}
+	return 0;
+}
+
+/* Last, when all is known that ends up there. */
+static int
+store_inbox(struct storing *s)
+{
+	filter_places_join(s->p, s->into);
+	for (size_t i = 0; i < s->p->n_places; i++) {
+		int r;
+
+		if (s->into[i] != i || s->p->places[i].id != FILTER_INBOX)
+			continue;
+		r = store_one(s, &s->p->places[i]);
+		if (r != 0 && r != STORE_LIMIT)
+			return r;
+		s->stored += r == 0;
+	}
+	return 0;
 }
 
 int
 filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
     uint64_t body, int64_t date, int16_t zone)
 {
-	size_t stored = 0;
+	AUTO_FREE size_t *into = xcalloc(p->n_places + 1, sizeof(*into));
+	struct storing s = { p, t, body, date, zone, into, 0 };
+	int r;
 
 	filter_made_begin(f, t);
 	for (size_t i = 0; i < p->n_places; i++) {
-		int r = store_one(f, &p->places[i], t, body, date, zone);
-
-		if (r != 0 && r != STORE_LIMIT)
+		into[i] = i;
+		r = find_mailbox(f, t, &p->places[i], &p->places[i].id);
+		if (r != 0)
 			return r;
-		stored += r == 0;
 	}
-	return stored > 0 || p->n_places == 0 ? 0 : STORE_LIMIT;
+	if ((r = store_elsewhere(&s)) != 0 || (r = store_inbox(&s)) != 0)
+		return r;
+	for (size_t i = p->n_places; i-- > 0;) {
+		p->places[i].id = p->places[into[i]].id;
+		p->places[i].uid = p->places[into[i]].uid;
+	}
+	return s.stored > 0 || p->n_places == 0 ? 0 : STORE_LIMIT;
 }
 
 uint32_t

@@ -104,15 +104,15 @@ log_not_filed(struct filter *f, const struct filter_place *l)
 
 /* A copy; 0, an outcome when it cannot be had, or a negative errno. */
 static int
-file_copy(struct filter *f, struct filter_place *l, struct tx *t,
-    const struct message_row *row)
+file_copy(struct filter_place *l, struct tx *t, const struct message_row *row)
 {
 	uint64_t body = row->body;
 	struct store_flags flags;
 	int r;
 
-	if ((r = filter_place_mailbox(f, t, l, &l->id)) != 0 ||
-	    (r = filter_place_flags(t, l, &flags)) != 0)
+	if (l->id == 0)
+		return STORE_NOT_FOUND;
+	if ((r = filter_place_flags(t, l, &flags)) != 0)
 		return r;
 	if (!l->original && (r = tx_body(t, l->spool, &body)) != 0)
 		return r;
@@ -180,12 +180,33 @@ set_flags(
 	return change(m, TX_FLAGS_REMOVE, without(&had, &wanted));
 }
 
+/* The mailboxes of the copies, each once for the message: into, as
+ * filter_places_join() has it. 0, or a negative errno. */
+static int
+find_places(struct filter *f, struct filter_plan *p, struct tx *t, size_t *into)
+{
+	filter_made_begin(f, t);
+	for (size_t i = 0; i < p->n_places; i++) {
+		struct filter_place *l = &p->places[i];
+		int r = l->keep ? 0 : filter_place_mailbox(f, t, l, &l->id);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			l->id = 0;
+		into[i] = i;
+	}
+	filter_places_join(p, into);
+	return 0;
+}
+
 int
 filter_event_store(struct filter *f, struct filter_plan *p, struct tx *t,
     uint32_t mailbox, uint32_t uid)
 {
 	const struct target m = { t, mailbox, uid };
 	const struct store_flags deleted = { .system = STORE_DELETED };
+	AUTO_FREE size_t *into = xcalloc(p->n_places + 1, sizeof(*into));
 	bool all = true;
 	struct message_row row;
 	size_t n;
@@ -193,12 +214,15 @@ filter_event_store(struct filter *f, struct filter_plan *p, struct tx *t,
 
 	if (r != 0 || n == 0)
 		return r < 0 ? r : 0;
-	filter_made_begin(f, t);
+	if ((r = find_places(f, p, t, into)) != 0)
+		return r;
 	for (size_t i = 0; i < p->n_places; i++) {
 		struct filter_place *l = &p->places[i];
 
+		if (into[i] != i)
+			continue;
 		if (!l->keep)
-			r = file_copy(f, l, t, &row);
+			r = file_copy(l, t, &row);
 		else
 			r = l->flags_known ? set_flags(p, l, &m) : 0;
 		if (r < 0)

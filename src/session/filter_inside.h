@@ -128,6 +128,10 @@ void filter_made_begin(struct filter *f, const struct tx *t);
  * negative errno. */
 int filter_place_mailbox(struct filter *f, struct tx *t,
     const struct filter_place *l, uint32_t *id) A_MUST_USE;
+/* Places whose mailbox (id, 0: none) is the same and has the same message: each
+ * but the last gives its flags to the next of them. into: n_places; what stands
+ * for each, itself at first. Can be called again when ids have changed. */
+void filter_places_join(struct filter_plan *p, size_t *into);
 /* Its flags; keywords there is no room for are left out. 0, negative errno. */
 int filter_place_flags(struct tx *t, const struct filter_place *l,
     struct store_flags *out) A_MUST_USE;
@@ -138,9 +142,10 @@ int filter_place_flags(struct tx *t, const struct filter_place *l,
 
 /* Do what an action says: places, messages that leave, a refusal. */
 void filter_act(struct filter_plan *p, const struct sieve_action *a);
-/* A place for a keep; k NULL: an implicit one without flags. */
-void filter_keep(
-    struct filter_plan *p, struct view octets, const struct sieve_keep *k);
+/* A place for a keep of the message as the action has it, or (NULL) as it came;
+ * k NULL: an implicit one without flags. */
+void filter_keep(struct filter_plan *p, const struct sieve_action *a,
+    const struct sieve_keep *k);
 /* Flags as a place has them. */
 void filter_set_flags(struct filter_plan *p, struct filter_place *place,
     const struct sieve_flags *flags);

@@ -410,7 +410,7 @@ test_store(void)
 		 "addheader \"X-New\" \"1\"; keep;");
 	filter_plan(filter, &m, &p);
 	store(&p, message);
-	tap_ok(messages_in("A/B") == 1 && messages_in("INBOX") == 2 &&
+	tap_ok(messages_in("A/B") == 1 && messages_in("INBOX") == 1 &&
 		messages_in("Nowhere") == 999,
 	    "made where that was asked, else INBOX");
 	tap_ok(filter_inbox_uid(&p) != 0 && !p.cancel_keep, "uid in INBOX");
@@ -422,6 +422,80 @@ test_store(void)
 		n == 1 && row.flags.system == STORE_SEEN &&
 		row.flags.keywords[0] != 0,
 	    "flags and keywords");
+}
+
+/* Copies of it that the mailbox gets when the script runs over a message. */
+static uint32_t
+copies(const char *script, const char *mailbox, uint16_t *flags)
+{
+	struct filter_message m = message_of(message);
+	struct message_row row = { .uid = 0 };
+	struct mailbox_row box;
+	struct filter_plan p;
+	uint32_t before = messages_in(mailbox);
+	size_t n;
+
+	activate(script);
+	filter_plan(filter, &m, &p);
+	store(&p, message);
+	filter_done(filter, &p);
+	filter_plan_fini(&p);
+	if (mailbox_find(account, v(mailbox), &box) == 0 &&
+	    message_rows(
+		account, box.id, box.uidnext - 1, UINT32_MAX, &row, 1, &n) == 0)
+		*flags = row.flags.system;
+	return messages_in(mailbox) - (before == 999 ? 0 : before);
+}
+
+/* One mailbox gets one copy, by whatever ways it is reached (RFC 5228 section
+ * 2.10.3). */
+static void
+test_one_copy(void)
+{
+	static const struct {
+		const char *text, *script, *mailbox;
+		uint32_t want;
+		uint16_t flags;
+	} cases[] = {
+		{ "a missing one and the implicit keep",
+		    "require [\"fileinto\", \"copy\"];"
+		    "fileinto :copy \"Missing\";",
+		    "INBOX", 1, 0 },
+		{ "two missing ones, with their flags",
+		    "require [\"fileinto\", \"imap4flags\"];"
+		    "fileinto :flags \"\\\\Seen\" \"Missing\";"
+		    "fileinto :flags \"\\\\Flagged\" \"Missing2\";",
+		    "INBOX", 1, STORE_SEEN | STORE_FLAGGED },
+		{ "a special use that is made",
+		    "require [\"fileinto\", \"mailbox\", \"special-use\"];"
+		    "fileinto :specialuse \"\\\\Trash\" :create \"J2\";"
+		    "fileinto :create \"J2\";",
+		    "J2", 1, 0 },
+		{ "a redirect to oneself, and keep",
+		    "redirect \"bob@example.org\"; keep;", "INBOX", 1, 0 },
+		{ "two redirects to oneself",
+		    "redirect \"bob@example.org\"; redirect "
+		    "\"Bob@example.org\";",
+		    "INBOX", 1, 0 },
+		{ "edited in between",
+		    "require [\"fileinto\", \"copy\", \"editheader\"];"
+		    "fileinto :copy \"Missing\"; addheader \"X-New\" \"1\";",
+		    "INBOX", 1, 0 },
+		{ "but another body is another",
+		    "require [\"fileinto\", \"copy\", \"replace\","
+		    "\"foreverypart\"]; fileinto :copy \"Missing\";"
+		    "foreverypart { replace \"gone\"; }",
+		    "INBOX", 2, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint16_t flags = 0xffff;
+		uint32_t got =
+		    copies(cases[i].script, cases[i].mailbox, &flags);
+
+		tap_ok(got == cases[i].want && flags == cases[i].flags,
+		    "%s: %u copies, flags %#x", cases[i].text, got, flags);
+	}
 }
 
 /* The user hears once of each broken text; the last good one goes on. */
@@ -552,6 +626,37 @@ test_duplicate_twice(void)
 	filter = open_filter();
 }
 
+/* The scripts of a chain are one: a mailbox gets one copy of all of them. */
+static void
+test_chain_copies(void)
+{
+	static const char work[] =
+	    "require [\"fileinto\", \"mailbox\", \"imap4flags\"];"
+	    "fileinto :flags \"\\\\Seen\" :create \"Chain\";";
+	uint16_t flags = 0;
+
+	globals.n = 0;
+	add_global(FILTER_BEFORE, "a",
+	    "require [\"fileinto\", \"mailbox\", \"copy\", \"editheader\"];"
+	    "fileinto :copy :create \"Chain\"; addheader \"X-New\" \"1\";");
+	filter_free(&filter);
+	filter = open_filter();
+	tap_ok(copies(work, "Chain", &flags) == 1 && flags == STORE_SEEN,
+	    "one copy of a chain");
+	globals.n = 0;
+	add_global(FILTER_BEFORE, "a",
+	    "require [\"fileinto\", \"copy\", \"replace\","
+	    "\"foreverypart\"]; fileinto :copy \"Chain\";"
+	    "foreverypart { replace \"gone\"; }");
+	filter_free(&filter);
+	filter = open_filter();
+	tap_ok(copies(work, "Chain", &flags) == 2,
+	    "but two where one has replaced the body");
+	globals.n = 0;
+	filter_free(&filter);
+	filter = open_filter();
+}
+
 static void
 test_by_hand(void)
 {
@@ -609,12 +714,14 @@ main(void)
 	    3);
 	test_memory();
 	test_store();
+	test_one_copy();
 	test_special_use();
 	test_broken();
 	test_unreadable();
 	test_largest();
 	test_globals();
 	test_duplicate_twice();
+	test_chain_copies();
 	test_by_hand();
 	filter_free(&filter);
 	buf_fini(&globals);
