@@ -509,6 +509,7 @@ finish_plan(struct filter_plan *p, struct chain *c)
 		filter_keep(p, NULL, NULL);
 	else if (c->kept != NULL)
 		filter_keep(p, c->kept, &c->kept->u.keep);
+	filter_vacation(p);
 	p->cancel_keep = !failed && c->any;
 	for (size_t i = 0; i < p->n_places; i++)
 		p->cancel_keep = p->cancel_keep && !p->places[i].keep;

@@ -303,10 +303,9 @@ redirect(struct filter_plan *p, const struct sieve_action *a)
 }
 
 static void
-vacation(struct filter_plan *p, const struct sieve_action *a)
+put_vacation(struct filter_plan *p, const struct sieve_vacation *v)
 {
 	struct filter_inside *in = p->inside;
-	const struct sieve_vacation *v = &a->u.vacation;
 	struct memory_key k = memory_key(MEMORY_VACATION, v->handle, v->to);
 	struct reply_env e = filter_reply_env(in, in->m->octets);
 	struct filter_out *o;
@@ -329,6 +328,19 @@ vacation(struct filter_plan *p, const struct sieve_action *a)
 		in->remember[in->n_remember - 1].out = p->n_outs;
 	}
 	fcc(p, &v->fcc, o->octets);
+}
+
+/* Scripts of a chain may not know of each other, but nobody is answered twice
+ * (RFC 5230 section 4.7), or told that the user is away and that the message is
+ * rejected (RFC 5429 section 2.4). */
+void
+filter_vacation(struct filter_plan *p)
+{
+	const struct sieve_action *a = p->inside->vacation;
+
+	p->inside->vacation = NULL;
+	if (a != NULL)
+		put_vacation(p, &a->u.vacation);
 }
 
 static void
@@ -465,6 +477,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	struct filter_out *o;
 	struct buf *b;
 
+	in->vacation = NULL;
 	if (p->n_places == 0 && p->n_outs == 0 && refuse(p, r))
 		return;
 	/* neither DSN nor MDN may answer the null sender; any other hears of
@@ -512,7 +525,8 @@ filter_act(struct filter_plan *p, const struct sieve_action *a)
 		reject(p, a);
 		return;
 	case SIEVE_VACATION:
-		vacation(p, a);
+		if (p->inside->vacation == NULL)
+			p->inside->vacation = a;
 		return;
 	case SIEVE_NOTIFY:
 		notify(p, a);

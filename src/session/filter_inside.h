@@ -91,6 +91,8 @@ struct filter_inside {
 	size_t n_remember;
 	struct filter_asked *asked;
 	size_t n_asked;
+	/* the first, of all scripts, until it is known that none rejects */
+	const struct sieve_action *vacation;
 	/* an IMAP event: the flags as the scripts before have left them */
 	struct sieve_flags flags;
 	bool flags_known;
@@ -142,6 +144,8 @@ int filter_place_flags(struct tx *t, const struct filter_place *l,
 
 /* Do what an action says: places, messages that leave, a refusal. */
 void filter_act(struct filter_plan *p, const struct sieve_action *a);
+/* The vacation reply that was put off, if any. */
+void filter_vacation(struct filter_plan *p);
 /* A place for a keep of the message as the action has it, or (NULL) as it came;
  * k NULL: an implicit one without flags. */
 void filter_keep(struct filter_plan *p, const struct sieve_action *a,

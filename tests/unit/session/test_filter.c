@@ -626,6 +626,36 @@ test_duplicate_twice(void)
 	filter = open_filter();
 }
 
+static void
+want_behind(const char *before, const char *script, const char *want)
+{
+	globals.n = 0;
+	add_global(FILTER_BEFORE, "a", before);
+	filter_free(&filter);
+	filter = open_filter();
+	want_plan(script, want);
+	globals.n = 0;
+	filter_free(&filter);
+	filter = open_filter();
+}
+
+/* Scripts of a chain may both answer; the sender hears one of them. */
+static void
+test_chain_answers(void)
+{
+	static const char away[] =
+	    "require \"vacation\"; vacation :handle \"a\" \"gone\";";
+
+	want_behind(away,
+	    "require \"vacation\"; vacation :handle \"b\" \"away\";",
+	    "INBOX:vacation");
+	want_behind("require \"vacation\"; vacation :handle \"c\" \"gone\";",
+	    "require \"ereject\"; ereject \"No.\";", "refuse");
+	want_behind("require [\"vacation\", \"fileinto\", \"copy\"];"
+		    "vacation :handle \"d\" \"gone\"; fileinto :copy \"All\";",
+	    "require \"ereject\"; ereject \"No.\";", "All:reject");
+}
+
 /* The scripts of a chain are one: a mailbox gets one copy of all of them. */
 static void
 test_chain_copies(void)
@@ -722,6 +752,7 @@ main(void)
 	test_globals();
 	test_duplicate_twice();
 	test_chain_copies();
+	test_chain_answers();
 	test_by_hand();
 	filter_free(&filter);
 	buf_fini(&globals);
