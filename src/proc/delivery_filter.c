@@ -374,6 +374,13 @@ set_addresses(struct delivery *d, struct filter_plan *p, struct filter_out *o)
 	return submit_can_leave(o);
 }
 
+/* Is what the plan sends on still to be sent? */
+static bool
+leaves(const struct delivery_item *it)
+{
+	return it->failed == NULL || it->plan.fate == FILTER_REFUSE;
+}
+
 /* All of one item, in portions, since the hub takes so many at once; false:
  * out or the hub is not there. */
 static bool
@@ -384,8 +391,7 @@ submit_item(struct delivery *d, size_t i, struct shared *s, size_t *asked)
 
 	it->alone = is_alone(&it->plan);
 	/* what is refused may add a place, but nothing that leaves */
-	for (size_t k = 0; good && it->failed == NULL && k < it->plan.n_outs;
-	     k++) {
+	for (size_t k = 0; good && leaves(it) && k < it->plan.n_outs; k++) {
 		/* RFC 3461 section 5.2.6 (b) */
 		if (it->plan.outs[k].dsn &&
 		    !msg_deliver_dsn_failure(&it->m.dsn))

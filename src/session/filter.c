@@ -505,6 +505,10 @@ finish_plan(struct filter_plan *p, struct chain *c)
 		p->text = "The rules cannot be read now";
 		return;
 	}
+	if (p->fate == FILTER_REFUSE) { /* a notification's :fcc, at most */
+		p->n_places = 0;
+		return;
+	}
 	if (failed || !c->any) /* the message as it came */
 		filter_keep(p, NULL, NULL);
 	else if (c->kept != NULL)

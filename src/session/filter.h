@@ -164,7 +164,8 @@ struct filter_out {
 #define FILTER_TEXT_MAX 4096     /* bytes of all lines */
 enum filter_fate {
 	FILTER_ACCEPT = 0, /* carry it out; places may be none (discard) */
-	FILTER_REFUSE,     /* 550 with text; there are no places */
+	FILTER_REFUSE,     /* 550 with text; no places, and only notifications
+	                    * leave */
 	FILTER_LATER,      /* 451 with text: not now; there are no places */
 };
 

@@ -468,6 +468,21 @@ refuse(struct filter_plan *p, const struct sieve_reject *r)
 	return true;
 }
 
+/* Has nothing been done with the message yet? Notifications tell of it, whatever
+ * becomes of it, and are sent (RFC 5435 section 7: they are compatible with all
+ * actions). */
+static bool
+is_untouched(const struct filter_plan *p)
+{
+	for (size_t i = 0; i < p->n_places; i++)
+		if (!p->places[i].reply)
+			return false;
+	for (size_t i = 0; i < p->n_outs; i++)
+		if (p->outs[i].kind != FILTER_NOTIFY)
+			return false;
+	return true;
+}
+
 static void
 reject(struct filter_plan *p, const struct sieve_action *a)
 {
@@ -478,7 +493,7 @@ reject(struct filter_plan *p, const struct sieve_action *a)
 	struct buf *b;
 
 	in->vacation = NULL;
-	if (p->n_places == 0 && p->n_outs == 0 && refuse(p, r))
+	if (is_untouched(p) && refuse(p, r))
 		return;
 	/* neither DSN nor MDN may answer the null sender; any other hears of
 	 * it, be it a list or a machine (RFC 5429 sections 2.1.2 and 2.2.1) */

@@ -363,6 +363,19 @@ def test_notify(rules, sink):
     assert rules.boxes(a)["Told"] == ["look", "robot"]
 
 
+@pytest.mark.parametrize("order", ("notify ereject", "ereject notify"))
+def test_notify_of_what_is_refused(rules, sink, order):
+    pager = order.replace(" ", "-") + "@example.com"
+    actions = {"notify": f'notify "mailto:{pager}";', "ereject": 'ereject "We do not want this.";'}
+    a = rules.account('require ["enotify", "ereject"]; ' + " ".join(actions[x] for x in order.split()))
+    code, text = rules.lmtp(a, rules.message(a, "look"))
+    assert code == 550 and "We do not want this." in text
+    assert len(wait_for(lambda: sink.to(pager))) == 1
+    rules.quiet()
+    assert len(sink.to(pager)) == 1 and sink.to(SENDER) == []
+    assert rules.boxes(a) == {"INBOX": ["before"]}
+
+
 def test_broken_script(rules):
     a = rules.account('require "fileinto";\nfileinto "Nowhere"')
     rules.deliver(a, subject="one")

@@ -181,6 +181,32 @@ test_plans(void)
 	want_plan("require \"include\"; include :personal \"no\";", "INBOX");
 }
 
+/* Who is notified does not forbid to refuse, in whatever order. */
+static void
+test_notify_and_reject(void)
+{
+	static const char *const scripts[] = {
+		"require [\"enotify\", \"ereject\"];"
+		"notify \"mailto:x@example.com\"; ereject \"No.\";",
+		"require [\"enotify\", \"ereject\"];"
+		"ereject \"No.\"; notify \"mailto:x@example.com\";",
+		"require [\"enotify\", \"reject\"];"
+		"notify \"mailto:x@example.com\";"
+		"reject \"No.\";",
+	};
+	struct filter_message m = message_of(message);
+	struct filter_plan p;
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		activate(scripts[i]);
+		filter_plan(filter, &m, &p);
+		tap_ok(
+		    p.fate == FILTER_REFUSE && p.n_outs == 1 && p.n_places == 0,
+		    "notify and reject %zu: %s", i, plan_text(&p));
+		filter_plan_fini(&p);
+	}
+}
+
 static const char *
 repeat(const char *what, size_t n)
 {
@@ -735,6 +761,7 @@ main(void)
 	test_plans();
 	test_delimiters();
 	test_alias();
+	test_notify_and_reject();
 	test_refusals();
 	test_keys();
 	test_keys_of_two("require \"enotify\";"
