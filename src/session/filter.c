@@ -384,7 +384,7 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 			filter_act(p, &r->actions[i]);
 	if (*kept == NULL)
 		return false;
-	if (filter_is_event(in) && (*kept)->u.keep.flags_known) {
+	if ((*kept)->u.keep.flags_known) {
 		in->flags = (*kept)->u.keep.flags;
 		in->flags_known = true;
 	}

@@ -93,7 +93,7 @@ struct filter_inside {
 	size_t n_asked;
 	/* the first, of all scripts, until it is known that none rejects */
 	const struct sieve_action *vacation;
-	/* an IMAP event: the flags as the scripts before have left them */
+	/* flags as the scripts before have left them */
 	struct sieve_flags flags;
 	bool flags_known;
 	uint64_t unique;

@@ -625,6 +625,17 @@ test_globals(void)
 	tap_ok(true, "the administrator's scripts, cut at every length");
 }
 
+/* The administrator's script that runs before the user's; NULL: none. */
+static void
+set_before(const char *text)
+{
+	globals.n = 0;
+	if (text != NULL)
+		add_global(FILTER_BEFORE, "a", text);
+	filter_free(&filter);
+	filter = open_filter();
+}
+
 /* RFC 7352 section 3: what the administrator's script asked is no duplicate to
  * the user's in the same delivery; it is in the next. */
 static void
@@ -634,35 +645,20 @@ test_duplicate_twice(void)
 	    "require [\"duplicate\", \"fileinto\"];"
 	    "if duplicate { fileinto \"Again\"; } else { fileinto \"First\"; }";
 
-	globals.n = 0;
-	add_global(FILTER_BEFORE, "a",
-	    "require \"duplicate\"; if duplicate { keep; }");
-	filter_free(&filter);
-	filter = open_filter();
+	set_before("require \"duplicate\"; if duplicate { keep; }");
 	want_plan(script, "First");
 	want_plan(script, "INBOX");
-	globals.n = 0;
-	add_global(FILTER_BEFORE, "a",
-	    "require \"duplicate\"; if duplicate :last { stop; }");
-	filter_free(&filter);
-	filter = open_filter();
+	set_before("require \"duplicate\"; if duplicate :last { stop; }");
 	want_plan(script, "Again");
-	globals.n = 0;
-	filter_free(&filter);
-	filter = open_filter();
+	set_before(NULL);
 }
 
 static void
 want_behind(const char *before, const char *script, const char *want)
 {
-	globals.n = 0;
-	add_global(FILTER_BEFORE, "a", before);
-	filter_free(&filter);
-	filter = open_filter();
+	set_before(before);
 	want_plan(script, want);
-	globals.n = 0;
-	filter_free(&filter);
-	filter = open_filter();
+	set_before(NULL);
 }
 
 /* Scripts of a chain may both answer; the sender hears one of them. */
@@ -691,26 +687,38 @@ test_chain_copies(void)
 	    "fileinto :flags \"\\\\Seen\" :create \"Chain\";";
 	uint16_t flags = 0;
 
-	globals.n = 0;
-	add_global(FILTER_BEFORE, "a",
+	set_before(
 	    "require [\"fileinto\", \"mailbox\", \"copy\", \"editheader\"];"
 	    "fileinto :copy :create \"Chain\"; addheader \"X-New\" \"1\";");
-	filter_free(&filter);
-	filter = open_filter();
 	tap_ok(copies(work, "Chain", &flags) == 1 && flags == STORE_SEEN,
 	    "one copy of a chain");
-	globals.n = 0;
-	add_global(FILTER_BEFORE, "a",
-	    "require [\"fileinto\", \"copy\", \"replace\","
-	    "\"foreverypart\"]; fileinto :copy \"Chain\";"
-	    "foreverypart { replace \"gone\"; }");
-	filter_free(&filter);
-	filter = open_filter();
+	set_before("require [\"fileinto\", \"copy\", \"replace\","
+		   "\"foreverypart\"]; fileinto :copy \"Chain\";"
+		   "foreverypart { replace \"gone\"; }");
 	tap_ok(copies(work, "Chain", &flags) == 2,
 	    "but two where one has replaced the body");
-	globals.n = 0;
-	filter_free(&filter);
-	filter = open_filter();
+	set_before(NULL);
+}
+
+/* Flags that one script gives are there for the next, as RFC 5232 section 2 has it
+ * for one. */
+static void
+test_chain_flags(void)
+{
+	static const char own[] =
+	    "require \"imap4flags\"; addflag \"\\\\Seen\";";
+	uint16_t flags = 0;
+
+	set_before("require \"imap4flags\"; addflag \"\\\\Flagged\";");
+	(void)copies("", "INBOX", &flags);
+	tap_ok(flags == STORE_FLAGGED, "a flag stays: %#x", flags);
+	(void)copies(own, "INBOX", &flags);
+	tap_ok(flags == (STORE_FLAGGED | STORE_SEEN), "others are added: %#x",
+	    flags);
+	(void)copies(
+	    "require \"imap4flags\"; setflag \"\\\\Seen\";", "INBOX", &flags);
+	tap_ok(flags == STORE_SEEN, "or put in its place: %#x", flags);
+	set_before(NULL);
 }
 
 static void
@@ -780,6 +788,7 @@ main(void)
 	test_duplicate_twice();
 	test_chain_copies();
 	test_chain_answers();
+	test_chain_flags();
 	test_by_hand();
 	filter_free(&filter);
 	buf_fini(&globals);
