@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "cli/cli.h"
 #include "cli/cmd_sieve.h"
+#include "mail/header.h"
 #include "session/filter.h"
 #include "session/scripts.h"
 #include "store/mailbox.h"
@@ -152,63 +153,6 @@ describe(const struct run *r, const struct message_row *row,
 
 /* ---- doing it ---- */
 
-/* The flags the message has, for a place the script gives none. */
-static int
-keep_flags(struct run *r, const struct message_row *row, struct arena *a,
-    struct filter_place *l)
-{
-	struct view *names;
-	size_t n = 0;
-
-	if (l->flags != 0 || l->n_keywords > 0)
-		return 0;
-	l->flags = row->flags.system;
-	names = arena_alloc(a, SIEVE_FLAGS_MAX * sizeof(*names));
-	if (names == NULL)
-		return -ENOMEM;
-	for (unsigned k = 0; k < STORE_KEYWORDS_MAX && n < SIEVE_FLAGS_MAX;
-	     k++) {
-		struct view name;
-		const char *copy;
-
-		if ((row->flags.keywords[k / 64] >> (k % 64) & 1) == 0 ||
-		    account_keyword_name(r->account, k, &name) != 0)
-			continue;
-		if ((copy = arena_strdup(a, name)) == NULL)
-			return -ENOMEM;
-		names[n++] = (struct view){ (const uint8_t *)copy, name.n };
-	}
-	l->keywords = names;
-	l->n_keywords = n;
-	return 0;
-}
-
-static int
-set_flags(
-    struct run *r, struct tx *t, uint32_t uid, const struct filter_place *l)
-{
-	struct store_flags flags = { .system = l->flags };
-	struct uid_run one = { .lo = uid, .hi = uid };
-	struct uid_run *changed = NULL, *modified = NULL;
-	size_t n_changed, n_modified;
-	int result;
-
-	for (size_t i = 0; i < l->n_keywords; i++) {
-		unsigned number;
-
-		result = tx_keyword(t, l->keywords[i], &number);
-		if (result < 0)
-			return result;
-		if (result == 0)
-			flags.keywords[number / 64] |= 1ull << (number % 64);
-	}
-	result = tx_flags(t, r->box.id, &one, 1, TX_FLAGS_SET, &flags, 0,
-	    &changed, &n_changed, &modified, &n_modified);
-	free(changed);
-	free(modified);
-	return result;
-}
-
 static int
 expunge(struct run *r, struct tx *t, uint32_t uid)
 {
@@ -266,7 +210,7 @@ change(struct run *r, const struct message_row *row, struct filter_plan *p,
 	r->changed++;
 	result = filter_store(r->filter, p, t, row->body, row->date, row->zone);
 	if (result == 0 && flags != NULL)
-		result = set_flags(r, t, row->uid, flags);
+		result = filter_change_flags(p, flags, t, r->box.id, row->uid);
 	if (result == 0 && !stays && p->n_places > 0)
 		result = expunge(r, t, row->uid);
 	p->n_places = all;
@@ -276,16 +220,10 @@ change(struct run *r, const struct message_row *row, struct filter_plan *p,
 static int
 carry_out(struct run *r, const struct message_row *row, struct filter_plan *p)
 {
-	AUTO_ARENA struct arena *a = arena_new((size_t)1 << 20);
 	struct tx *t = NULL;
 	uint64_t modseq;
-	int result = 0;
+	int result = filter_spool(r->filter, p);
 
-	for (size_t i = 0; i < p->n_places && result == 0; i++)
-		if (!is_here(r, &p->places[i]) || !p->places[i].original)
-			result = keep_flags(r, row, a, &p->places[i]);
-	if (result == 0)
-		result = filter_spool(r->filter, p);
 	if (result != 0 || (result = tx_begin(r->account, &t)) != 0)
 		return result;
 	result = change(r, row, p, t);
@@ -293,24 +231,45 @@ carry_out(struct run *r, const struct message_row *row, struct filter_plan *p)
 		tx_abort(&t);
 		return result;
 	}
-	if ((result = tx_commit(&t, &modseq)) == 0)
-		filter_done(r->filter, p);
-	return result;
+	return tx_commit(&t, &modseq);
+}
+
+/* The envelope's sender, which delivery writes in front (RFC 5321 section 4.4);
+ * p NULL: nothing says so. */
+static struct view
+sender_of(struct view octets)
+{
+	struct header_field f;
+
+	while (header_next(&octets, &f)) {
+		struct view v = header_trim(f.value);
+
+		if (!view_eq_ci(f.name, VIEW_LIT("Return-Path")))
+			continue;
+		if (v.n < 2 || v.p[0] != '<' || v.p[v.n - 1] != '>')
+			break;
+		return view_sub(v, 1, v.n - 2);
+	}
+	return (struct view){ NULL, 0 };
 }
 
 static int
 run_message(struct run *r, const struct message_row *row, struct view octets)
 {
+	AUTO_ARENA struct arena *a = arena_new((size_t)1 << 20);
 	struct filter_message m = {
 		.octets = octets,
-		.sender = VIEW_LIT(""),
+		.sender = sender_of(octets),
 		.now = r->now,
 		.cause = FILTER_BY_HAND,
 		.script = r->script,
 	};
 	struct filter_plan p;
-	int result = 0;
+	int result =
+	    filter_name_flags(r->account, &row->flags, a, &m.flags, &m.n_flags);
 
+	if (result != 0)
+		return result;
 	r->seen++;
 	filter_plan(r->filter, &m, &p);
 	if (p.error.line != 0 || p.fate == FILTER_LATER) {

@@ -15,6 +15,10 @@
  * replaced. Nothing is ever sent or thrown away: messages that the script
  * discards, rejects or redirects stay where they are, and that is said.
  *
+ * A script is told the flags each message has; the envelope's sender is that in
+ * Return-Path, or not known. No message is a duplicate (RFC 7352), and what is
+ * done here is not remembered for later deliveries.
+ *
  * --dry-run  only say what would be done, a line for each action
  *
  * argv[0] is "run". EX_OK; EX_DATAERR: the script has errors, or ended with one

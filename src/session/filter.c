@@ -170,6 +170,8 @@ seen(void *ctx, const struct sieve_duplicate *d)
 	struct memory_key k = memory_key(MEMORY_DUPLICATE, d->handle, d->id);
 	struct filter_asked *a;
 
+	if (in->m->cause == FILTER_BY_HAND)
+		return false;
 	for (size_t i = 0; i < in->n_asked; i++)
 		if (memcmp(&in->asked[i].key, &k, sizeof(k)) == 0)
 			return in->asked[i].answer;
@@ -314,7 +316,7 @@ fill_env(struct filter_inside *in, const struct sieve_action *kept,
 	*e = (struct sieve_env){ .message =
 				     kept != NULL ? kept->message : m->octets,
 		.version = kept != NULL ? kept->version : 0,
-		.from = m->sender.p != NULL
+		.from = m->sender.p != NULL || m->cause == FILTER_BY_HAND
 		    ? m->sender
 		    : (struct view){ (const uint8_t *)"", 0 },
 		.to = m->recipient.n > 0 ? m->recipient : view_str(f->user),

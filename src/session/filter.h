@@ -80,9 +80,10 @@ enum filter_cause {
 };
 
 struct filter_message {
-	struct view octets;    /* as it will be stored: CRLF, trace lines */
-	bool delivered_to;     /* one of them is Delivered-To */
-	struct view sender;    /* of the envelope; n 0: the null sender */
+	struct view octets; /* as it will be stored: CRLF, trace lines */
+	bool delivered_to;  /* one of them is Delivered-To */
+	struct view sender; /* of the envelope; n 0: the null sender; BY_HAND,
+	                        * p NULL: not known */
 	struct view recipient; /* as in RCPT TO; n 0: the account */
 	struct view orcpt;     /* ORCPT= as written and checked; n 0: none */
 	struct view auth;      /* who gave it to us; p NULL: nobody */
@@ -99,8 +100,8 @@ struct filter_message {
 	struct view script;
 	/* where the message is; n 0: nowhere yet, keep is INBOX then */
 	struct view mailbox;
-	/* the IMAP causes: flags it has, flags that were changed (FLAG), and
-	 * who is logged in */
+	/* the IMAP causes, BY_HAND: flags it has, see filter_name_flags(). The
+	 * IMAP causes: flags that were changed (FLAG), and who is logged in */
 	const struct view *flags;
 	size_t n_flags;
 	const struct view *changed;
@@ -197,7 +198,9 @@ struct filter_plan {
  * out  filled always
  *
  * A plan sees what the plans before it want remembered, even when they are not
- * done yet; that is forgotten when they end without filter_done().
+ * done yet; that is forgotten when they end without filter_done(). BY_HAND
+ * neither sees that nor is to be remembered: the message was there already, and
+ * is no duplicate of itself; nor is anything sent, or a copy of that filed.
  */
 void filter_plan(
     struct filter *f, const struct filter_message *m, struct filter_plan *out);
@@ -245,6 +248,15 @@ bool filter_has_event_scripts(struct filter *f) A_MUST_USE;
  * script at all would run, the administrator's looked at too.
  */
 bool filter_event_script(struct filter *f, struct view name) A_MUST_USE;
+/* The names of a message's flags, n of them, in the arena. 0, or a negative
+ * errno. */
+int filter_name_flags(struct account *account, const struct store_flags *flags,
+    struct arena *a, const struct view **out, size_t *n) A_MUST_USE;
+/* Message uid of the mailbox gets the flags of the place, as far as they are
+ * others than those the script was shown. 0, an outcome of tx_flags(), or a
+ * negative errno. */
+int filter_change_flags(struct filter_plan *p, const struct filter_place *l,
+    struct tx *t, uint32_t mailbox, uint32_t uid) A_MUST_USE;
 /* Is there anything in the plan for filter_event_store()? */
 bool filter_event_stores(const struct filter_plan *p) A_MUST_USE;
 /*

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/digest.h"
@@ -178,6 +179,35 @@ filter_set_flags(struct filter_plan *p, struct filter_place *place,
 	place->keywords = words;
 }
 
+int
+filter_name_flags(struct account *account, const struct store_flags *flags,
+    struct arena *a, const struct view **out, size_t *n)
+{
+	const size_t systems = sizeof(system_flags) / sizeof(system_flags[0]);
+	struct view name,
+	    *v = arena_alloc(a, (systems + STORE_KEYWORDS_MAX) * sizeof(*v));
+
+	*out = v;
+	*n = 0;
+	for (size_t i = 0; v != NULL && i < systems; i++)
+		if ((flags->system & system_flags[i].bit) != 0)
+			v[(*n)++] = view_str(system_flags[i].name);
+	for (unsigned k = 0; v != NULL && k < STORE_KEYWORDS_MAX; k++) {
+		const char *copy;
+		int r;
+
+		if ((flags->keywords[k / 64] >> (k % 64) & 1) == 0)
+			continue;
+		r = account_keyword_name(account, k, &name);
+		if (r < 0)
+			return r;
+		if (r > 0 || (copy = arena_strdup(a, name)) == NULL)
+			continue;
+		v[(*n)++] = (struct view){ (const uint8_t *)copy, name.n };
+	}
+	return v != NULL ? 0 : -ENOMEM;
+}
+
 /* The message as an action has it; NULL: as it came. */
 static void
 set_octets(const struct filter_inside *in, struct filter_place *place,
@@ -215,8 +245,11 @@ filter_keep(struct filter_plan *p, const struct sieve_action *a,
 	place->implicit = k == NULL || k->implicit;
 	/* what a script made of it is not kept (RFC 6785 section 3.1) */
 	set_octets(p->inside, place, filter_is_event(p->inside) ? NULL : a);
-	if (k == NULL)
+	if (k == NULL) {
+		filter_set_flags(
+		    p, place, &(struct sieve_flags){ m->flags, m->n_flags });
 		return;
+	}
 	place->flags_known = k->flags_known || p->inside->flags_known;
 	filter_set_flags(p, place, &k->flags);
 }
@@ -236,7 +269,7 @@ fcc(struct filter_plan *p, const struct sieve_mailbox *m, struct view octets)
 {
 	struct filter_place *place;
 
-	if (m->name.p == NULL)
+	if (m->name.p == NULL || p->inside->m->cause == FILTER_BY_HAND)
 		return;
 	place = filter_add_place(p);
 	place->octets = octets;

@@ -160,12 +160,11 @@ change(const struct target *m, enum tx_flags_how how, struct store_flags flags)
 	return r;
 }
 
-/* The message gets the flags of the place, as far as they are others than those
- * the script was shown. */
-static int
-set_flags(
-    struct filter_plan *p, const struct filter_place *l, const struct target *m)
+int
+filter_change_flags(struct filter_plan *p, const struct filter_place *l,
+    struct tx *t, uint32_t mailbox, uint32_t uid)
 {
+	const struct target m = { t, mailbox, uid };
 	const struct filter_message *msg = p->inside->m;
 	const struct sieve_flags shown = { msg->flags, msg->n_flags };
 	struct filter_place before = { .keep = true };
@@ -173,11 +172,11 @@ set_flags(
 	int r;
 
 	filter_set_flags(p, &before, &shown);
-	if ((r = filter_place_flags(m->t, &before, &had)) != 0 ||
-	    (r = filter_place_flags(m->t, l, &wanted)) != 0 ||
-	    (r = change(m, TX_FLAGS_ADD, without(&wanted, &had))) != 0)
+	if ((r = filter_place_flags(t, &before, &had)) != 0 ||
+	    (r = filter_place_flags(t, l, &wanted)) != 0 ||
+	    (r = change(&m, TX_FLAGS_ADD, without(&wanted, &had))) != 0)
 		return r;
-	return change(m, TX_FLAGS_REMOVE, without(&had, &wanted));
+	return change(&m, TX_FLAGS_REMOVE, without(&had, &wanted));
 }
 
 /* The mailboxes of the copies, each once for the message: into, as
@@ -224,7 +223,9 @@ filter_event_store(struct filter *f, struct filter_plan *p, struct tx *t,
 		if (!l->keep)
 			r = file_copy(l, t, &row);
 		else
-			r = l->flags_known ? set_flags(p, l, &m) : 0;
+			r = l->flags_known
+			    ? filter_change_flags(p, l, t, mailbox, uid)
+			    : 0;
 		if (r < 0)
 			return r;
 		if (r > 0 && !l->keep)

@@ -1,4 +1,5 @@
 """fumi sieve: scripts over mail that is there already, and test files."""
+import imaplib
 import os
 
 from serving import ROOT, message
@@ -49,6 +50,69 @@ def test_run_over_existing_mail(server, account, tmp_path):
     assert got == {b"Subject: star": True, b"tagged": False, b"Subject: junk": False, b"Subject: away": False,
                    b"Subject: other": False}, got
     server.fumi("verify", "-u", account.name)
+
+
+def flags_of(server, account, name="INBOX"):
+    """{subject: flags}"""
+    c = server.imaplib(account)
+    try:
+        if c.select(name, readonly=True)[0] != "OK":
+            return None
+        got = c.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+        return {p[1].strip().split(b": ")[1].decode(): {f.decode() for f in imaplib.ParseFlags(p[0])} - {"\\Recent"}
+                for p in got if isinstance(p, tuple)}
+    finally:
+        c.logout()
+
+
+def test_run_keeps_other_flags(server, account, tmp_path):
+    mail(server, account, "add", "remove", "move", "set", "edit")
+    c = server.imaplib(account)
+    c.select("INBOX")
+    c.store("1:*", "+FLAGS", "(\\Seen todo $Label1)")
+    c.logout()
+    script = tmp_path / "s.sieve"
+    script.write_bytes(b"""require ["fileinto", "mailbox", "imap4flags", "editheader"];
+        if not hasflag "\\\\Seen" { discard; }
+        elsif header "subject" "add" { addflag "\\\\Flagged"; }
+        elsif header "subject" "remove" { removeflag "todo"; }
+        elsif header "subject" "move" { addflag "\\\\Flagged"; fileinto :create "Moved"; }
+        elsif header "subject" "set" { setflag "done"; fileinto :create "Moved"; }
+        elsif header "subject" "edit" { addheader "X-New" "1"; }""")
+    said = server.fumi("sieve", "run", "-u", account.name, "--script", str(script))
+    assert b"5 messages, 5 changed, 0 errors" in said, said
+    rest = {"\\Seen", "todo", "$Label1"}
+    assert flags_of(server, account) == {"add": rest | {"\\Flagged"}, "remove": rest - {"todo"}, "edit": rest}
+    assert flags_of(server, account, "Moved") == {"move": rest | {"\\Flagged"}, "set": {"done"}}
+    server.fumi("verify", "-u", account.name)
+
+
+def test_run_knows_the_sender_or_that_it_does_not(server, account, tmp_path):
+    server.fumi("deliver", "-d", account.name, "-f", "ann@example.net", input=message("from ann"))
+    server.fumi("deliver", "-d", account.name, "-f", "", input=message("from nobody"))
+    c = server.imaplib(account)
+    c.append("INBOX", None, None, message("unknown"))
+    c.logout()
+    script = tmp_path / "s.sieve"
+    script.write_bytes(b"""require ["fileinto", "mailbox", "envelope"];
+        if envelope "from" "ann@example.net" { fileinto :create "Ann"; }
+        elsif envelope "from" "" { fileinto :create "Null"; }""")
+    server.fumi("sieve", "run", "-u", account.name, "--script", str(script))
+    assert [list(flags_of(server, account, b)) for b in ("Ann", "Null", "INBOX")] == \
+        [["from ann"], ["from nobody"], ["unknown"]]
+
+
+def test_run_asks_and_adds_no_memory(server, account, tmp_path):
+    script = tmp_path / "s.sieve"
+    script.write_bytes(b"""require ["fileinto", "mailbox", "duplicate", "vacation", "copy"];
+        vacation :addresses "demo@example.org" "away";
+        if duplicate { fileinto :create "Again"; } else { fileinto :create :copy "First"; }""")
+    mail(server, account, "one", "one")
+    memory = os.path.join(account.dir, "sieve", "memory")
+    for _ in range(2):
+        said = server.fumi("sieve", "run", "-u", account.name, "--script", str(script))
+        assert b"0 errors" in said and not os.path.exists(memory), said
+    assert box(server, account, "Again") is None and len(box(server, account, "First")) == 4
 
 
 def test_run_says_what_is_wrong(server, account, tmp_path):
