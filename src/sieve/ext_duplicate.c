@@ -1,30 +1,17 @@
 /* RFC 7352: duplicate. */
 #include "sieve/duplicate.h"
 
-#include "sieve/checker.h"
 #include "sieve/ext.h"
 #include "sieve/interp.h"
 #include "sieve/tidy.h"
 
 enum { TAG_HEADER, TAG_UNIQUEID, TAG_HANDLE, TAG_SECONDS, TAG_LAST };
 
-static bool
-check_header(struct checker *c, struct script_node *n, struct script_tag *t)
-{
-	(void)n;
-	if (checker_is_constant(t->param) &&
-	    !tidy_is_field_name(t->param->texts[0].v))
-		return checker_error_arg(
-		    c, t->param, "the field name given to :header is invalid");
-	return true;
-}
-
 static const struct ext_tag tags[] = {
 	[TAG_HEADER] = { .name = "header",
 	    .commands = "duplicate",
 	    .param = EXT_STRING,
-	    .group = "id",
-	    .check = check_header },
+	    .group = "id" },
 	[TAG_UNIQUEID] = { .name = "uniqueid",
 	    .commands = "duplicate",
 	    .param = EXT_STRING,
@@ -47,7 +34,8 @@ struct asked {
 	size_t n;
 };
 
-/* The id the test asks about; false: the message has none. */
+/* The id the test asks about; false: the message has none, or what is given as
+ * the name of a field is none, which is no error (RFC 7352 section 3.1). */
 static bool
 unique_id(struct interp *in, const struct script_node *n, struct view *out)
 {
@@ -62,6 +50,8 @@ unique_id(struct interp *in, const struct script_node *n, struct view *out)
 	}
 	if (header != NULL)
 		name = interp_string(in, header->param);
+	if (!tidy_is_field_name(name))
+		return false;
 	l = letter_fields(in->letter, name);
 	if (l.n == 0)
 		return false;
