@@ -34,6 +34,21 @@ struct asked {
 	size_t n;
 };
 
+/* A field's value as an id (RFC 7352 section 3.1): unfolded, decoded, without
+ * blanks at its ends. Where it cannot be decoded it stays as it is: a character
+ * that stands for anything would make one of ids that differ. */
+static struct view
+field_id(struct interp *in, struct letter_value *v)
+{
+	AUTO_BUF struct buf b = BUF_INIT(v->raw.n + 1);
+	struct view text = letter_text(in->letter, v);
+
+	if (text.n == 0 || memmem(text.p, text.n, "\xef\xbf\xbd", 3) == NULL)
+		return header_trim(text);
+	header_unfold(v->raw, &b);
+	return interp_copy(in, header_trim(buf_view(&b)));
+}
+
 /* The id the test asks about; false: the message has none, or what is given as
  * the name of a field is none, which is no error (RFC 7352 section 3.1). */
 static bool
@@ -55,7 +70,7 @@ unique_id(struct interp *in, const struct script_node *n, struct view *out)
 	l = letter_fields(in->letter, name);
 	if (l.n == 0)
 		return false;
-	*out = header_trim(l.v[0]->raw);
+	*out = field_id(in, l.v[0]);
 	return out->n > 0;
 }
 
