@@ -115,6 +115,8 @@ test_duplicate(struct interp *in, const struct script_node *n)
 		d.handle = interp_string(in, handle->param);
 	if (seconds != NULL)
 		d.seconds = seconds->param->number;
+	if (d.seconds == 0) /* RFC 7352 section 3.3 */
+		return false;
 	if (d.seconds > DUPLICATE_SECONDS_MAX)
 		d.seconds = DUPLICATE_SECONDS_MAX;
 	d.last = script_tag(n, &tags[TAG_LAST]) != NULL;
