@@ -474,7 +474,7 @@ check_node(struct checker *c, struct script_node *n, bool test)
 	c->node = n;
 	c->uses = 0;
 	if (!ok || !own_checks(c, n))
-		return false;
+		return ok && n->wrong != NULL;
 	n->needs |= c->uses & ~c->p->required;
 	return true;
 }

@@ -24,6 +24,12 @@ bool checker_error(struct checker *c, uint32_t line, uint32_t column,
 #define checker_error_node(c, node, ...)                                       \
 	checker_error((c), (node)->line, (node)->column, __VA_ARGS__)
 
+/* Something that is not enabled (or not there at all) is used at this place:
+ * with ihave an error of the run, kept in node->wrong, else of the script.
+ * Always false. */
+bool checker_missing(struct checker *c, struct script_node *n, uint32_t line,
+    uint32_t column, const char *fmt, ...) A_PRINTF(5, 6);
+
 /* Was it required (or made certain by ihave)? */
 bool checker_has(const struct checker *c, const char *extension) A_MUST_USE;
 /* Could it be required here? */

@@ -20,7 +20,7 @@ struct checker {
 	bool was_set[SIEVE_VARIABLES_MAX];      /* as the script's own */
 	bool is_global[SIEVE_VARIABLES_MAX];
 	/* Of the node that is being checked. */
-	const struct script_node *node;
+	struct script_node *node;
 	uint64_t uses; /* extensions */
 };
 
@@ -53,11 +53,5 @@ bool checker_match(struct checker *c, struct script_node *n) A_MUST_USE;
 bool checker_keys(struct checker *c, const struct script_arg *at,
     const struct script_text *keys, size_t n, struct compare_how *how)
     A_MUST_USE;
-
-/* Something that is not enabled (or not there at all) is used at this place:
- * with ihave an error of the run, kept in node->wrong, else of the script.
- * Always false. */
-bool checker_missing(struct checker *c, struct script_node *n, uint32_t line,
-    uint32_t column, const char *fmt, ...) A_PRINTF(5, 6);
 
 #endif

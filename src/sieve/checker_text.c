@@ -253,7 +253,7 @@ space_part(struct checker *c, const struct script_arg *at, struct view name,
 		return checker_error_arg(c, at, "\"%.*s\" cannot be %s",
 		    SHOW(name), write ? "set" : "read");
 	}
-	return checker_error_arg(c, at,
+	return checker_missing(c, c->node, at->line, at->column,
 	    "nothing that was required has a variable \"%.*s\"", SHOW(name));
 }
 

@@ -169,7 +169,7 @@ check_envelope(struct checker *c, struct script_node *n)
 
 		if (parts->texts[i].parts == NULL &&
 		    envelope_part(v) == PART_UNKNOWN)
-			return checker_error_arg(c, parts,
+			return checker_missing(c, n, parts->line, parts->column,
 			    "the envelope has no part \"%.*s\"",
 			    (int)(v.n < 60 ? v.n : 60), (const char *)v.p);
 	}
