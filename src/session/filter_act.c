@@ -8,6 +8,7 @@
 #include "mail/header.h"
 #include "session/filter_inside.h"
 #include "session/reply.h"
+#include "sieve/vacation.h"
 
 /*
  * What scripts have answered, put into places and messages that leave.
@@ -344,6 +345,9 @@ put_vacation(struct filter_plan *p, const struct sieve_vacation *v)
 	struct filter_out *o;
 	struct buf *b;
 
+	/* the run knew the message as the scripts before had made it */
+	if (vacation_veto(in->m->octets) != VACATION_REPLY)
+		return;
 	if (v->seconds > 0 && memory_has(in->filter->memory, &k, in->m->now))
 		return;
 	b = filter_add_buf(in, NULL, FILTER_REPLY_BYTES);

@@ -244,11 +244,16 @@ static bool
 deserves(
     struct interp *in, const struct view *own, size_t n, struct view *named)
 {
-	/* what a script has edited does not count */
-	enum vacation_verdict v = vacation_decide(
-	    view_sub(in->env.message, 0, header_size(in->env.message)),
-	    in->env.from, own, n, in->arena, named);
+	struct view message = in->env.message;
+	enum vacation_verdict v =
+	    vacation_veto(view_sub(message, 0, header_size(message)));
 
+	/* no edit takes the marks of a machine's mail away; else the header as
+	 * it is now counts (RFC 5293 section 7) */
+	if (v != VACATION_REPLY)
+		return false;
+	v = vacation_decide(letter_header(interp_message(in)), in->env.from,
+	    own, n, in->arena, named);
 	if (v == VACATION_NOT_NAMED && n > 0 &&
 	    view_eq_ci(
 		interp_setting(in, "sieve_vacation_dont_check_recipient"),

@@ -165,6 +165,17 @@ vacation_decide(struct view header, struct view from, const struct view *own,
 	return is_named ? VACATION_REPLY : VACATION_NOT_NAMED;
 }
 
+enum vacation_verdict
+vacation_veto(struct view header)
+{
+	enum vacation_verdict v = VACATION_REPLY;
+	struct header_field f;
+
+	while (v == VACATION_REPLY && header_next(&header, &f))
+		v = look(&f);
+	return v;
+}
+
 bool
 vacation_is_automatic(struct view header)
 {

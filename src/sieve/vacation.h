@@ -38,6 +38,10 @@ enum vacation_verdict vacation_decide(struct view header, struct view from,
     const struct view *own, size_t n, struct arena *a, struct view *named)
     A_MUST_USE;
 
+/* Does a field of the header say that no reply is wanted? VACATION_REPLY: none
+ * does. */
+enum vacation_verdict vacation_veto(struct view header) A_MUST_USE;
+
 /* Is the message marked as made by a machine (RFC 3834 section 5)? */
 bool vacation_is_automatic(struct view header) A_MUST_USE;
 

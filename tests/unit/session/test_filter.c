@@ -678,6 +678,24 @@ test_chain_answers(void)
 	    "require \"ereject\"; ereject \"No.\";", "All:reject");
 }
 
+/* A script that runs before cannot make it mail that is answered. */
+static void
+test_chain_vetoes(void)
+{
+	struct filter_message m =
+	    message_of("Precedence: bulk\r\nFrom: alice@example.net\r\n"
+		       "To: bob@example.org\r\n\r\nBody\r\n");
+	struct filter_plan p;
+
+	set_before("require \"editheader\"; deleteheader \"Precedence\";");
+	activate("require \"vacation\"; vacation :handle \"e\" \"gone\";");
+	filter_plan(filter, &m, &p);
+	tap_ok(strcmp(plan_text(&p), "INBOX") == 0, "a veto taken out: %s",
+	    plan_text(&p));
+	filter_plan_fini(&p);
+	set_before(NULL);
+}
+
 /* The scripts of a chain are one: a mailbox gets one copy of all of them. */
 static void
 test_chain_copies(void)
@@ -788,6 +806,7 @@ main(void)
 	test_duplicate_twice();
 	test_chain_copies();
 	test_chain_answers();
+	test_chain_vetoes();
 	test_chain_flags();
 	test_by_hand();
 	filter_free(&filter);
