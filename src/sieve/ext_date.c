@@ -1,5 +1,6 @@
 /* RFC 5260: date, currentdate, and the extension index. */
 
+#include "mail/cfws.h"
 #include "mail/date.h"
 #include "sieve/checker.h"
 #include "sieve/compare.h"
@@ -300,12 +301,43 @@ names_day(struct view v, int day)
 	return false;
 }
 
+/* Past the quoted string at the start of *in, or to its end. */
+static void
+skip_quoted(struct view *in)
+{
+	size_t n = 1;
+
+	while (n < in->n && in->p[n] != '"')
+		n += in->p[n] == '\\' ? 2 : 1;
+	view_skip(in, n < in->n ? n + 1 : in->n);
+}
+
+/* The last semicolon that is in no comment or quoted string (RFC 5322 section
+ * 3.6.7), or, where one of these has no end, of all; NULL: there is none. */
+static const uint8_t *
+last_semicolon(struct view text)
+{
+	const uint8_t *p = NULL;
+
+	for (struct view v = text; v.n > 0;) {
+		if (v.p[0] == '(') {
+			cfws_skip(&v);
+		} else if (v.p[0] == '"') {
+			skip_quoted(&v);
+		} else {
+			p = v.p[0] == ';' ? v.p : p;
+			view_skip(&v, 1);
+		}
+	}
+	return p != NULL || text.n == 0 ? p : memrchr(text.p, ';', text.n);
+}
+
 /* The date of a field: all of it, or what follows its last semicolon. */
 static bool
 field_date(struct interp *in, struct letter_value *v, struct date *out)
 {
 	struct view text = v->raw.n > 0 ? v->raw : letter_text(in->letter, v);
-	const uint8_t *p = text.n > 0 ? memrchr(text.p, ';', text.n) : NULL;
+	const uint8_t *p = last_semicolon(text);
 	struct date before;
 
 	if (p != NULL)
