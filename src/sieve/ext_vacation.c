@@ -82,6 +82,8 @@ own_addresses(struct interp *in, const struct script_node *n, size_t *count)
 	for (size_t i = 0; i < more; i++) {
 		struct view v = interp_text(in, &t->param->texts[i]);
 
+		if (!interp_cost(in, 1 + v.n))
+			return NULL;
 		if (!tidy_is_address(v, in->arena, &own[at]))
 			own[at] = v;
 		at++;
@@ -250,7 +252,8 @@ deserves(
 
 	/* no edit takes the marks of a machine's mail away; else the header as
 	 * it is now counts (RFC 5293 section 7) */
-	if (v != VACATION_REPLY)
+	if (v != VACATION_REPLY ||
+	    !interp_cost(in, n + letter_header(interp_message(in)).n))
 		return false;
 	v = vacation_decide(letter_header(interp_message(in)), in->env.from,
 	    own, n, in->arena, named);

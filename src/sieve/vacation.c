@@ -1,5 +1,6 @@
 #include "sieve/vacation.h"
 
+#include "base/hash.h"
 #include "mail/address.h"
 #include "mail/cfws.h"
 #include "mail/header.h"
@@ -103,18 +104,6 @@ look(const struct header_field *f)
 	return VACATION_REPLY;
 }
 
-static bool
-is_spec(const struct address *d, struct view spec)
-{
-	AUTO_BUF struct buf b = BUF_INIT(2 * d->mailbox.n + d->host.n + 4);
-
-	if (d->host.n == 0 || d->mailbox.n == 0 ||
-	    d->mailbox.n + 1 + d->host.n > spec.n)
-		return false;
-	address_put_spec(d, &b);
-	return view_eq_ci(buf_view(&b), spec);
-}
-
 /* Fields in which the user must be named. */
 static bool
 is_to(struct view name)
@@ -125,26 +114,88 @@ is_to(struct view name)
 	return view_is_one_of_ci(name, names, sizeof(names) / sizeof(names[0]));
 }
 
-static bool
-find_own(const struct address *list, const struct view *own, size_t n,
+/* ---- is the user named? ---- */
+
+/* One of the user's addresses. */
+struct own {
+	struct view key; /* in lower case */
+	struct view as_given;
+};
+
+static void
+fold(uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] =
+		    p[i] >= 'A' && p[i] <= 'Z' ? (uint8_t)(p[i] + 0x20) : p[i];
+}
+
+/* A script may give thousands, and a message name as many. What the arena has no
+ * room for is left out. */
+static struct hash *
+own_table(const struct view *own, size_t n, struct arena *a)
+{
+	struct hash *h = hash_new(n + 1);
+	struct own *o = arena_alloc(a, (n + 1) * sizeof(*o));
+
+	for (size_t i = 0; o != NULL && i < n; i++) {
+		uint8_t *key = arena_alloc(a, own[i].n + 1);
+
+		if (key == NULL || own[i].n == 0)
+			continue;
+		memcpy(key, own[i].p, own[i].n);
+		fold(key, own[i].n);
+		o[i] = (struct own){ { key, own[i].n }, own[i] };
+		(void)!hash_put(h, o[i].key, &o[i]); /* the first of a name */
+	}
+	return h;
+}
+
+static const struct own *
+find_own(const struct hash *own, const struct address *list)
+{
+	for (; list != NULL; list = list->next) {
+		AUTO_BUF struct buf b =
+		    BUF_INIT(2 * list->mailbox.n + list->host.n + 4);
+		const struct own *o;
+
+		if (list->host.n == 0 || list->mailbox.n == 0)
+			continue;
+		address_put_spec(list, &b);
+		fold(b.p, b.n);
+		if ((o = hash_get(own, buf_view(&b))) != NULL)
+			return o;
+	}
+	return NULL;
+}
+
+static enum vacation_verdict
+look_at(struct view header, const struct hash *own, struct arena *a,
     struct view *named)
 {
-	for (; list != NULL; list = list->next)
-		for (size_t i = 0; i < n; i++)
-			if (is_spec(list, own[i])) {
-				*named = own[i];
-				return true;
-			}
-	return false;
+	const struct own *found = NULL;
+	struct header_field f;
+
+	while (header_next(&header, &f)) {
+		enum vacation_verdict v = look(&f);
+
+		if (v != VACATION_REPLY)
+			return v;
+		if (found == NULL && is_to(f.name))
+			found = find_own(own, address_parse(f.value, a));
+	}
+	if (found == NULL)
+		return VACATION_NOT_NAMED;
+	*named = found->as_given;
+	return VACATION_REPLY;
 }
 
 enum vacation_verdict
 vacation_decide(struct view header, struct view from, const struct view *own,
     size_t n, struct arena *a, struct view *named)
 {
-	struct view rest = header;
-	struct header_field f;
-	bool is_named = false;
+	enum vacation_verdict v;
+	struct hash *h;
 
 	if (from.n == 0)
 		return VACATION_NO_SENDER;
@@ -153,16 +204,10 @@ vacation_decide(struct view header, struct view from, const struct view *own,
 	for (size_t i = 0; i < n; i++)
 		if (view_eq_ci(from, own[i]))
 			return VACATION_SELF;
-	while (header_next(&rest, &f)) {
-		enum vacation_verdict v = look(&f);
-
-		if (v != VACATION_REPLY)
-			return v;
-		if (!is_named && is_to(f.name))
-			is_named =
-			    find_own(address_parse(f.value, a), own, n, named);
-	}
-	return is_named ? VACATION_REPLY : VACATION_NOT_NAMED;
+	h = own_table(own, n, a);
+	v = look_at(header, h, a, named);
+	hash_free(&h);
+	return v;
 }
 
 enum vacation_verdict

@@ -2,6 +2,7 @@
  * decision, HTML, edits of headers. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "mail/header.h"
 #include "sieve/editheader.h"
@@ -212,6 +213,42 @@ test_vacation(struct arena *a)
 	}
 }
 
+#define OWN 4096
+#define NAMED 10000
+
+/* As many addresses as a script can give, and as a field has that are read: not
+ * each with each. */
+static void
+test_many_addresses(struct arena *a)
+{
+	static char names[OWN][24];
+	static struct view own[OWN];
+	AUTO_BUF struct buf b = BUF_INIT(1 << 20);
+	struct view named = { NULL, 0 };
+	enum vacation_verdict v;
+	clock_t began;
+
+	for (size_t i = 0; i < OWN; i++) {
+		snprintf(names[i], sizeof(names[i]), "own%05zu@x.org", i);
+		own[i] = view_str(names[i]);
+	}
+	buf_put_str(&b, "To: ");
+	for (size_t i = 0; i < NAMED - 1; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "oth%05zu@x.org,\n ", i);
+		buf_put_str(&b, text);
+	}
+	buf_put_str(&b, "OWN04000@x.org\n\n");
+	began = clock();
+	v = vacation_decide(
+	    buf_view(&b), view_str("a@b.org"), own, OWN, a, &named);
+	tap_ok(v == VACATION_REPLY && named.p == own[4000].p &&
+		clock() - began < CLOCKS_PER_SEC,
+	    "vacation: thousands of addresses, %ld ms",
+	    (long)((clock() - began) * 1000 / CLOCKS_PER_SEC));
+}
+
 static void
 test_html(struct arena *a)
 {
@@ -279,6 +316,7 @@ main(void)
 	test_mailto(a);
 	test_mailto_limit(a);
 	test_vacation(a);
+	test_many_addresses(a);
 	test_html(a);
 	test_edit(a);
 	arena_free(&a);
