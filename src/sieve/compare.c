@@ -6,10 +6,13 @@
 #include "sieve/compare.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "sieve/interp.h"
 
-/* Longer values are folded in memory of their own, not the run's. */
+/* Longer values are folded in memory of their own, not the run's; those that a
+ * letter keeps may have more. */
 #define FOLD_KEPT_MAX 1024
+#define FOLD_LETTER_MAX ((size_t)4 << 20)
 #define FOLD_STACK_MAX 128
 
 static bool
@@ -100,6 +103,25 @@ show_short(struct compare *c, struct view value)
 	return show(c, value, (struct view){ folded, value.n });
 }
 
+/* Folding character by character takes as long for a byte of what comes out as
+ * comparing does for 64. False: the run has failed. */
+static bool
+fold_value(
+    struct compare *c, struct view value, struct arena *a, struct view *out)
+{
+	bool by_chars = c->how->comparator->chars && !utf8_ascii(value);
+
+	if (!interp_cost(c->in, by_chars ? value.n : value.n / 64))
+		return false;
+	if (!fold(c->how, value, a, out)) {
+		interp_fail(
+		    c->in, c->node, "there is no memory left for this run");
+		return false;
+	}
+	return !by_chars || out->n <= value.n ||
+	    interp_cost(c->in, out->n - value.n);
+}
+
 bool
 compare_value(struct compare *c, struct view value)
 {
@@ -110,27 +132,37 @@ compare_value(struct compare *c, struct view value)
 	c->count++;
 	if ((c->how->match->flags & EXT_COUNTS) != 0 || c->in->failed)
 		return c->in->failed;
-	if (!interp_cost(c->in, value.n / 64))
-		return true;
 	if (c->how->casemap && value.n <= FOLD_STACK_MAX)
 		return show_short(c, value);
 	if (value.n > FOLD_KEPT_MAX)
 		a = scratch = arena_new(SIEVE_RUN_MAX);
-	if (!fold(c->how, value, a, &folded)) {
-		interp_fail(
-		    c->in, c->node, "there is no memory left for this run");
+	return !fold_value(c, value, a, &folded) || show(c, value, folded);
+}
+
+/* The same for a comparator of characters: the letter keeps what came out. */
+static bool
+compare_chars(struct compare *c, struct view text, struct letter_value *v)
+{
+	c->count++;
+	if (v->by_chars.p == NULL &&
+	    !fold_value(c, text, c->in->arena, &v->by_chars))
 		return true;
-	}
-	return show(c, value, folded);
+	return show(c, text, v->by_chars);
 }
 
 bool
 compare_field(struct compare *c, struct letter *l, struct letter_value *v)
 {
-	if (!c->how->casemap || (c->how->match->flags & EXT_COUNTS) != 0)
-		return compare_value(c, letter_text(l, v));
+	struct view text = letter_text(l, v);
+
+	if ((c->how->match->flags & EXT_COUNTS) != 0 || c->in->failed)
+		return compare_value(c, text);
+	if (c->how->comparator->chars && text.n <= FOLD_LETTER_MAX)
+		return compare_chars(c, text, v);
+	if (!c->how->casemap)
+		return compare_value(c, text);
 	c->count++;
-	return show(c, letter_text(l, v), letter_folded(l, v));
+	return show(c, text, letter_folded(l, v));
 }
 
 bool

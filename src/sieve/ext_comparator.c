@@ -68,6 +68,12 @@ put_folded(uint32_t c, struct buf *out, int depth)
 	uint8_t bytes[UTF8_MAX];
 	int tag, n;
 
+	if (c < 0x80) { /* most characters of most texts */
+		if (c >= 'a' && c <= 'z')
+			c -= 0x20;
+		buf_put_byte(out, (uint8_t)c);
+		return;
+	}
 	c = uc_totitle(c);
 	n = depth > 0 ? uc_decomposition(c, &tag, parts) : -1;
 	if (n <= 0) {

@@ -32,6 +32,7 @@ struct letter_value {
 	struct view raw; /* after ':', with folding */
 	/* private: decoded when asked for */
 	struct view text, folded;
+	struct view by_chars; /* compare_field()'s; p NULL: none yet */
 	const struct letter_address *addresses;
 	unsigned have;
 };

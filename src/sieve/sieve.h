@@ -37,7 +37,8 @@
 #define SIEVE_INCLUDE_MAX 10     /* scripts included within one another */
 #define SIEVE_RUN_MAX ((size_t)128 << 20) /* bytes of memory of a run */
 /* What a run may cost: one for each command and test, and one for each 64 bytes
- * that are compared, decoded or copied. */
+ * that are compared, decoded or copied, or byte of other characters than ASCII's
+ * that i;unicode-casemap makes. */
 #define SIEVE_COST_MAX 50000000
 
 #define SIEVE_ERRORS_MAX 50 /* of a script that are told; more are left out */

@@ -325,6 +325,52 @@ test_cost(void)
 	sieve_free(&p);
 }
 
+/* What so many tests of a body cost. */
+static uint64_t
+cost_of(const char *head, size_t tests, struct view message)
+{
+	AUTO_BUF struct buf b = BUF_INIT(SIEVE_SCRIPT_MAX);
+	static struct sieve_errors errors;
+	struct sieve_program *p;
+	struct sieve_result r;
+	struct sieve_env env = show_env(message);
+	uint64_t cost;
+
+	buf_put_str(&b,
+	    "require [\"body\", \"variables\","
+	    "\"comparator-i;unicode-casemap\"];");
+	for (size_t i = 0; i < tests; i++)
+		buf_printf(&b, "%s \"x%zu\" { discard; }", head, i);
+	if (!sieve_compile(buf_view(&b), NULL, &p, &errors)) {
+		tap_ok(false, "%s", errors.e[0].text);
+		return 0;
+	}
+	sieve_run(p, &env, &r);
+	tap_ok(r.end == SIEVE_DONE, "%zu tests run", tests);
+	cost = r.cost;
+	sieve_result_fini(&r);
+	sieve_free(&p);
+	return cost;
+}
+
+/* i;unicode-casemap folds each character: that is charged, and done once. */
+static void
+test_cost_of_folding(void)
+{
+	static const char head[] =
+	    "if body :raw :contains :comparator \"i;unicode-casemap\"";
+	AUTO_BUF struct buf m = BUF_INIT(1 << 22);
+	uint64_t one, many;
+
+	buf_put_str(&m, "Subject: x\r\n\r\n");
+	repeat(&m, "\xc3\xa9\xc3\xa9\xc3\xa9\n", 100000);
+	one = cost_of(head, 1, buf_view(&m));
+	many = cost_of(head, 21, buf_view(&m));
+	tap_ok(one > m.n && many - one < m.n,
+	    "folded once: %llu for one, %llu for 21", (unsigned long long)one,
+	    (unsigned long long)many);
+}
+
 static void
 test_memory(void)
 {
@@ -411,6 +457,7 @@ main(void)
 	test_actions();
 	test_flags();
 	test_cost();
+	test_cost_of_folding();
 	test_memory();
 	test_prefixes();
 	test_extensions();
