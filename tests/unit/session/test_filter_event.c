@@ -365,6 +365,22 @@ test_store(void)
 	    "another one beside it, of the same octets");
 }
 
+/* Two names of one mailbox: one copy, with the flags of both. */
+static void
+test_one_copy(void)
+{
+	struct message_row row[8];
+
+	run("require [\"imapsieve\", \"fileinto\", \"copy\", \"mailbox\","
+	    "\"imap4flags\", \"special-use\"];"
+	    "fileinto :copy :create :specialuse \"\\\\Junk\""
+	    "    :flags \"\\\\Seen\" \"Junk\";"
+	    "fileinto :copy :flags \"\\\\Draft\" \"Junk\";",
+	    TX_FLAGS_ADD, 0);
+	tap_ok(rows_of("Junk", row) == 1, "one copy for two names");
+	want_last("Junk", STORE_SEEN | STORE_DRAFT, "with the flags of both");
+}
+
 /* An edited copy is another message; the one that is kept is as it was. */
 static void
 test_edited(void)
@@ -494,6 +510,7 @@ main(void)
 	test_environment();
 	test_leaving();
 	test_store();
+	test_one_copy();
 	test_edited();
 	test_gone();
 	test_scripts();
