@@ -120,10 +120,23 @@ kind_text(enum filter_kind k)
 	return "";
 }
 
+/* Is there no such mailbox, nor to be one? */
+static bool
+is_missing(const struct run *r, const struct filter_place *l)
+{
+	struct mailbox_row row;
+
+	return !l->keep && !l->create &&
+	    !view_eq_ci(l->mailbox, VIEW_LIT("INBOX")) &&
+	    (mailbox_find(r->account, l->mailbox, &row) != 0 || row.noselect);
+}
+
+/* A delivery puts what cannot be filed into INBOX; what is there already stays
+ * where it is. */
 static bool
 is_here(const struct run *r, const struct filter_place *l)
 {
-	if (l->keep)
+	if (l->keep || is_missing(r, l))
 		return true;
 	return view_eq_ci(l->mailbox, VIEW_LIT("INBOX"))
 	    ? view_eq_ci(r->mailbox, VIEW_LIT("INBOX"))
@@ -139,6 +152,8 @@ describe(const struct run *r, const struct message_row *row,
 
 		if (!is_here(r, l))
 			say(row, "file into", l->mailbox);
+		else if (is_missing(r, l))
+			say(row, "stay, as there is no mailbox", l->mailbox);
 		else if (!l->original)
 			say(row, "replace by its edited form", VIEW_LIT(""));
 		else if (l->flags_known)
@@ -178,7 +193,7 @@ split(struct run *r, struct filter_plan *p, bool *stays,
 		struct filter_place *l = &p->places[i], swap;
 
 		if (!is_here(r, l) || !l->original) {
-			if (l->keep)
+			if (is_here(r, l))
 				l->mailbox = r->mailbox;
 			i++;
 			continue;

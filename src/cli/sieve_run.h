@@ -11,9 +11,10 @@
  * the one in FILE ("-": standard input), over the messages of INBOX or NAME
  * that arrived in the last TIME ("30d"; s, m, h, d or w; default: all). What is
  * filed moves, and keeps its flags where the script says nothing about them;
- * what is kept stays, with the flags the script gives it; edited messages are
- * replaced. Nothing is ever sent or thrown away: messages that the script
- * discards, rejects or redirects stay where they are, and that is said.
+ * what is kept, or to be filed where there is no mailbox, stays, with the flags
+ * the script gives it; edited messages are replaced. Nothing is ever sent or
+ * thrown away: messages that the script discards, rejects or redirects stay
+ * where they are, and that is said.
  *
  * A script is told the flags each message has; the envelope's sender is that in
  * Return-Path, or not known. No message is a duplicate (RFC 7352), and what is

@@ -115,6 +115,22 @@ def test_run_asks_and_adds_no_memory(server, account, tmp_path):
     assert box(server, account, "Again") is None and len(box(server, account, "First")) == 4
 
 
+def test_run_leaves_what_cannot_be_filed(server, account, tmp_path):
+    mail(server, account, "copy", "move", "edit")
+    script = tmp_path / "s.sieve"
+    script.write_bytes(b"""require ["fileinto", "copy", "editheader"];
+        if header "subject" "copy" { fileinto :copy "Missing"; }
+        elsif header "subject" "edit" { addheader "X-New" "1"; fileinto :copy "Missing"; }
+        else { fileinto "Missing"; }""")
+    said = server.fumi("sieve", "run", "-u", account.name, "--dry-run", "--script", str(script))
+    assert b"1: stay, as there is no mailbox Missing\n" in said, said
+    for _ in range(2):
+        server.fumi("sieve", "run", "-u", account.name, "--script", str(script))
+        assert sorted(flags_of(server, account)) == ["copy", "edit", "move"]
+        assert len(box(server, account)) == 3
+    server.fumi("verify", "-u", account.name)
+
+
 def test_run_says_what_is_wrong(server, account, tmp_path):
     mail(server, account, "x")
     script = tmp_path / "s.sieve"
