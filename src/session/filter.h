@@ -90,9 +90,9 @@ struct filter_message {
 	struct view remote_host, remote_ip; /* p NULL: not known */
 	int64_t now;                        /* seconds since 1970 */
 	int zone;                           /* minutes east of UTC */
-	bool
-	    can_refuse; /* who brought it tells the sender of a refusal for this
-	                  * recipient: a 5xx answer of LMTP, an exit status */
+	/* who brought it tells the sender of a refusal for this recipient: by a
+	 * 5xx answer of LMTP, by an exit status */
+	bool can_refuse;
 	enum filter_cause cause;
 	/* BY_HAND: the script to run, instead of the account's; text, n 0:
 	 * none. The IMAP causes: the same, or n 0: that of
