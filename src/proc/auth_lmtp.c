@@ -1,8 +1,6 @@
-#include "proc/msg_lmtp.h"
-
-#include <unistd.h>
-
 #include "proc/auth.h"
+#include "proc/msg_lmtp.h"
+#include "proc/settings.h"
 
 /*
  * What the LMTP front end asks: whose an address is, and a grant for the
@@ -68,18 +66,14 @@ static bool
 is_own_domain(const struct auth *a, struct view domain)
 {
 	const char *const *own;
-	char host[256] = "";
+	char host[SETTINGS_HOST_SIZE];
 	size_t n;
 
 	own = conf_list(a->conf, "delivery", NULL, "local-domains", &n);
 	for (size_t i = 0; i < n; i++)
 		if (view_eq_ci(domain, view_str(own[i])))
 			return true;
-	if (*conf_str(a->conf, "server", NULL, "hostname") != '\0')
-		return view_eq_ci(domain,
-		    view_str(conf_str(a->conf, "server", NULL, "hostname")));
-	return gethostname(host, sizeof(host) - 1) == 0 &&
-	    view_eq_ci(domain, view_str(host));
+	return view_eq_ci(domain, settings_host(a->conf, host));
 }
 
 static enum directory_result

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -14,6 +13,7 @@
 #include "base/random.h"
 #include "mail/date.h"
 #include "proc/sandbox.h"
+#include "proc/settings.h"
 #include "proc/users.h"
 
 /*
@@ -49,19 +49,17 @@ static void
 read_conf(struct lmtp *l)
 {
 	const struct conf *c = l->s->conf;
-	const char *host = conf_str(c, "server", NULL, "hostname");
+	char room[SETTINGS_HOST_SIZE];
+	struct view host;
 
 	l->max_message = conf_num(c, "store", NULL, "max-message");
 	l->memory = conf_num(c, "lmtp", NULL, "memory");
 	l->timeout_ms = conf_num(c, "lmtp", NULL, "timeout");
-	l->dsn = *conf_str(c, "out", NULL, "smtp") != '\0' ||
-	    *conf_str(c, "out", NULL, "sendmail") != '\0';
+	l->dsn = settings_can_send(c);
 	l->connections_max = (size_t)conf_num(c, "lmtp", NULL, "connections");
-	if (*host != '\0')
-		(void)snprintf(l->host, sizeof(l->host), "%s", host);
-	else if (gethostname(l->host, sizeof(l->host) - 1) != 0 ||
-	    l->host[0] == '\0')
-		(void)snprintf(l->host, sizeof(l->host), "localhost");
+	host = settings_host(c, room);
+	(void)snprintf(l->host, sizeof(l->host), "%.*s", (int)host.n,
+	    (const char *)host.p);
 }
 
 /* Names of users can be looked up before the sandbox only. */

@@ -422,18 +422,16 @@ static void
 set_url(struct sender *s)
 {
 	const char *url = conf_str(s->conf, "out", NULL, "smtp");
-	char host[256], port[8], name[256] = "", text[600];
+	char host[256], port[8], room[SETTINGS_HOST_SIZE], text[600];
+	struct view name = settings_host(s->conf, room);
 
-	if (*conf_str(s->conf, "server", NULL, "hostname") != '\0')
-		(void)snprintf(name, sizeof(name), "%s",
-		    conf_str(s->conf, "server", NULL, "hostname"));
-	else if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0')
-		(void)snprintf(name, sizeof(name), "localhost");
 	if (!split_url(url, host, port))
 		return;
 	(void)snprintf(text, sizeof(text),
-	    strchr(host, ':') != NULL ? "%.*s://[%s]:%s/%s" : "%.*s://%s:%s/%s",
-	    (int)strcspn(url, ":"), url, host, port, name);
+	    strchr(host, ':') != NULL ? "%.*s://[%s]:%s/%.*s"
+				      : "%.*s://%s:%s/%.*s",
+	    (int)strcspn(url, ":"), url, host, port, (int)name.n,
+	    (const char *)name.p);
 	(void)curl_easy_setopt(s->curl, CURLOPT_URL, text);
 }
 
