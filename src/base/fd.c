@@ -68,18 +68,21 @@ is_tcp(int fd)
 }
 
 void
-fd_linger(int fd, unsigned ms, size_t max)
+fd_linger(int fd, unsigned ms, size_t max, int other)
 {
 	uint64_t until = clock_mono_ms() + ms, now;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+		{ .fd = other, .events = POLLIN } };
 	uint8_t waste[4096];
 
 	if (!is_tcp(fd) || shutdown(fd, SHUT_WR) != 0)
 		return;
 	while ((now = clock_mono_ms()) < until) {
-		int r = poll(&p, 1, (int)(until - now));
+		int r = poll(p, 2, (int)(until - now));
 		ssize_t n = 0;
 
+		if (r > 0 && p[1].revents != 0)
+			return;
 		if (r > 0)
 			n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
 		if ((r == -1 || n == -1) && (errno == EINTR || errno == EAGAIN))

@@ -46,8 +46,9 @@ int fd_nonblock(int fd, bool on) A_MUST_USE;
  * at most ms and max bytes. Closing with unread input would send a reset, which
  * may overtake our last words. Does nothing to any other descriptor: the pairs
  * of AF_UNIX deliver what was written in any case.
+ * other  something to read from it ends the wait, too; -1: there is none
  */
-void fd_linger(int fd, unsigned ms, size_t max);
+void fd_linger(int fd, unsigned ms, size_t max, int other);
 
 /*
  * One message over a SOCK_SEQPACKET socket with at most one descriptor.

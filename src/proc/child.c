@@ -385,8 +385,9 @@ run_session(
 }
 
 /*
- * The client is gone, nothing of it is left but the open account: say so, and
- * wait for the next one. False: there will be none.
+ * The session is over, nothing of it is left but the open account and the last
+ * words on their way: say so, and wait for the next one. False: there will be
+ * none.
  */
 static bool
 rest(uint8_t *p, struct wire *in, struct runs *runs)
@@ -395,12 +396,11 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 	struct wire w;
 	uint32_t type;
 
-	fd_close(&runs->client);
-	if (runs->account != NULL)
-		account_rest(runs->account);
 	msg_session_rest_put(&b);
 	if (fd_send(CHILD_FD_HUB, buf_view(&b), -1) != 0)
 		return false;
+	fd_linger(
+	    runs->client, CHILD_LINGER_MS, CHILD_LINGER_MAX, CHILD_FD_HUB);
 	do {
 		fd_close(&runs->client);
 		*in = wire_read((struct view){
@@ -442,14 +442,12 @@ serve_client(
 		.options = delivery_options(c->conf) };
 	int r;
 
-	do {
+	do
 		r = run_session(c, log, in, &runs);
-		/* in any other case the gate has the client, and answers */
-		if (r == CHILD_OK || r == CHILD_REST)
-			fd_linger(
-			    runs.client, CHILD_LINGER_MS, CHILD_LINGER_MAX);
-	} while (r == CHILD_REST && rest(p, in, &runs));
-	account_close(&runs.account);
+	while (r == CHILD_REST && rest(p, in, &runs));
+	/* in any other case the gate has the client, and answers */
+	if (r == CHILD_OK)
+		fd_linger(runs.client, CHILD_LINGER_MS, CHILD_LINGER_MAX, -1);
 	return r == CHILD_REST ? CHILD_OK : r;
 }
 

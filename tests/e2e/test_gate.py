@@ -352,6 +352,17 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def test_what_has_ended_is_not_counted(own_server):
+    """Though its client has not closed the connection."""
+    s = own_server("--set", "session/per-account=3")
+    clients = []
+    for _ in range(8):
+        clients.append(s.raw(s.demo))
+        clients[-1].command(b"LOGOUT")
+    for c in clients:
+        c.close()
+
+
 def test_no_pacing_on_this_machine(server, account):
     """Whatever the kernel does by default."""
     if shutil.which("ss") is None:

@@ -172,13 +172,24 @@ ends_well(size_t n, size_t max)
 	tcp_pair(s);
 	good = fd_write(s[0], (struct view){ zeros, n }) == 0 &&
 	    fd_write(s[1], VIEW_LIT("bye")) == 0;
-	fd_linger(s[1], 50, max);
+	fd_linger(s[1], 50, max, -1);
 	fd_close(&s[1]);
 	good &= read(s[0], in, 8) == 3 && read(s[0], in, 8) == 0 &&
 	    getsockopt(s[0], SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
 	    error == 0;
 	fd_close(&s[0]);
 	return good;
+}
+
+static int
+something_to_read(void)
+{
+	int s[2];
+
+	pair(s);
+	if (fd_send(s[0], VIEW_LIT("x"), -1) != 0)
+		abort();
+	return s[1];
 }
 
 static void
@@ -193,11 +204,18 @@ test_linger(void)
 	tcp_pair(s);
 	began = clock_mono_ms();
 	fd_close(&s[0]);
-	fd_linger(s[1], 10000, 1);
+	fd_linger(s[1], 10000, 1, -1);
 	tap_ok(clock_mono_ms() - began < 5000, "a peer that has closed");
 	fd_close(&s[1]);
+	tcp_pair(s);
+	began = clock_mono_ms();
+	fd_linger(s[1], 10000, 1, something_to_read());
+	tap_ok(clock_mono_ms() - began < 5000, "there is something else to do");
+	fd_close(&s[0]);
+	fd_close(&s[1]);
 	pair(s);
-	fd_linger(s[1], 10000, 1);
+	began = clock_mono_ms();
+	fd_linger(s[1], 10000, 1, -1);
 	tap_ok(clock_mono_ms() - began < 5000 &&
 		fd_send(s[1], VIEW_LIT("x"), -1) == 0,
 	    "no TCP: nothing is done");
