@@ -328,7 +328,7 @@ run_pop3(const struct child *c, struct log *log,
 		.max_message = conf_num(c->conf, "store", NULL, "max-message"),
 		.submit = settings_can_send(c->conf) ? submit_out : NULL };
 
-	if (set.xtnd_xmit)
+	if (conf_bool(c->conf, "pop3", NULL, "xtnd-xmit"))
 		set.xmit = &xmit;
 	set.mechanisms = m->login.mechanisms;
 	set.password = m->login.password;

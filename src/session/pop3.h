@@ -62,7 +62,7 @@ struct pop3_settings {
 	bool exclusive;       /* one session at a time, the others: [IN-USE] */
 	uint32_t expire_days; /* POP3_EXPIRE_NEVER */
 	uint32_t login_delay_s; /* 0: none */
-	bool xtnd_xmit;         /* CAPA has X-XTND-XMIT; the session has xmit */
+	bool xtnd_xmit;         /* CAPA has X-XTND-XMIT */
 	/* of this connection, as the gate says (proc/msg.h) */
 	struct view mechanisms; /* of SASL, a blank between; may be empty */
 	bool password;          /* CAPA has USER */

@@ -103,7 +103,7 @@ def test_said_again(start, sink):
 
 def test_capability(start, server):
     """Before login and after it, where it may be used."""
-    for s, there in ((start(), True), (server, False)):
+    for s, there in ((start(), True), (start(out=False), False), (server, False)):
         for c in (Line(s), login(s)):
             assert c.say("CAPA").startswith(b"+OK ")
             assert (b"X-XTND-XMIT" in list(iter(c.line, b"."))) == there
