@@ -129,9 +129,10 @@ is_utf8_header(struct view header)
 }
 
 /* May there be a header, of the message or of a part, with UTF-8 that this
- * client has not asked for? */
+ * client has not asked for? v: what of the message is sent, nothing else of it
+ * need be read. */
 static bool
-may_need_surrogate(struct pop3 *p, const struct message_body *b)
+may_need_surrogate(struct pop3 *p, const struct message_body *b, struct view v)
 {
 	struct summary_part part;
 	struct summary sum;
@@ -143,7 +144,7 @@ may_need_surrogate(struct pop3 *p, const struct message_body *b)
 	    summary_part(&sum, NULL, 0, &part) && !part.is_multipart &&
 	    !part.is_message)
 		return false;
-	return !utf8_ascii(b->octets);
+	return !utf8_ascii(v);
 }
 
 /* In the order of the message. */
@@ -157,16 +158,15 @@ next_part(const struct mime_part *part)
 	return part != NULL ? part->next : NULL;
 }
 
-/* The first n octets of a message, its headers as surrogates. */
+/* A message, or its beginning, its headers as surrogates. */
 static void
-put_surrogates(struct pop3 *p, struct view message, size_t n)
+put_surrogates(struct pop3 *p, struct view message)
 {
 	AUTO_ARENA struct arena *a = arena_new(MIME_ARENA_MAX);
 	AUTO_BUF struct buf b = BUF_INIT(OUTPUT_MAX);
 	const struct mime_part *part = mime_parse(message, a);
 	size_t at = 0;
 
-	message.n = n;
 	for (; part != NULL && p->c.out.error == 0; part = next_part(part)) {
 		struct view header = mime_header(message, part);
 
@@ -206,8 +206,8 @@ put_message(struct pop3 *p, const struct message_body *b, uint64_t lines)
 
 	if (lines != UINT64_MAX)
 		v.n = top_size(b, lines);
-	if (may_need_surrogate(p, b)) {
-		put_surrogates(p, b->octets, v.n);
+	if (may_need_surrogate(p, b, v)) {
+		put_surrogates(p, v);
 		return;
 	}
 	put_stuffed(p, v);
