@@ -213,8 +213,8 @@ write_ids(struct importer *im)
 		e[i] = (struct uidl_entry){ im->id[i].uid,
 			view_str(im->id[i].text) };
 	r = uidl_add(im->dir,
-	    &(struct uidl_inbox){ row.uidvalidity, live, n_live }, e, im->n_ids,
-	    NULL);
+	    &(struct uidl_inbox){ row.uidvalidity, row.uidnext, live, n_live },
+	    e, im->n_ids, NULL);
 	im->n_ids = 0;
 	return r;
 }

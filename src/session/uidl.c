@@ -158,7 +158,25 @@ is_live(const struct uidl_inbox *box, uint32_t uid, size_t *at)
 	return *at < box->n && box->live[*at].lo <= uid;
 }
 
-/* "<UIDVALIDITY>.<UID>" of any message of this INBOX, also of one to come. */
+/* Is or will be there a message of that UID? One below UIDNEXT that is not there
+ * never comes again. */
+static bool
+may_be(const struct uidl_inbox *box, uint64_t uid)
+{
+	size_t lo = 0, hi = box->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (box->live[mid].hi < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return uid >= box->uidnext || (lo < box->n && box->live[lo].lo <= uid);
+}
+
+/* "<UIDVALIDITY>.<UID>" of a message of this INBOX, also of one to come. */
 static bool
 is_default(const struct uidl_inbox *box, struct view id)
 {
@@ -168,7 +186,7 @@ is_default(const struct uidl_inbox *box, struct view id)
 	    id.n == 0 || id.p[0] != '.')
 		return false;
 	view_skip(&id, 1);
-	return num_parse(id, UINT32_MAX, &v);
+	return num_parse(id, UINT32_MAX, &v) && may_be(box, v);
 }
 
 static void

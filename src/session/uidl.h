@@ -45,7 +45,7 @@ struct uidl_entry {
 
 /* INBOX as it is: mailbox_open(). */
 struct uidl_inbox {
-	uint32_t uidvalidity;
+	uint32_t uidvalidity, uidnext;
 	const struct uid_run *live; /* n runs of the UIDs that are there */
 	size_t n;
 };

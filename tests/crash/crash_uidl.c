@@ -27,7 +27,8 @@ step(int dirfd, unsigned k)
 		e[i].id = view_str(text[i]);
 	}
 	return uidl_add(dirfd,
-	    &(struct uidl_inbox){ VALIDITY, &(struct uid_run){ 1, 10000 }, 1 },
+	    &(struct uidl_inbox){
+		VALIDITY, 10001, &(struct uid_run){ 1, 10000 }, 1 },
 	    e, EACH, NULL);
 }
 

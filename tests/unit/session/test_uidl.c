@@ -43,14 +43,14 @@ test_ids(void)
 	    "its characters");
 }
 
-/* To an INBOX of the UIDs 1 to 100. */
+/* To an INBOX of the UIDs 1 to 100 without 61. */
 static bool
 add(uint32_t uidvalidity, const struct uidl_entry *e, size_t n)
 {
-	const struct uid_run live[] = { { 1, 60 }, { 61, 100 } };
+	const struct uid_run live[] = { { 1, 60 }, { 62, 100 } };
 
-	return uidl_add(dir, &(struct uidl_inbox){ uidvalidity, live, 2 }, e, n,
-		   NULL) == 0;
+	return uidl_add(dir, &(struct uidl_inbox){ uidvalidity, 101, live, 2 },
+		   e, n, NULL) == 0;
 }
 
 static void
@@ -113,7 +113,14 @@ test_unique(void)
 	u = uidl_load(dir, 9);
 	tap_ok(is(u, 2, "free") && is(u, 4, "a"), "it is free");
 	uidl_free(&u);
-	tap_ok(uidl_add(dir, &(struct uidl_inbox){ 9, &live, 1 }, NULL, 0,
+	tap_ok(add(9, &(struct uidl_entry){ 3, v("9.61") }, 1) &&
+		add(9, &(struct uidl_entry){ 11, v("9.101") }, 1),
+	    "default ids");
+	u = uidl_load(dir, 9);
+	tap_ok(is(u, 3, "9.61"), "that of a message that is gone may be given");
+	tap_ok(is(u, 11, ""), "that of one to come may not");
+	uidl_free(&u);
+	tap_ok(uidl_add(dir, &(struct uidl_inbox){ 9, 101, &live, 1 }, NULL, 0,
 		   NULL) == 0,
 	    "nothing more");
 	u = uidl_load(dir, 9);
