@@ -409,7 +409,7 @@ rest(uint8_t *p, struct wire *in, struct runs *runs)
 		type = wire_u32(&w);
 		/* crossed our REST */
 	} while (type == MSG_SESSION_CHANGED || type == MSG_OUT_SUBMITTED);
-	if (type == MSG_SESSION_SHUTDOWN)
+	if (type == MSG_SESSION_SHUTDOWN && runs->account != NULL)
 		(void)!account_settle(runs->account);
 	runs->session = 0;
 	return type == MSG_SESSION_START && runs->client != -1 &&

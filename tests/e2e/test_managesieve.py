@@ -139,3 +139,14 @@ def test_shutdown(own_server):
     assert c.answer()[1].startswith(b"BYE (TRYLATER)")
     server.process.wait(60)
     assert os.path.exists(os.path.join(server.demo.dir, "sieve", "a.sieve"))
+
+
+def test_stop_while_a_process_rests(own_server):
+    """One that is kept for the next client of the account ends in order."""
+    s = own_server()
+    c = Client(s, s.demo)
+    c.send(b"LOGOUT")
+    assert c.answer()[1].startswith(b"OK")
+    c.socket.close()
+    s.close()
+    assert "session-died" not in s.log()
