@@ -536,12 +536,6 @@ account_close(struct account **a)
 	*a = NULL;
 }
 
-void
-account_rest(struct account *a)
-{
-	log_trim(a->log);
-}
-
 int
 account_modseq(struct account *a, uint64_t *out)
 {

@@ -54,9 +54,6 @@ const char *account_why(const struct account *a);
  * with a text for the log that names the file. */
 bool account_notice(struct account *a, struct why *out);
 
-/* Before a long wait: what is kept for the next command goes. */
-void account_rest(struct account *a);
-
 /* Mark the view clean and synced, so that the next start need not rebuild it.
  * For the orderly stop; never needed for safety. */
 int account_settle(struct account *a) A_MUST_USE;

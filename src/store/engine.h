@@ -79,9 +79,8 @@ struct engine_ops {
 	 * all objects. ENGINE_BROKEN. */
 	int (*sync)(
 	    struct engine *e, uint64_t number, bool names, struct why *w);
-	/* Nothing more will be appended: a hint for those who stat(). Room
-	 * behind end goes; UINT64_MAX: nothing goes. */
-	void (*seal)(struct engine *e, uint64_t number, uint64_t end);
+	/* Nothing more will be appended: a hint for those who stat(). */
+	void (*seal)(struct engine *e, uint64_t number);
 	/* Exactly n bytes; -ENODATA when it ends before. */
 	int (*read)(struct engine *e, enum engine_kind kind, uint64_t number,
 	    uint64_t at, void *out, size_t n, struct why *w);
@@ -92,7 +91,7 @@ struct engine_ops {
 	bool (*mapped)(
 	    struct engine *e, enum engine_kind kind, uint64_t number);
 	void (*unmap)(struct engine *e, enum engine_kind kind, uint64_t number);
-	/* Maps end. trim: none stays cached, and room goes. */
+	/* Maps end, a bounded number stays cached unless trim. */
 	void (*release)(struct engine *e, bool trim);
 	/* Durably (an index: not); ENGINE_OK when there is none. */
 	int (*remove)(struct engine *e, enum engine_kind kind, uint64_t number,

@@ -107,9 +107,9 @@ fault_sync(struct engine *e, uint64_t number, bool names, struct why *w)
 }
 
 static void
-fault_seal(struct engine *e, uint64_t number, uint64_t end)
+fault_seal(struct engine *e, uint64_t number)
 {
-	inner(e)->ops->seal(inner(e), number, end);
+	inner(e)->ops->seal(inner(e), number);
 }
 
 static int

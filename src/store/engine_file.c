@@ -28,9 +28,11 @@
  *
  * Who appends again and again writes ROOM zeros behind a commit, for the next
  * ones to overwrite: their fdatasync() has neither a new size nor new blocks to
- * write down. So a segment ends where zeros begin that go on to its end. They go
- * when the segment is finished, or the last writer closes it. Where blocks are
- * never overwritten (btrfs, ZFS) this would be for nothing, and is not done.
+ * write down. So a segment ends where zeros begin that go on to its end. They
+ * cost nothing on the disk, since they lie in what is allocated anyway, and
+ * nothing takes them away: a finished segment ends where its successor says.
+ * Where blocks are never overwritten (btrfs, ZFS) this would be for nothing, and
+ * is not done.
  *
  * A sealed segment loses its write permission: that is what fstat() shows
  * to those who watch it (log_may_have_grown()).
@@ -73,7 +75,6 @@ struct file_engine {
 	uint64_t end;       /* likewise: of the last append, 0: not known */
 	uint64_t allocated; /* bytes on the disk, at least */
 	bool size_known;
-	uint64_t room, room_end; /* behind the last append; 0: none */
 	bool overwrites; /* blocks that are written again stay where they are */
 	unsigned appends; /* so far, small ones */
 	struct map *maps;
@@ -264,7 +265,7 @@ static void
 tail_close(struct file_engine *f)
 {
 	fd_close(&f->fd);
-	f->number = f->allocated = f->end = f->room_end = 0;
+	f->number = f->allocated = f->end = 0;
 	f->size_known = false;
 }
 
@@ -431,7 +432,7 @@ cut_and_sync(struct file_engine *f, uint64_t length)
 	int r = io_truncate(f->fd, length);
 
 	f->size_known = false;
-	f->allocated = f->end = f->room_end = 0;
+	f->allocated = f->end = 0;
 	if (r == 0)
 		r = io_sync(f->fd, IO_SYNC_CUT);
 	return r;
@@ -470,17 +471,15 @@ leave_room(struct file_engine *f, uint64_t end, uint64_t bytes)
 	struct iovec v = { zeros, ROOM };
 	int64_t r;
 
-	f->room = end;
 	if (end > f->size)
 		f->size = end;
-	f->room_end = end < f->size ? f->size : 0;
 	if (!f->overwrites || bytes > ROOM_COMMIT ||
 	    (++f->appends <= ROOM_APPENDS && !engine_file_roomy) ||
 	    end < f->size || end + ROOM > f->allocated)
 		return;
 	r = io_write(f->fd, &v, 1, end);
 	if (r > 0)
-		f->size = f->room_end = end + (uint64_t)r;
+		f->size = end + (uint64_t)r;
 }
 
 static int
@@ -606,7 +605,7 @@ file_sync(struct engine *e, uint64_t number, bool names, struct why *w)
 }
 
 static void
-file_seal(struct engine *e, uint64_t number, uint64_t end)
+file_seal(struct engine *e, uint64_t number)
 {
 	struct file_engine *f = self(e);
 	char name[NAME_SIZE];
@@ -618,10 +617,8 @@ file_seal(struct engine *e, uint64_t number, uint64_t end)
 	fd = object_open(f->log, name, O_RDWR);
 	if (fd == -1 || fstat(fd, &st) == -1 || (st.st_mode & S_IWUSR) == 0)
 		return;
-	if (end > (uint64_t)st.st_size)
-		end = (uint64_t)st.st_size;
-	/* gives back what is allocated behind the end, too */
-	if ((r = io_truncate(fd, end)) == 0)
+	/* gives back what is allocated behind the end */
+	if ((r = io_truncate(fd, (uint64_t)st.st_size)) == 0)
 		r = io_chmod(fd, SEALED_MODE);
 	(void)r; /* a hint only */
 }
@@ -858,26 +855,6 @@ file_unmap(struct engine *e, enum engine_kind kind, uint64_t number)
 		map_drop(f, (size_t)(m - f->maps));
 }
 
-/* Take the room away that is still there as this one left it, unless somebody
- * writes. Nothing is synced: with it or without it the log is the same. What
- * was allocated behind the end goes with it and must come back. */
-static void
-take_room(struct file_engine *f)
-{
-	struct stat st;
-
-	if (f->room_end == 0 || f->locked || lock_take(f->lock, 0) != 0)
-		return;
-	if (fstat(f->fd, &st) == 0 && st.st_nlink > 0 &&
-	    (uint64_t)st.st_size == f->room_end && is_room(f->fd, f->room) &&
-	    io_truncate(f->fd, f->room) == 0) {
-		f->allocated = 0;
-		(void)!reserve(f, f->room, f->room);
-	}
-	f->room_end = 0;
-	lock_drop(f->lock);
-}
-
 static void
 file_release(struct engine *e, bool trim)
 {
@@ -898,8 +875,6 @@ file_release(struct engine *e, bool trim)
 				oldest = i;
 		map_drop(f, oldest);
 	}
-	if (trim)
-		take_room(f);
 	if (trim && f->n_maps == 0) {
 		free(f->maps);
 		f->maps = NULL;

@@ -211,7 +211,7 @@ seal(struct store_log *l, struct log_tail *tail, struct why *w)
 	int r = segment_make(l, old + 1, ENGINE_EMERGENCY, tail, w);
 
 	if (r == 0)
-		l->e->ops->seal(l->e, old, UINT64_MAX);
+		l->e->ops->seal(l->e, old);
 	return r;
 }
 
@@ -251,7 +251,7 @@ head_load(struct store_log *l, struct log_chain_segment *s, struct why *w)
 	return 0;
 }
 
-/* By reading, since nothing holds it there while it is looked at. */
+/* By reading, so that it is not mapped: a torn commit may be cut there now. */
 static void
 find_room(struct store_log *l, struct log_chain_segment *s)
 {
@@ -325,7 +325,7 @@ log_chain_walk(struct store_log *l, const struct log_chain_segment *s,
 		at = known->at.offset;
 		crc = known->crc;
 	}
-	/* room may go while it is looked at; an END may end in zeros */
+	/* an END may end in zeros */
 	if (s->room < end && end - s->room > LOG_END_SIZE)
 		end = s->room + LOG_END_SIZE;
 	if (s->state == LOG_HEAD_OK && end > at) {
@@ -543,7 +543,7 @@ recover(struct store_log *l, const struct log_tail *known,
 		return 0;
 	for (size_t i = 0; i + 1 < c.n && !l->read_only; i++)
 		if (!c.s[i].sealed)
-			l->e->ops->seal(l->e, c.s[i].number, UINT64_MAX);
+			l->e->ops->seal(l->e, c.s[i].number);
 	return mend(l, last, known, &f, tail, w);
 }
 
@@ -610,15 +610,15 @@ static int
 roll(struct store_log *l, uint64_t bytes, unsigned flags, struct log_tail *tail,
     struct why *w)
 {
-	struct log_position old = tail->at;
+	uint64_t old = tail->at.segment;
 	int r;
 
 	if (tail->at.offset == LOG_DATA || tail->at.offset + bytes <= l->bound)
 		return 0;
-	r = segment_make(l, old.segment + 1, 0, tail, w);
+	r = segment_make(l, old + 1, 0, tail, w);
 	if (r == 0) {
-		l->e->ops->seal(l->e, old.segment, old.offset);
-		l->ended = old.segment;
+		l->e->ops->seal(l->e, old);
+		l->ended = old;
 	}
 	if ((r == -ENOSPC || r == -EDQUOT) && (flags & LOG_EMERGENCY) != 0)
 		return 0;

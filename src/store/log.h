@@ -245,8 +245,7 @@ int log_map_body(struct store_log *l, uint64_t body, size_t n, struct view *out,
 /* Views end; maps stay cached, LOG_MAPS_MAX of them at most. */
 #define LOG_MAPS_MAX 32
 void log_release(struct store_log *l);
-/* Like log_release(), but nothing stays mapped, and the room goes that the last
- * append left: before a long wait. */
+/* Like log_release(), but nothing stays mapped: before a long wait. */
 void log_trim(struct store_log *l);
 /* The same octets by pread, for salvage and verify. */
 int log_read(struct store_log *l, struct log_position at, void *out, size_t n,

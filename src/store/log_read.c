@@ -237,31 +237,21 @@ log_segments(
 	return 0;
 }
 
-/* The end of a segment that no header will tell any more: behind it there must
- * be nothing, durably. Room may have been taken away without a sync. */
-static int
-chain_fix_end(
-    struct store_log *l, const struct log_chain_segment *s, struct why *w)
-{
-	return log_result(s->end < s->size
-		? l->e->ops->cut(l->e, s->number, s->end, w)
-		: l->e->ops->sync(l->e, s->number, false, w));
-}
-
 /* Unlink segment i of the chain. What its header says about the end of the one
  * before would be lost, so that one is cut there first. */
 static int
 chain_unlink(
     struct store_log *l, const struct log_chain *c, size_t i, struct why *w)
 {
-	const struct log_chain_segment *s = &c->s[i];
+	const struct log_chain_segment *s = &c->s[i], *p = s - 1;
 	int r;
 
 	if (i + 1 == c->n)
 		return why(w, -EBUSY, "log/%016llx.seg: is being written",
 		    (unsigned long long)s->number);
-	if (i > 0 && (r = chain_fix_end(l, s - 1, w)) != 0)
-		return r;
+	if (i > 0 && p->end < p->size &&
+	    (r = l->e->ops->cut(l->e, p->number, p->end, w)) != 0)
+		return log_result(r);
 	/* the index first: so no process that dies leaves one behind */
 	if ((r = l->e->ops->remove(l->e, ENGINE_INDEX, s->number, w)) != 0)
 		return log_result(r);

@@ -48,7 +48,8 @@ def test_damage_is_logged(own_server, view):
     s = own_server()
     filled(s, s.demo)
     path = os.path.join(s.demo.dir, "log", "0000000000000001.seg")
-    size = os.path.getsize(path)
+    with open(path, "rb") as f:
+        size = len(f.read().rstrip(b"\0"))  # without the room behind the last commit
     if view == "gone":
         with open(path, "r+b") as f:
             f.seek(size // 2)

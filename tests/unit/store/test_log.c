@@ -381,6 +381,7 @@ static void
 test_damage(void)
 {
 	struct log_tail first, second, last;
+	off_t size;
 
 	begin();
 	tap_ok(start() == 0 && put(1, 20) == 0, "commits");
@@ -389,10 +390,11 @@ test_damage(void)
 	second = b.tail;
 	tap_ok(put(2, 20) == 0 && put(1, 20) == 0, "and more");
 	last = b.tail;
+	size = segment_size(1);
 	flip(1, first.at.offset + 50);
 	tap_ok(damages() == 1, "the check finds it");
 	tap_ok(start() == 0, "the account goes on");
-	tap_ok(segment_size(1) == (off_t)last.at.offset, "nothing is cut");
+	tap_ok(segment_size(1) == size, "nothing is cut");
 	tap_ok(b.tail.at.segment == 2 && b.tail.crc == last.crc,
 	    "but in a new segment");
 	tap_ok(replay_from(NULL) == 4 && b.damaged == 1 && b.seen[1] == 3,
@@ -1038,16 +1040,12 @@ test_room(void)
 	    "a long one goes over it and leaves none");
 	tap_ok(replay_from(NULL) == 3 && damages() == 0, "all is there");
 	tap_ok(put(1, 20) == 0 && segment_size(1) > (off_t)b.tail.at.offset &&
-		start() == 0 && segment_size(1) == (off_t)b.tail.at.offset,
-	    "room goes when the log is closed");
-	tap_ok(segment_blocks(1) >= (off_t)(b.tail.at.offset + LOG_RESERVE),
-	    "the reserve stays");
+		segment_blocks(1) >= (off_t)(b.tail.at.offset + LOG_RESERVE),
+	    "it lies in the reserve");
 	log_set_bound(b.l, b.tail.at.offset + 400);
-	was = b.tail;
 	tap_ok(put(1, 20) == 0 && put(1, 200) == 0 && b.tail.at.segment == 2 &&
-		segment_size(1) > (off_t)was.at.offset &&
-		segment_size(1) < (off_t)was.at.offset + 400 && damages() == 0,
-	    "and when the segment is finished");
+		damages() == 0 && start() == 0 && replay_from(NULL) == 6,
+	    "a finished segment may have it, too");
 	end();
 }
 
