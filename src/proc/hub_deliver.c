@@ -127,8 +127,8 @@ add_to(struct hub_session *s, struct hub_delivery *d)
 	    s->delivering >= MSG_DELIVER_QUEUE_MAX)
 		return false;
 	deliver_message(d, &b);
-	if (peer_send(&s->peer, &b, d->fd) != 0)
-		return false;
+	if (peer_try(&s->peer, &b, d->fd) != 0)
+		return false; /* it is leaving, for one */
 	give(d, s);
 	return true;
 }
@@ -267,8 +267,8 @@ channel_to(struct hub *h, struct hub_session *s, const struct grant *g, int fd)
 	if (s == NULL || !s->ready || s->gone)
 		return false;
 	msg_deliver_plain_put(&channel, MSG_DELIVER_CHANNEL);
-	if (peer_send(&s->peer, &channel, fd) != 0)
-		return false;
+	if (peer_try(&s->peer, &channel, fd) != 0)
+		return false; /* it is leaving, for one */
 	msg_fork_forget_put(&used, g->m.id);
 	(void)!peer_send(&h->forker, &used, -1);
 	return true;

@@ -127,7 +127,7 @@ wait_for_room(struct peer *p, const struct buf *msg, int pass)
 }
 
 int
-peer_send(struct peer *p, const struct buf *msg, int pass)
+peer_try(struct peer *p, const struct buf *msg, int pass)
 {
 	int r;
 
@@ -139,6 +139,14 @@ peer_send(struct peer *p, const struct buf *msg, int pass)
 	r = fd_send(p->fd, buf_view(msg), pass);
 	if (r == -EAGAIN || r == -ENOBUFS || r == -ETOOMANYREFS)
 		return wait_for_room(p, msg, pass);
+	return r;
+}
+
+int
+peer_send(struct peer *p, const struct buf *msg, int pass)
+{
+	int r = peer_try(p, msg, pass);
+
 	/* the loop will find that it is gone, and tell lost() */
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }

@@ -88,6 +88,9 @@ peer_is_open(const struct peer *p)
  * loop and told by lost, never inside this call.
  */
 int peer_send(struct peer *p, const struct buf *msg, int pass) A_MUST_USE;
+/* The same for what another can have as well: -EPIPE or -ECONNRESET when the
+ * peer hears no more, where that is known at once. */
+int peer_try(struct peer *p, const struct buf *msg, int pass) A_MUST_USE;
 /* Has all that was given to peer_send() left this process? */
 static inline bool
 peer_sent(const struct peer *p)

@@ -302,6 +302,27 @@ gone_while_sending(void)
 	close_one(&s, loop, dup(0));
 }
 
+/* It still speaks, but hears no more. */
+static void
+deaf(void)
+{
+	AUTO_BUF struct buf b = peer_msg();
+	struct seen s;
+	int other;
+	struct loop *loop = open_one(&s, &other);
+
+	wire_put_u32(&b, 3);
+	if (shutdown(other, SHUT_RD) != 0)
+		abort();
+	tap_ok(peer_send(&s.peer, &b, -1) == 0, "nothing is said of it");
+	tap_ok(peer_try(&s.peer, &b, -1) == -EPIPE && s.lost == 0,
+	    "but to who wants to know");
+	say(other, 3, 0, -1);
+	(void)!loop_turn(loop, 1000);
+	tap_ok(s.handled == 1, "and it is heard");
+	close_one(&s, loop, other);
+}
+
 int
 main(void)
 {
@@ -314,5 +335,6 @@ main(void)
 	queueing();
 	bytes_bounded();
 	gone_while_sending();
+	deaf();
 	return tap_done();
 }
