@@ -247,6 +247,20 @@ answer_all(struct delivery *d, bool told, uint64_t modseq)
 	return stored;
 }
 
+/* Those that waited are the first of the next turn. */
+static void
+end_turn(struct delivery *d)
+{
+	for (size_t i = 0; i < d->rest; i++) {
+		struct delivery_item done = d->item[i];
+
+		d->item[i] = d->item[d->n + i];
+		d->item[d->n + i] = done; /* its packet is used again */
+	}
+	d->n = d->rest;
+	d->rest = 0;
+}
+
 static void
 turn(struct delivery *d)
 {
@@ -263,7 +277,7 @@ turn(struct delivery *d)
 	stored += answer_all(d, true, modseq);
 	delivery_store_end(d);
 	log_turn(d, stored, clock_mono_ms() - began);
-	d->n = 0;
+	end_turn(d);
 }
 
 /* Nothing more gets into the sources from `first` to before `end`. */

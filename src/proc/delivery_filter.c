@@ -63,6 +63,14 @@ refuse(struct delivery_item *it, bool for_good)
 	it->for_good = for_good;
 }
 
+void
+delivery_filter_end(struct delivery_item *it)
+{
+	if (it->planned)
+		filter_plan_fini(&it->plan);
+	it->planned = false;
+}
+
 /* Mail for user+detail that no script has filed. */
 static void
 to_detail(struct delivery *d, struct delivery_item *it)
@@ -77,7 +85,7 @@ to_detail(struct delivery *d, struct delivery_item *it)
 			it->plan.places[i].mailbox = it->m.detail;
 }
 
-void
+bool
 delivery_filter_plan(
     struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone)
 {
@@ -98,26 +106,23 @@ delivery_filter_plan(
 		.can_refuse = true };
 	filter_plan(f, &it->message, &it->plan);
 	it->planned = true;
+	if (it->plan.waits) {
+		delivery_filter_end(it);
+		return false;
+	}
 	delivery_done_distinguish(d, it);
 	switch (it->plan.fate) {
 	case FILTER_ACCEPT:
 		to_detail(d, it);
-		return;
+		break;
 	case FILTER_REFUSE:
 		refuse(it, true);
-		return;
+		break;
 	case FILTER_LATER:
 		refuse(it, false);
-		return;
+		break;
 	}
-}
-
-void
-delivery_filter_end(struct delivery_item *it)
-{
-	if (it->planned)
-		filter_plan_fini(&it->plan);
-	it->planned = false;
+	return true;
 }
 
 /* ---- what leaves ---- */

@@ -66,15 +66,17 @@ struct delivery {
 	struct delivery_source source[1 + DELIVERY_CHANNELS_MAX];
 	struct delivery_item item[DELIVERY_BATCH];
 	size_t n;
+	size_t rest;  /* items behind them, for the next turn */
 	bool stop;    /* no more is to come */
 	bool leaving; /* sources are shut; what is in them is taken */
 	bool deaf;    /* answers of out can no longer be heard */
 	bool known;   /* out may know some keys of this turn for ever */
 };
 
-/* The rules' plan for a spooled item; it may fail by that. */
-void delivery_filter_plan(
-    struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone);
+/* The rules' plan for a spooled item; it may fail by that. False: there is none
+ * before those of this turn have ended. */
+bool delivery_filter_plan(struct delivery *d, struct delivery_item *it,
+    int64_t now, int16_t zone) A_MUST_USE;
 /* Hand what leaves to out, and wait until it is on the disk; items may fail. */
 void delivery_filter_submit(struct delivery *d);
 /* The same for one message at a time: m->number gets the turn's. The fd may be
@@ -102,8 +104,9 @@ void delivery_done_taken(struct delivery *d, const struct msg_out_taken *m);
  * last, are others. */
 void delivery_done_distinguish(struct delivery *d, struct delivery_item *it);
 
-/* Store all items that have not failed, in one commit. modseq: its version, or
- * 0 when there was none. */
+/* Store all items that have not failed, in one commit; from the first that must
+ * wait on they are the rest, which keeps their order. modseq: its version, or 0
+ * when there was none. */
 void delivery_store(struct delivery *d, uint64_t *modseq);
 /* They are answered: forget what was made of them. */
 void delivery_store_end(struct delivery *d);

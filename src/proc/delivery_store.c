@@ -201,23 +201,38 @@ spool_file(struct delivery *d, struct delivery_item *it)
 	(void)munmap(p, (size_t)st.st_size);
 }
 
-static void
+/* False: it must wait for those before it. */
+static bool
 prepare(struct delivery *d, struct delivery_item *it, int64_t now, int16_t zone)
 {
 	int r;
 
 	if (it->failed != NULL)
-		return;
+		return true;
 	if (it->fd >= 0)
 		spool_file(d, it);
-	else
+	else if (it->spool == NULL) /* it has not waited */
 		spool_view_of(d, it, it->m.octets);
 	fd_close(&it->fd);
 	if (it->failed != NULL)
-		return;
-	delivery_filter_plan(d, it, now, zone);
+		return true;
+	if (!delivery_filter_plan(d, it, now, zone))
+		return false;
 	if (it->failed == NULL && (r = filter_spool(d->filter, &it->plan)) != 0)
 		fail_by(d, it, r, "spool");
+	return true;
+}
+
+static void
+prepare_all(struct delivery *d, int64_t now, int16_t zone)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		if (prepare(d, &d->item[i], now, zone))
+			continue;
+		assert(i > 0); /* it waits for one of them */
+		d->rest = d->n - i;
+		d->n = i;
+	}
 }
 
 /* ---- committing ---- */
@@ -337,8 +352,7 @@ delivery_store(struct delivery *d, uint64_t *modseq)
 	size_t good = 0;
 
 	*modseq = 0;
-	for (size_t i = 0; i < d->n; i++)
-		prepare(d, &d->item[i], now, zone);
+	prepare_all(d, now, zone);
 	delivery_filter_submit(d);
 	fail_unheard(d);
 	for (size_t i = 0; i < d->n; i++)

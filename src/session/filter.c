@@ -161,8 +161,13 @@ special_use(void *ctx, struct view mailbox, struct view use)
 	    (row.uses & filter_use(use)) != 0;
 }
 
-/* The scripts of one plan are one execution: the same question has one answer,
- * whatever another of them has asked before (RFC 7352 section 3). */
+/*
+ * The scripts of one plan are one execution: the same question has one answer,
+ * whatever another of them has asked before (RFC 7352 section 3). What a plan
+ * before this one has seen counts when its message is delivered: "true" for a
+ * message whose twin then fails would lose both. Messages of an IMAP event are
+ * in their mailbox, and done by one commit.
+ */
 static bool
 seen(void *ctx, const struct sieve_duplicate *d)
 {
@@ -179,6 +184,8 @@ seen(void *ctx, const struct sieve_duplicate *d)
 	a = &in->asked[in->n_asked++];
 	a->key = k;
 	a->answer = memory_has(in->filter->memory, &k, in->m->now);
+	in->waits |= in->m->cause == FILTER_DELIVERY &&
+	    memory_only_pending(in->filter->memory, &k, in->m->now);
 	return a->answer;
 }
 
@@ -359,6 +366,10 @@ run_one(struct filter_plan *p, const struct sieve_program *program,
 	in->n_results++;
 	p->cost += r->cost;
 	*kept = implicit(r);
+	if (in->waits) {
+		p->fate = FILTER_LATER;
+		return false;
+	}
 	if (in->metadata_failed) {
 		filter_log(in->filter, LOG_FAILURES, "annotations",
 		    account_why(in->filter->env.account));
@@ -502,6 +513,7 @@ finish_plan(struct filter_plan *p, struct chain *c)
 {
 	bool failed = p->error.line != 0;
 
+	p->waits = p->inside->waits;
 	if (p->fate == FILTER_LATER) {
 		drop_all(p);
 		p->text = "The rules cannot be read now";

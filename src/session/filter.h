@@ -172,6 +172,9 @@ enum filter_fate {
 
 struct filter_plan {
 	enum filter_fate fate;
+	/* with LATER: a script asks whether this is the duplicate of a message
+	 * whose plan is not done yet. Plan again when that has ended */
+	bool waits;
 	/* for the answer, ours or the script's reason: NULL with ACCEPT, else
 	 * lines of printable ASCII with LF between them, within the limits
 	 * above; lives as long as the plan */
@@ -198,9 +201,11 @@ struct filter_plan {
  * out  filled always
  *
  * A plan sees what the plans before it want remembered, even when they are not
- * done yet; that is forgotten when they end without filter_done(). BY_HAND
- * neither sees that nor is to be remembered: the message was there already, and
- * is no duplicate of itself; nor is anything sent, or a copy of that filed.
+ * done yet; that is forgotten when they end without filter_done(). Only a
+ * DELIVERY's test for duplicates, which may throw away, waits until it is known
+ * what becomes of them (RFC 7352 section 3). BY_HAND neither sees that nor is to
+ * be remembered: the message was there already, and is no duplicate of itself;
+ * nor is anything sent, or a copy of that filed.
  */
 void filter_plan(
     struct filter *f, const struct filter_message *m, struct filter_plan *out);

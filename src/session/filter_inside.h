@@ -98,6 +98,7 @@ struct filter_inside {
 	bool flags_known;
 	uint64_t unique;
 	bool metadata_failed; /* an annotation could not be read now */
+	bool waits;           /* as in struct filter_plan */
 	bool has_base;
 	uint8_t base[32]; /* digest of the message, for keys */
 };

@@ -292,6 +292,16 @@ memory_has(struct memory *m, const struct memory_key *k, int64_t now)
 	return n != NULL && (n->expires > now || n->pending > 0);
 }
 
+bool
+memory_only_pending(struct memory *m, const struct memory_key *k, int64_t now)
+{
+	const struct known *n;
+
+	look(m, false);
+	n = hash_get(m->known, key_view(k));
+	return n != NULL && n->expires <= now && n->pending > 0;
+}
+
 void
 memory_pending(struct memory *m, const struct memory_key *k)
 {

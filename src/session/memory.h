@@ -40,6 +40,9 @@ void memory_free(struct memory **m);
 /* Was it added, and has it not expired? Also when it is only pending. */
 bool memory_has(struct memory *m, const struct memory_key *k, int64_t now)
     A_MUST_USE;
+/* Does it only because it is pending? */
+bool memory_only_pending(
+    struct memory *m, const struct memory_key *k, int64_t now) A_MUST_USE;
 /* It will be added, or not: memory_has() knows it from now on. */
 void memory_pending(struct memory *m, const struct memory_key *k);
 void memory_forget_pending(struct memory *m, const struct memory_key *k);

@@ -244,6 +244,39 @@ def test_duplicate(rules):
     assert rules.boxes(a) == {"INBOX": ["before", "twice", "other"], "Seen before": ["twice"] * 2}
 
 
+def give_both(account, rules, message):
+    """What is answered for demo+a and demo+b, in one transaction."""
+    user, domain = account.name.split("@")
+    with smtplib.LMTP("127.0.0.1", rules.server.info["ports"]["lmtp"], timeout=60) as s:
+        s.ehlo_or_helo_if_needed()
+        s.mail(SENDER)
+        for detail in "ab":
+            assert s.rcpt(f"{user}+{detail}@{domain}")[0] == 250
+        first = s.data(message)[0]
+        return first, s.getreply()[0]
+
+
+@pytest.mark.parametrize("last", ("", ":last"))
+def test_no_duplicate_of_what_failed(own_server, sink, last):
+    """RFC 7352 section 3: the test is true by mistake never, or mail is lost."""
+    rules = Rules(own_server(*out_options(smtp=sink.url(), queue=1, retry="1h", retry_max="1h")), sink)
+    to = f"twins{last.strip(':')}@example.com"
+    a = rules.account(f"""require "duplicate"; if duplicate {last} {{ discard; stop; }} redirect "{to}";""")
+    m = rules.message(a, "twins" + last)
+    sink.answers["mail"] = "451 not now"
+    try:
+        rules.deliver(a, subject="fills the queue" + last)
+        assert give_both(a, rules, m) == (451, 451)
+    finally:
+        sink.answers["mail"] = None
+    rules.server.fumi("out", "retry")
+    rules.quiet()
+    assert len(sink.to(to)) == 1
+    assert give_both(a, rules, m) == (250, 250)
+    rules.quiet()
+    assert sorted(b"Subject: twins" in octets for _, octets in sink.to(to)) == [False, True]
+
+
 def test_reject_and_ereject(rules, sink):
     a = rules.account("""require ["reject", "ereject"];
         if header :contains "subject" "one" { ereject "We do not want this."; }

@@ -419,6 +419,46 @@ test_same_octets(void)
 	tap_ok(end(), "and it ends");
 }
 
+#define DUPLICATE                                                              \
+	"require \"duplicate\"; if duplicate :last {discard; stop;} "          \
+	"if header \"subject\" \"plain\" {keep; stop;} redirect "              \
+	"\"x@example.com\";"
+#define TWIN "Message-ID: <1@x>\r\nSubject: twin\r\n\r\ntwin\r\n"
+
+/* Twins in one turn: while the first fails, the second is no duplicate (RFC 7352
+ * section 3), and what is behind it keeps its place. */
+static void
+test_duplicates(void)
+{
+	struct submitted a, b;
+	char text[16];
+	bool good;
+
+	start(DUPLICATE);
+	give("Message-ID: <0@x>\r\nSubject: first\r\n\r\nfirst\r\n");
+	good = submission(&a);
+	give(TWIN); /* all are in the turn after that */
+	give(TWIN);
+	give("Message-ID: <2@x>\r\nSubject: plain\r\n\r\nplain\r\n");
+	give(TWIN);
+	good = good && answer(&a, MSG_OUT_QUEUED) && finished(1) &&
+	    result(4, text) == MSG_DELIVER_OK;
+	good = good && submission(&a) && answer(&a, MSG_OUT_LATER) &&
+	    result(3, text) == MSG_DELIVER_TEMPORARY;
+	tap_ok(good, "the first of them is not taken");
+	good = submission(&b) && answer(&b, MSG_OUT_LATER) &&
+	    result(2, text) == MSG_DELIVER_TEMPORARY &&
+	    result(1, text) == MSG_DELIVER_OK;
+	tap_ok(good, "the second is no duplicate of it");
+	good = submission(&b) && same_keys(&a, &b) &&
+	    answer(&b, MSG_OUT_QUEUED) && finished(1) &&
+	    result(0, text) == MSG_DELIVER_OK;
+	tap_ok(good, "nor is the third, which is taken");
+	give(TWIN);
+	tap_ok(result(0, text) == MSG_DELIVER_OK, "but the fourth is");
+	tap_ok(end(), "and it ends");
+}
+
 /* Quoted strings (RFC 5321 section 4.1.2), and senders of this host's own. */
 static void
 test_senders(void)
@@ -655,6 +695,7 @@ main(void)
 	test_hub_is_gone();
 	test_late_answer();
 	test_same_octets();
+	test_duplicates();
 	test_senders();
 	test_notice();
 	test_notice_of_redirects();

@@ -653,6 +653,47 @@ test_duplicate_twice(void)
 	set_before(NULL);
 }
 
+/* RFC 7352 section 3: nothing is a duplicate by mistake. While it is not known
+ * what becomes of the first message, the second has no answer. */
+static void
+want_waits(const char *script, bool done, const char *want)
+{
+	struct filter_message m = message_of(message);
+	struct filter_plan first, second;
+
+	activate(script);
+	filter_plan(filter, &m, &first);
+	filter_plan(filter, &m, &second);
+	tap_ok(!first.waits && strcmp(plan_text(&first), "First") == 0 &&
+		second.waits && strcmp(plan_text(&second), "later") == 0,
+	    "the second waits: %s", plan_text(&second));
+	filter_plan_fini(&second);
+	if (done)
+		filter_done(filter, &first);
+	filter_plan_fini(&first);
+	filter_plan(filter, &m, &second);
+	tap_ok(!second.waits && strcmp(plan_text(&second), want) == 0,
+	    "the first is %s: %s", done ? "done" : "not done",
+	    plan_text(&second));
+	filter_plan_fini(&second);
+}
+
+static void
+test_duplicate_waits(void)
+{
+	want_waits("require [\"duplicate\", \"fileinto\"]; if duplicate "
+		   ":handle \"w\" { discard; } else { fileinto \"First\"; }",
+	    false, "First");
+	want_waits("require [\"duplicate\", \"fileinto\"]; if duplicate :last "
+		   ":handle \"w\" { fileinto \"Again\"; } else { fileinto "
+		   "\"First\"; }",
+	    false, "First");
+	want_waits("require [\"duplicate\", \"fileinto\"]; if duplicate :last "
+		   ":handle \"w\" { fileinto \"Again\"; } else { fileinto "
+		   "\"First\"; }",
+	    true, "Again");
+}
+
 static void
 want_behind(const char *before, const char *script, const char *want)
 {
@@ -804,6 +845,7 @@ main(void)
 	test_largest();
 	test_globals();
 	test_duplicate_twice();
+	test_duplicate_waits();
 	test_chain_copies();
 	test_chain_answers();
 	test_chain_vetoes();

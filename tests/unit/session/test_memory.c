@@ -80,11 +80,18 @@ test_pending(void)
 
 	memory_pending(m, &k);
 	memory_pending(m, &k);
-	tap_ok(memory_has(m, &k, NOW), "what is pending is known");
+	tap_ok(memory_has(m, &k, NOW) && memory_only_pending(m, &k, NOW),
+	    "what is pending is known");
 	memory_forget_pending(m, &k);
 	tap_ok(memory_has(m, &k, NOW), "as long as one is");
 	memory_forget_pending(m, &k);
-	tap_ok(!memory_has(m, &k, NOW), "and no longer");
+	tap_ok(!memory_has(m, &k, NOW) && !memory_only_pending(m, &k, NOW),
+	    "and no longer");
+	memory_pending(m, &k);
+	tap_ok(add(m, "pending", NOW + 10) &&
+		!memory_only_pending(m, &k, NOW + 9) &&
+		memory_only_pending(m, &k, NOW + 10),
+	    "what is added is not only that until it expires");
 	memory_free(&m);
 }
 
