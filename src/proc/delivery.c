@@ -269,6 +269,7 @@ turn(struct delivery *d)
 
 	delivery_store(d, &modseq);
 	delivery_done(d);
+	delivery_store_remember(d);
 	delivery_notice_mark(d);
 	stored = answer_all(d, false, modseq);
 	if (modseq != 0)

@@ -108,6 +108,9 @@ void delivery_done_distinguish(struct delivery *d, struct delivery_item *it);
  * wait on they are the rest, which keeps their order. modseq: its version, or 0
  * when there was none. */
 void delivery_store(struct delivery *d, uint64_t *modseq);
+/* Those that have not failed by now are remembered: nothing fails behind it, or
+ * what is brought again would be its own duplicate (RFC 7352 section 3). */
+void delivery_store_remember(struct delivery *d);
 /* They are answered: forget what was made of them. */
 void delivery_store_end(struct delivery *d);
 

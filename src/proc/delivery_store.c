@@ -323,9 +323,8 @@ fail_unheard(struct delivery *d)
 			    false);
 }
 
-/* What was stored is remembered. */
-static void
-remember(struct delivery *d)
+void
+delivery_store_remember(struct delivery *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		struct delivery_item *it = &d->item[i];
@@ -359,5 +358,4 @@ delivery_store(struct delivery *d, uint64_t *modseq)
 		good += d->item[i].failed == NULL;
 	if (good > 0)
 		commit(d, modseq, now, zone);
-	remember(d);
 }

@@ -459,6 +459,28 @@ test_duplicates(void)
 	tap_ok(end(), "and it ends");
 }
 
+/* Nor is it a duplicate of itself when out cannot forget it. */
+static void
+test_own_duplicate(void)
+{
+	static const char text[] = "Message-ID: <3@x>\r\n\r\nthree\r\n";
+	uint8_t last[MSG_OUT_KEY_SIZE];
+	struct submitted a, b;
+	char status[16];
+	bool good;
+
+	start(DUPLICATE);
+	give(text);
+	good = submission(&a) && answer(&a, MSG_OUT_QUEUED) &&
+	    finish(1, MSG_OUT_LATER, last) &&
+	    result(0, status) == MSG_DELIVER_TEMPORARY;
+	give(text);
+	good = good && submission(&b) && same_keys(&a, &b) &&
+	    answer(&b, MSG_OUT_QUEUED) && finished(1) &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(end() && good, "what is brought again is no duplicate");
+}
+
 /* Quoted strings (RFC 5321 section 4.1.2), and senders of this host's own. */
 static void
 test_senders(void)
@@ -696,6 +718,7 @@ main(void)
 	test_late_answer();
 	test_same_octets();
 	test_duplicates();
+	test_own_duplicate();
 	test_senders();
 	test_notice();
 	test_notice_of_redirects();
