@@ -143,8 +143,19 @@ is_here(const struct run *r, const struct filter_place *l)
 	    : view_eq(l->mailbox, r->mailbox);
 }
 
+/* The place that cannot be one, as no mailbox has such a name; NULL: none. */
+static const struct filter_place *
+misnamed(const struct filter_plan *p)
+{
+	for (size_t i = 0; i < p->n_places; i++)
+		if (p->places[i].create &&
+		    mailbox_name_check(p->places[i].mailbox) != 0)
+			return &p->places[i];
+	return NULL;
+}
+
 static void
-describe(const struct run *r, const struct message_row *row,
+describe_places(const struct run *r, const struct message_row *row,
     const struct filter_plan *p)
 {
 	for (size_t i = 0; i < p->n_places; i++) {
@@ -159,6 +170,18 @@ describe(const struct run *r, const struct message_row *row,
 		else if (l->flags_known)
 			say(row, "keep, with new flags", VIEW_LIT(""));
 	}
+}
+
+static void
+describe(const struct run *r, const struct message_row *row,
+    const struct filter_plan *p)
+{
+	const struct filter_place *bad = misnamed(p);
+
+	if (bad != NULL)
+		say(row, "stay, as no mailbox can have the name", bad->mailbox);
+	else
+		describe_places(r, row, p);
 	for (size_t i = 0; i < p->n_outs; i++)
 		say(row, kind_text(p->outs[i].kind), p->outs[i].to[0]);
 	if (p->n_places == 0)
@@ -222,13 +245,13 @@ change(struct run *r, const struct message_row *row, struct filter_plan *p,
 		p->n_places = all;
 		return 0;
 	}
-	r->changed++;
 	result = filter_store(r->filter, p, t, row->body, row->date, row->zone);
 	if (result == 0 && flags != NULL)
 		result = filter_change_flags(p, flags, t, r->box.id, row->uid);
 	if (result == 0 && !stays && p->n_places > 0)
 		result = expunge(r, t, row->uid);
 	p->n_places = all;
+	r->changed += result == 0;
 	return result;
 }
 
@@ -247,6 +270,21 @@ carry_out(struct run *r, const struct message_row *row, struct filter_plan *p)
 		return result;
 	}
 	return tx_commit(&t, &modseq);
+}
+
+/* A place cannot be had: all stays as it is, and the others go on. Anything else
+ * is everyone's. */
+static int
+not_filed(struct run *r, const struct message_row *row, int result)
+{
+	if (result != STORE_NOT_FOUND && result != STORE_BAD_NAME &&
+	    result != STORE_LIMIT)
+		return result;
+	r->failed++;
+	(void)cli_fail(EX_DATAERR, "sieve",
+	    "message %u: it stays, as its new place cannot be had: %s",
+	    row->uid, cli_store_text(r->account, result));
+	return 0;
 }
 
 /* The envelope's sender, which delivery writes in front (RFC 5321 section 4.4);
@@ -294,7 +332,7 @@ run_message(struct run *r, const struct message_row *row, struct view octets)
 	} else if (r->dry_run) {
 		describe(r, row, &p);
 	} else if (p.fate == FILTER_ACCEPT) {
-		result = carry_out(r, row, &p);
+		result = not_filed(r, row, carry_out(r, row, &p));
 	}
 	filter_plan_fini(&p);
 	return result;

@@ -220,7 +220,8 @@ int filter_spool(struct filter *f, struct filter_plan *p) A_MUST_USE;
 void filter_refused(struct filter *f, struct filter_plan *p, size_t i);
 /*
  * Put all places into the transaction, making mailboxes and keywords. A mailbox
- * that cannot be made or delivered into becomes INBOX. Where several places turn
+ * that cannot be made or delivered into becomes INBOX, but not BY_HAND, where the
+ * message is at a place of its user's choice already. Where several places turn
  * out to be one mailbox, whichever scripts they are of, it gets the message once
  * (RFC 5228 section 2.10.3): as the last of them has it, with the flags of all.
  *
@@ -228,7 +229,9 @@ void filter_refused(struct filter *f, struct filter_plan *p, size_t i);
  *           it (filter_needs_original())
  *
  * 0 when at least one copy is stored (or none was to be), STORE_LIMIT when no
- * mailbox takes one, or a negative errno (only tx_abort() is left).
+ * mailbox takes one, or a negative errno (only tx_abort() is left). BY_HAND: 0
+ * when all are, or the outcome of tx_mailbox_create() or tx_message() of the
+ * first that cannot be, STORE_NOT_FOUND (only tx_abort() is left).
  */
 int filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
     uint64_t body, int64_t date, int16_t zone) A_MUST_USE;

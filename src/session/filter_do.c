@@ -134,20 +134,14 @@ filter_place_mailbox(
 	}
 	if (r < 0)
 		return r;
-	r = l->create ? make(f, t, l, id) : STORE_NOT_FOUND;
-	return r <= 0 ? r : STORE_NOT_FOUND;
+	return l->create ? make(f, t, l, id) : STORE_NOT_FOUND;
 }
 
-/* 0, or a negative errno; what cannot be had is INBOX. */
-static int
-find_mailbox(
-    struct filter *f, struct tx *t, const struct filter_place *l, uint32_t *id)
+/* What cannot be had is INBOX, for what has no place yet. */
+static bool
+is_moved(const struct filter_plan *p, int r)
 {
-	int r = filter_place_mailbox(f, t, l, id);
-
-	if (r != 0)
-		*id = FILTER_INBOX;
-	return r < 0 ? r : 0;
+	return r > 0 && p->inside->m->cause != FILTER_BY_HAND;
 }
 
 /* ---- places that are one ---- */
@@ -261,10 +255,11 @@ store_elsewhere(struct storing *s)
 
 		if (s->into[i] != i || l->id == FILTER_INBOX)
 			continue;
-		if ((r = store_one(s, l)) < 0)
-			return r;
-		if (r > 0) /* it went away a moment ago, or takes no more */
+		r = store_one(s, l);
+		if (is_moved(s->p, r)) /* it is gone, or takes no more */
 			l->id = FILTER_INBOX;
+		else if (r != 0)
+			return r;
 		s->stored += r == 0;
 	}
 	return 0;
@@ -281,7 +276,7 @@ store_inbox(struct storing *s)
 		if (s->into[i] != i || s->p->places[i].id != FILTER_INBOX)
 			continue;
 		r = store_one(s, &s->p->places[i]);
-		if (r != 0 && r != STORE_LIMIT)
+		if (r != 0 && !(r == STORE_LIMIT && is_moved(s->p, r)))
 			return r;
 		s->stored += r == 0;
 	}
@@ -298,9 +293,13 @@ filter_store(struct filter *f, struct filter_plan *p, struct tx *t,
 
 	filter_made_begin(f, t);
 	for (size_t i = 0; i < p->n_places; i++) {
+		struct filter_place *l = &p->places[i];
+
 		into[i] = i;
-		r = find_mailbox(f, t, &p->places[i], &p->places[i].id);
-		if (r != 0)
+		r = filter_place_mailbox(f, t, l, &l->id);
+		if (is_moved(p, r))
+			l->id = FILTER_INBOX;
+		else if (r != 0)
 			return r;
 	}
 	if ((r = store_elsewhere(&s)) != 0 || (r = store_inbox(&s)) != 0)

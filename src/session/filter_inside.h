@@ -127,8 +127,8 @@ void filter_script_fini(struct filter *f);
 void filter_made_forget(struct filter *f);
 /* A transaction begins, unless it is the one of the last call. */
 void filter_made_begin(struct filter *f, const struct tx *t);
-/* The mailbox of a place, made if the place says so. 0, STORE_NOT_FOUND, or a
- * negative errno. */
+/* The mailbox of a place, made if the place says so. 0, STORE_NOT_FOUND, an
+ * outcome of tx_mailbox_create(), or a negative errno. */
 int filter_place_mailbox(struct filter *f, struct tx *t,
     const struct filter_place *l, uint32_t *id) A_MUST_USE;
 /* Places whose mailbox (id, 0: none) is the same and has the same message: each

@@ -131,6 +131,37 @@ def test_run_leaves_what_cannot_be_filed(server, account, tmp_path):
     server.fumi("verify", "-u", account.name)
 
 
+def run_in(server, account, name, script, *options, status=0):
+    return server.fumi("sieve", "run", "-u", account.name, "--mailbox", name, "--script", script, *options, status=status)
+
+
+def test_run_leaves_what_no_mailbox_can_be_made_for(server, account, tmp_path):
+    """A delivery would put it into INBOX."""
+    names = {"empty": "a//b", "end": "a/", "levels": "/".join("x" * 40)}
+    mail(server, account, "before")
+    c = server.imaplib(account)
+    c.create("Old")
+    for subject in [*names, "copies", "edit", "good"]:
+        c.append("Old", "(todo)", None, message(subject))
+    c.logout()
+    before = flags_of(server, account, "Old")
+    script = tmp_path / "s.sieve"
+    script.write_text('require ["fileinto", "mailbox", "copy", "editheader", "imap4flags"]; addflag "new";'
+                      + "".join(f'if header "subject" "{s}" {{ fileinto :create "{n}"; stop; }}' for s, n in names.items())
+                      + 'if header "subject" "edit" { addheader "X-New" "1"; fileinto :create "a//b"; stop; }'
+                      + 'if header "subject" "copies" { fileinto :create "Half"; fileinto :create "a//b"; stop; }'
+                      + 'fileinto :create "Good";')
+    said = run_in(server, account, "Old", str(script), "--dry-run")
+    assert b"1: stay, as no mailbox can have the name a//b\n" in said and b"6: file into Good\n" in said, said
+    assert b"Half" not in said and said.count(b": stay") == 5 and flags_of(server, account, "Old") == before, said
+    said = run_in(server, account, "Old", str(script), status=65)
+    assert b"message 1: it stays" in said and b"6 messages, 1 changed, 5 errors" in said, said
+    assert flags_of(server, account, "Good") == {"good": {"todo", "new"}}
+    assert flags_of(server, account, "Old") == {s: f for s, f in before.items() if s != "good"}
+    assert list(flags_of(server, account)) == ["before"] and flags_of(server, account, "Half") is None
+    server.fumi("verify", "-u", account.name)
+
+
 def test_run_says_what_is_wrong(server, account, tmp_path):
     mail(server, account, "x")
     script = tmp_path / "s.sieve"
