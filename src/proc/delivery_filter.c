@@ -179,6 +179,7 @@ submit(struct delivery *d, size_t item, size_t at, struct shared *s)
 	struct msg_out_submit m = { .kind = (uint8_t)o->kind,
 		.sender = o->sender,
 		.dsn = dsn_of(&d->item[item], o),
+		.utf8 = d->item[item].m.utf8,
 		.to = o->to,
 		.n = (uint32_t)o->n };
 

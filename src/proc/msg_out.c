@@ -126,6 +126,7 @@ msg_out_submit_put(
 	buf_put(b, (struct view){ m->key, sizeof(m->key) });
 	wire_put_bytes(b, m->sender);
 	msg_deliver_dsn_put(b, &m->dsn);
+	msg_bool_put(b, m->utf8);
 	put_recipients(b, m);
 }
 
@@ -168,6 +169,7 @@ msg_out_submit_get(
 		memcpy(m->key, key.p, sizeof(m->key));
 	m->sender = take_address_or_none(w);
 	m->dsn = msg_deliver_dsn_get(w);
+	m->utf8 = msg_bool_get(w);
 	get_recipients(w, m);
 	return wire_end(w) && is_kind(m->kind) && m->kind != MSG_OUT_BOUNCE;
 }

@@ -92,6 +92,9 @@ struct msg_out_submit {
 	/* for all recipients: passed on to a server that knows it, and done
 	 * here where none does (RFC 3461 section 5.2) */
 	struct msg_deliver_dsn dsn;
+	/* it came with SMTPUTF8: with UTF-8 in its header it goes on only so
+	 * (RFC 6531 section 3.2) */
+	bool utf8;
 	/* to != NULL only for a put; n of both: 1..MSG_OUT_RECIPIENTS_MAX */
 	const struct view *to;
 	uint32_t n;
@@ -99,7 +102,7 @@ struct msg_out_submit {
 };
 #define MSG_OUT_SUBMIT_MAX                                                     \
 	(8 + 4 + MSG_ACCOUNT_MAX + 1 + MSG_OUT_KEY_SIZE + 4 +                  \
-	    MSG_OUT_ADDRESS_MAX + MSG_DELIVER_DSN_MAX + 4 +                    \
+	    MSG_OUT_ADDRESS_MAX + MSG_DELIVER_DSN_MAX + 1 + 4 +                \
 	    MSG_OUT_RECIPIENTS_MAX * (4 + MSG_OUT_ADDRESS_MAX))
 /* type: MSG_OUT_SUBMIT or MSG_OUT_TAKE. With to NULL the recipients are those
  * of packed: that is how the hub passes them on. */

@@ -535,6 +535,7 @@ start_job(struct out_sender *s, struct out_item *i)
 		.size = i->size,
 		.sender = i->sender,
 		.dsn = i->dsn,
+		.utf8 = i->utf8,
 		.item = i };
 	int r = fd < 0 ? fd : out_queue_check(i, fd);
 

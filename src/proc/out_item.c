@@ -46,6 +46,7 @@ put_head(
 		wire_put_bytes(b, v);
 	}
 	msg_deliver_dsn_put(b, &m->dsn);
+	msg_bool_put(b, m->utf8);
 }
 
 static bool
@@ -60,9 +61,11 @@ get_recipients(struct wire *w, struct out_item *i)
 		if (!w->ok || !msg_out_address_ok(i->to[k].address))
 			return false;
 	}
-	/* an older fumi ends here */
+	/* an older fumi ends here, or behind the wishes */
 	if (w->in.n > 0)
 		i->dsn = msg_deliver_dsn_get(w);
+	if (w->in.n > 0)
+		i->utf8 = msg_bool_get(w);
 	return wire_end(w);
 }
 

@@ -56,6 +56,7 @@ struct out_item {
 	struct view account; /* empty: a bounce */
 	struct view sender;
 	struct msg_deliver_dsn dsn;
+	bool utf8; /* it came with SMTPUTF8 */
 	uint8_t key[MSG_OUT_KEY_SIZE];
 	/* seconds since 1970; next_s is changed by out_queue_schedule() */
 	int64_t created_s, next_s;

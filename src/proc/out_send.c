@@ -277,7 +277,8 @@ smtp_one(struct sender *s, const struct out_send_job *job, struct view to,
 	const struct out_smtp_mail m = { .sender = job->sender,
 		.to = to,
 		.octets = { s->octets, (size_t)job->size },
-		.dsn = job->dsn };
+		.dsn = job->dsn,
+		.utf8 = job->utf8 };
 
 	if (out_smtp_needed(&m))
 		smtp_by_us(s, &m, timeout_ms(s, job), names, text, fate);

@@ -26,13 +26,14 @@ struct out_send_job {
 	uint64_t offset, size; /* of the message in the file */
 	struct view sender;    /* may be empty */
 	struct msg_deliver_dsn dsn;
+	bool utf8; /* it came with SMTPUTF8 */
 	/* for a put: those of item that wait; for a get: packed */
 	const struct out_item *item;
 	uint32_t n;
 	struct view packed;
 };
 #define OUT_SEND_JOB_MAX                                                       \
-	(24 + 4 + MSG_OUT_ADDRESS_MAX + MSG_DELIVER_DSN_MAX + 4 +              \
+	(24 + 4 + MSG_OUT_ADDRESS_MAX + MSG_DELIVER_DSN_MAX + 1 + 4 +          \
 	    MSG_OUT_RECIPIENTS_MAX * (4 + MSG_OUT_ADDRESS_MAX))
 void out_send_job_put(struct buf *b, const struct out_send_job *m);
 bool out_send_job_get(struct wire *w, struct out_send_job *m) A_MUST_USE;

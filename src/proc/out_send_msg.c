@@ -11,6 +11,7 @@ out_send_job_put(struct buf *b, const struct out_send_job *m)
 	wire_put_u64(b, m->size);
 	wire_put_bytes(b, m->sender);
 	msg_deliver_dsn_put(b, &m->dsn);
+	msg_bool_put(b, m->utf8);
 	wire_put_u32(b, m->n);
 	for (uint32_t i = 0; i < m->item->n; i++)
 		if (m->item->to[i].state == OUT_WAITING)
@@ -25,6 +26,7 @@ out_send_job_get(struct wire *w, struct out_send_job *m)
 	m->size = wire_u64(w);
 	m->sender = wire_bytes(w, MSG_OUT_ADDRESS_MAX);
 	m->dsn = msg_deliver_dsn_get(w);
+	m->utf8 = msg_bool_get(w);
 	m->n = wire_u32(w);
 	m->item = NULL;
 	m->packed = w->in;

@@ -403,7 +403,7 @@ out_smtp_send(CURL *settings, struct curl_slist *names,
 	enum out_smtp_result r = OUT_SMTP_FAILED;
 
 	t.needs_utf8 = has_utf8_address(m) ||
-	    (t.has_eight_bits && has_utf8_header(m->octets));
+	    (m->utf8 && t.has_eight_bits && has_utf8_header(m->octets));
 	buf_clear(reply);
 	buf_init(&t.in, OUT_SMTP_LINE_MAX);
 	if (t.curl != NULL) {

@@ -9,10 +9,12 @@
 /*
  * One message to one recipient, with the parameters that libcurl cannot say:
  * those of RFC 3461, BODY (RFC 6152) and SMTPUTF8 (RFC 6531) of a message that
- * needs it by its header. libcurl makes the connection (TLS, greeting, login),
- * and what follows is said here. A connection is for one message. What the
- * server does not offer of DSN and 8BITMIME is not said, and the message sent as
- * any other; without SMTPUTF8 one that needs it is not (section 3.2 there).
+ * needs it: by an address, or by its header when it came with SMTPUTF8. libcurl
+ * makes the connection (TLS, greeting, login), and what follows is said here. A
+ * connection is for one message. What the server does not offer of DSN and
+ * 8BITMIME is not said, and the message sent as any other; without SMTPUTF8 one
+ * that needs it is not (section 3.2 there). One that came without SMTPUTF8 goes
+ * on as it came, be there UTF-8 in its header or not.
  */
 #define OUT_SMTP_REPLY_MAX 512 /* bytes that are kept of a reply's last line */
 #define OUT_SMTP_LINE_MAX 8192 /* bytes of a reply's line; more is a failure */
@@ -22,6 +24,7 @@ struct out_smtp_mail {
 	struct view to;
 	struct view octets; /* lines in CRLF */
 	struct msg_deliver_dsn dsn;
+	bool utf8; /* it came with SMTPUTF8 */
 };
 
 /* Can all of it be said only here? */
@@ -32,8 +35,8 @@ enum out_smtp_result {
 	OUT_SMTP_SENT_WITHOUT_DSN, /* the server does not offer it */
 	OUT_SMTP_REFUSED,          /* MAIL, RCPT, DATA or the message */
 	OUT_SMTP_FAILED, /* there is no connection any more, or no login */
-	/* the server does not offer the SMTPUTF8 that an address or the header
-	 * needs: nothing was said of the message */
+	/* the server does not offer the SMTPUTF8 that the message needs: nothing
+	 * was said of it */
 	OUT_SMTP_NO_UTF8,
 };
 

@@ -288,6 +288,30 @@ def test_internationalised_message_goes_on(own_server):
         plain.close()
 
 
+@pytest.mark.parametrize("offers", [("8BITMIME",), ("8BITMIME", "SMTPUTF8")])
+def test_raw_utf8_without_smtputf8_goes_on(own_server, offers):
+    """Nobody has declared it, so it goes on as it came, whoever the next server is; but not to an address in UTF-8."""
+    plain = Plain(offers=offers)
+    try:
+        s = own_server(*out_options(smtp=plain.url()))
+        rules = Rules(s, None)
+        a = rules.account('redirect "z@example.com";')
+        body = "Subject: d\u00e9j\u00e0 vu\r\n\r\nHello.\r\n".encode()
+        deliver(s, a.name, body, rcpt="")
+        [(said, octets)] = wait_for(lambda: plain.mails)
+        assert said == ["MAIL FROM:<asker@example.net> BODY=8BITMIME", "RCPT TO:<z@example.com>"]
+        assert octets.endswith(body)
+        b = rules.account('redirect "\u00e9@example.com";')
+        deliver(s, b.name, body, rcpt="")
+        _, (said, octets) = wait_for(lambda: plain.mails if len(plain.mails) == 2 else None)
+        if "SMTPUTF8" in offers:
+            assert said[0] == "MAIL FROM:<asker@example.net> BODY=8BITMIME SMTPUTF8" and octets.endswith(body)
+        else:
+            assert said[1] == "RCPT TO:<asker@example.net>" and b"\r\nStatus: 5.6.7\r\n" in octets
+    finally:
+        plain.close()
+
+
 def test_refused_by_a_server_that_offers_dsn(own_server):
     """It does not take the message, so the failure is ours to tell, or not."""
     plain = Plain(offers=("DSN",), refuse={"RCPT TO:<z@": "550 5.7.1 not here"})

@@ -46,11 +46,12 @@ class Out:
         procs.send(self.process.sock, procs.GO)
         procs.expect(self.process.sock, procs.READY)
 
-    def submit(self, octets, to=(TO,), sender=SENDER, kind=REDIRECT, key=bytes(16), account=ACCOUNT):
+    def submit(self, octets, to=(TO,), sender=SENDER, kind=REDIRECT, key=bytes(16), account=ACCOUNT,
+               utf8=False):
         self.numbers += 1
         fd = procs.memfd(octets, sealed=True)
         procs.send(self.hub, TAKE, u64(self.numbers) + data(account) + u8(kind) + key + data(sender) +
-                   u8(0) * 2 + data(b"") * 2 + u32(len(to)) + b"".join(map(data, to)), fd)
+                   u8(0) * 2 + data(b"") * 2 + u8(utf8) + u32(len(to)) + b"".join(map(data, to)), fd)
         os.close(fd)
         return self.numbers
 

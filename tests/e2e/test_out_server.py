@@ -142,19 +142,22 @@ EMBEDDED = (b"MIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b\r\
             b"Subject: \xc3\xbc\r\n\r\nx\r\n--b--\r\n")
 
 
+@pytest.mark.parametrize("came", [True, False])
 @pytest.mark.parametrize("octets, eight, utf8", [
     (mail(1), False, False), (mail(1, "ü"), True, False), ("Subject: ü\r\n\r\nx\r\n".encode(), True, True),
     (INNER, True, True), (EMBEDDED, True, False), (b"Subject: \xfc\r\n\r\nx\r\n", True, False)])
-def test_octets_above_127(out, stub, octets, eight, utf8):
-    """BODY=8BITMIME says that there are some (RFC 6152), SMTPUTF8 that there are in a header (RFC 6531 section 3.5)."""
+def test_octets_above_127(out, stub, octets, eight, utf8, came):
+    """BODY=8BITMIME says that there are some (RFC 6152), SMTPUTF8 that there are in a header (RFC 6531 section 3.5) of a
+    message that came with it."""
     o = out()
-    assert o.give(octets) == QUEUED
+    utf8 = utf8 and came
+    assert o.give(octets, utf8=came) == QUEUED
     wait_for(o.empty)
     [line] = stub.said("MAIL")
     assert ("BODY=8BITMIME" in line, "SMTPUTF8" in line) == (eight, utf8) and stub.to(TO.decode()) == [octets]
     stub.extensions = ("SIZE 1000000", "8BITMIME")
     stub.send_away()
-    assert o.give(octets) == QUEUED
+    assert o.give(octets, utf8=came) == QUEUED
     wait_for(o.empty)
     assert len(stub.to(TO.decode())) == 1 + (not utf8) and "SMTPUTF8" not in stub.said("MAIL")[1]
     if utf8:

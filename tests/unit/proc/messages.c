@@ -1244,6 +1244,7 @@ out_sample(enum msg_out_type type, struct buf *out, bool most)
 		.key = { 1, 2 },
 		.sender = out_address(most),
 		.dsn = dsn(most),
+		.utf8 = most,
 		.to = to,
 		.n = most ? MSG_OUT_RECIPIENTS_MAX : 1 };
 
