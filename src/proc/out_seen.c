@@ -187,15 +187,18 @@ take_record(struct out_seen *s, struct view v, int64_t now)
 	memcpy(new.key, wire_raw(&w, sizeof(new.key)).p, sizeof(new.key));
 	memcpy(new.account, wire_raw(&w, sizeof(new.account)).p,
 	    sizeof(new.account));
-	if (wire_u32(&w) != crc32c(0, view_sub(v, 0, RECORD - 4)) ||
-	    !is_fresh(&new, now))
+	if (wire_u32(&w) != crc32c(0, view_sub(v, 0, RECORD - 4)))
 		return;
 	new.done = (new.kind &DONE) != 0;
 	new.kind &= (uint8_t)~DONE;
+	/* its time is that of the first attempt: what came again may be known
+	 * for longer */
 	if (new.done && (old = find(s, new.key)) != NULL) {
 		old->done = true;
 		return;
 	}
+	if (!is_fresh(&new, now))
+		return;
 	if (new.kind != 0) {
 		new.taken_s = new.last_s;
 	} else if ((old = find(s, new.key)) != NULL) {

@@ -508,6 +508,17 @@ test_taken(void)
 	}
 	tap_ok(good && !out_queue_seen(q, account, (uint8_t[16]){ 2 }),
 	    "what is brought again is known for as long again");
+	if ((i = add(q, NULL, 4, 1)) == NULL)
+		abort();
+	for (unsigned k = 0; k < 3; k++) {
+		clock_fake_advance((uint64_t)half * 1000000);
+		good = good && out_queue_seen(q, account, (uint8_t[16]){ 4 });
+	}
+	good = good && done(q, 4, 1);
+	out_queue_free(&q);
+	q = reopen(&bad);
+	tap_ok(good && !out_queue_seen(q, account, (uint8_t[16]){ 4 }),
+	    "and is done for good, however long ago it was taken");
 	out_queue_free(&q);
 	clock_fake_set(now * 1000000, 0);
 	scratch_empty(dir);
