@@ -7,6 +7,7 @@
  * header fields says the same every night), and each is to be sent on. So a key
  * says "the same again" only until the message is stored. Between that and the
  * answer is the one moment at which whoever brings it again has it sent twice.
+ * Two that come together are not in one turn.
  */
 
 #define KEYS_BYTES (MSG_OUT_KEYS_MAX * MSG_OUT_KEY_SIZE)
@@ -28,27 +29,16 @@ is_zero(const uint8_t key[MSG_OUT_KEY_SIZE])
 	return memcmp(key, zero, sizeof(zero)) == 0;
 }
 
-/* Does an item before it have the key? */
-static bool
-is_in_use(const struct delivery *d, const struct delivery_item *it,
-    const uint8_t key[MSG_OUT_KEY_SIZE])
+/* Two outs of one item may be the same act; that is no reason to wait. */
+bool
+delivery_done_waits(const struct delivery *d, const struct delivery_item *it)
 {
 	for (const struct delivery_item *b = d->item; b < it; b++)
-		if (b->planned && has_key(&b->plan, key))
-			return true;
+		for (size_t k = 0; b->planned && k < it->plan.n_outs; k++)
+			if (!is_zero(it->plan.outs[k].key) &&
+			    has_key(&b->plan, it->plan.outs[k].key))
+				return true;
 	return false;
-}
-
-/* Two of one item may be the same act, and stay so. */
-void
-delivery_done_distinguish(struct delivery *d, struct delivery_item *it)
-{
-	for (size_t k = 0; k < it->plan.n_outs; k++) {
-		uint8_t *key = it->plan.outs[k].key;
-
-		while (!is_zero(key) && is_in_use(d, it, key))
-			key[0]++;
-	}
 }
 
 /* In portions, since the hub takes so many at once. */

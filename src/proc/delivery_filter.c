@@ -106,11 +106,10 @@ delivery_filter_plan(
 		.can_refuse = true };
 	filter_plan(f, &it->message, &it->plan);
 	it->planned = true;
-	if (it->plan.waits) {
+	if (it->plan.waits || delivery_done_waits(d, it)) {
 		delivery_filter_end(it);
 		return false;
 	}
-	delivery_done_distinguish(d, it);
 	switch (it->plan.fate) {
 	case FILTER_ACCEPT:
 		to_detail(d, it);

@@ -100,9 +100,11 @@ void delivery_filter_end(struct delivery_item *it);
 void delivery_done(struct delivery *d);
 /* Out has answered that. */
 void delivery_done_taken(struct delivery *d, const struct msg_out_taken *m);
-/* No two items of a turn have a key together: see that those of it, which is the
- * last, are others. */
-void delivery_done_distinguish(struct delivery *d, struct delivery_item *it);
+/* Has an item of the turn before it a key of its plan? Then it waits for the turn
+ * in which that key is free again: what has a key alone is known by it however
+ * often it is brought, and no key stays behind that nobody releases. */
+bool delivery_done_waits(
+    const struct delivery *d, const struct delivery_item *it) A_MUST_USE;
 
 /* Store all items that have not failed, in one commit; from the first that must
  * wait on they are the rest, which keeps their order. modseq: its version, or 0

@@ -13,6 +13,7 @@
 #include "proc/msg_deliver.h"
 #include "proc/msg_out.h"
 #include "proc/msg_session.h"
+#include "proc/submit.h"
 #include "session/scripts.h"
 #include "store/io.h"
 #include "tap.h"
@@ -140,6 +141,22 @@ end(void)
 	fd_close(&world.channel);
 	return waitpid(world.pid, &status, 0) == world.pid &&
 	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* As a large one comes. */
+static void
+give_file(const char *text)
+{
+	AUTO_BUF struct buf b = BUF_INIT(MSG_MAX);
+	AUTO_CLOSE int fd = submit_sealed(view_str(text));
+	struct msg_deliver m = { .delivery = ++world.next,
+		.sender = VIEW_LIT("alice@example.net"),
+		.recipient = VIEW_LIT("bob@example.org"),
+		.lmtp = true };
+
+	msg_deliver_put(&b, &m);
+	if (fd == -1 || fd_send(world.channel, buf_view(&b), fd) != 0)
+		abort();
 }
 
 static void
@@ -394,19 +411,25 @@ test_same_octets(void)
 	start("redirect \"x@example.com\";");
 	give("Subject: first\r\n\r\nfirst\r\n");
 	good = submission(&a);
-	give(text); /* both are in the turn after that */
+	give(text); /* all are in the turn after that */
 	give(text);
+	give("Subject: other\r\n\r\nother\r\n");
+	give_file(text);
 	good = good && answer(&a, MSG_OUT_QUEUED) && finished(1) &&
-	    result(2, status) == MSG_DELIVER_OK;
-	good = good && submission(&a) && submission(&b) &&
-	    answer(&a, MSG_OUT_QUEUED) && answer(&b, MSG_OUT_QUEUED);
-	tap_ok(good && !same_keys(&a, &b), "together: each has its own key");
-	good = finish(2, MSG_OUT_QUEUED, last) &&
-	    memcmp(last, b.key, sizeof(last)) == 0;
-	tap_ok(good && is_silent(world.channel) &&
-		result(1, status) == MSG_DELIVER_OK &&
-		result(0, status) == MSG_DELIVER_OK,
+	    result(4, status) == MSG_DELIVER_OK;
+	good = good && submission(&a) && submission(&c) &&
+	    answer(&a, MSG_OUT_QUEUED) && answer(&c, MSG_OUT_QUEUED) &&
+	    finish(2, MSG_OUT_QUEUED, last) &&
+	    memcmp(last, c.key, sizeof(last)) == 0 && !same_keys(&a, &c);
+	tap_ok(good && result(3, status) == MSG_DELIVER_OK &&
+		result(1, status) == MSG_DELIVER_OK,
 	    "out is told that they are done, then they are answered");
+	good = submission(&b) && same_keys(&a, &b) &&
+	    answer(&b, MSG_OUT_QUEUED) && finish(1, MSG_OUT_LATER, last) &&
+	    result(2, status) == MSG_DELIVER_TEMPORARY && submission(&b) &&
+	    same_keys(&a, &b) && answer(&b, MSG_OUT_QUEUED) && finished(1) &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good, "the same comes in turns of its own, by the same key");
 	give(text);
 	good = submission(&c) && answer(&c, MSG_OUT_QUEUED) &&
 	    finish(1, MSG_OUT_LATER, last);
