@@ -81,10 +81,13 @@ say_item(struct delivery *d, const struct delivery_item *it, struct buf *keys,
 	return true;
 }
 
+/* One that the rules refuse is not brought again; what has left is what they had
+ * to say of it. */
 static bool
 is_done(const struct delivery_item *it)
 {
-	return it->planned && it->left && it->failed == NULL;
+	return it->planned && it->left &&
+	    (it->failed == NULL || it->plan.fate == FILTER_REFUSE);
 }
 
 /* False: the hub is not there. */

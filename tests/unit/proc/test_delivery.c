@@ -504,6 +504,32 @@ test_own_duplicate(void)
 	tap_ok(end() && good, "what is brought again is no duplicate");
 }
 
+/* What the rules say of a message they refuse leaves, and is done with when it
+ * is refused. */
+static void
+test_refused(void)
+{
+	static const char text[] = "Subject: no\r\n\r\nno\r\n";
+	uint8_t last[MSG_OUT_KEY_SIZE];
+	struct submitted a, b;
+	char status[16];
+	bool good;
+
+	start("require [\"enotify\", \"ereject\"]; "
+	      "notify \"mailto:p@example.com\"; ereject \"No.\";");
+	give(text);
+	good = submission(&a) && answer(&a, MSG_OUT_QUEUED) &&
+	    finish(1, MSG_OUT_QUEUED, last) &&
+	    memcmp(last, a.key, sizeof(last)) == 0 &&
+	    result(0, status) == MSG_DELIVER_PERMANENT;
+	tap_ok(good, "refused: what has left is done with");
+	give(text);
+	good = submission(&b) && same_keys(&a, &b) &&
+	    answer(&b, MSG_OUT_QUEUED) && finish(1, MSG_OUT_LATER, last) &&
+	    result(0, status) == MSG_DELIVER_TEMPORARY;
+	tap_ok(end() && good, "out cannot forget it: to be brought again");
+}
+
 /* Quoted strings (RFC 5321 section 4.1.2), and senders of this host's own. */
 static void
 test_senders(void)
@@ -742,6 +768,7 @@ main(void)
 	test_same_octets();
 	test_duplicates();
 	test_own_duplicate();
+	test_refused();
 	test_senders();
 	test_notice();
 	test_notice_of_redirects();
