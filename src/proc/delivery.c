@@ -275,6 +275,7 @@ turn(struct delivery *d)
 	if (modseq != 0)
 		tell_commit(d, modseq);
 	delivery_notice_send(d);
+	delivery_done_notices(d);
 	stored += answer_all(d, true, modseq);
 	delivery_store_end(d);
 	log_turn(d, stored, clock_mono_ms() - began);

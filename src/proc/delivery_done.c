@@ -30,14 +30,25 @@ is_zero(const uint8_t key[MSG_OUT_KEY_SIZE])
 }
 
 /* Two outs of one item may be the same act; that is no reason to wait. */
+static bool
+have_key_together(const struct delivery_item *a, const struct delivery_item *b)
+{
+	if (!is_zero(a->notice_key) &&
+	    memcmp(a->notice_key, b->notice_key, MSG_OUT_KEY_SIZE) == 0)
+		return true;
+	for (size_t k = 0; k < a->plan.n_outs; k++)
+		if (!is_zero(a->plan.outs[k].key) &&
+		    has_key(&b->plan, a->plan.outs[k].key))
+			return true;
+	return false;
+}
+
 bool
 delivery_done_waits(const struct delivery *d, const struct delivery_item *it)
 {
 	for (const struct delivery_item *b = d->item; b < it; b++)
-		for (size_t k = 0; b->planned && k < it->plan.n_outs; k++)
-			if (!is_zero(it->plan.outs[k].key) &&
-			    has_key(&b->plan, it->plan.outs[k].key))
-				return true;
+		if (b->planned && have_key_together(it, b))
+			return true;
 	return false;
 }
 
@@ -61,23 +72,29 @@ say(struct delivery *d, const struct buf *keys, size_t *asked)
 	return good;
 }
 
-/* The keys of one item; those that fill a message are said. */
+/* One more to be said; those that fill a message are. */
 static bool
-say_item(struct delivery *d, const struct delivery_item *it, struct buf *keys,
+add(struct delivery *d, const uint8_t key[MSG_OUT_KEY_SIZE], struct buf *keys,
     size_t *asked)
 {
-	for (size_t k = 0; k < it->plan.n_outs; k++) {
-		const uint8_t *key = it->plan.outs[k].key;
+	if (is_zero(key))
+		return true;
+	buf_put(keys, (struct view){ key, MSG_OUT_KEY_SIZE });
+	if (keys->n < KEYS_BYTES)
+		return true;
+	if (!say(d, keys, asked))
+		return false;
+	buf_clear(keys);
+	return true;
+}
 
-		if (is_zero(key))
-			continue;
-		buf_put(keys, (struct view){ key, MSG_OUT_KEY_SIZE });
-		if (keys->n < KEYS_BYTES)
-			continue;
-		if (!say(d, keys, asked))
+static bool
+add_item(struct delivery *d, const struct delivery_item *it, struct buf *keys,
+    size_t *asked)
+{
+	for (size_t k = 0; k < it->plan.n_outs; k++)
+		if (!add(d, it->plan.outs[k].key, keys, asked))
 			return false;
-		buf_clear(keys);
-	}
 	return true;
 }
 
@@ -98,7 +115,20 @@ say_all(struct delivery *d, size_t *asked)
 
 	for (size_t i = 0; i < d->n; i++)
 		if (is_done(&d->item[i]) &&
-		    !say_item(d, &d->item[i], &keys, asked))
+		    !add_item(d, &d->item[i], &keys, asked))
+			return false;
+	return keys.n == 0 || say(d, &keys, asked);
+}
+
+/* What out has not taken it does not know; that is no harm. */
+static bool
+say_notices(struct delivery *d, size_t *asked)
+{
+	AUTO_BUF struct buf keys = BUF_INIT(KEYS_BYTES);
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->item[i].notice != DELIVERY_NOTICE_NONE &&
+		    !add(d, d->item[i].notice_key, &keys, asked))
 			return false;
 	return keys.n == 0 || say(d, &keys, asked);
 }
@@ -134,19 +164,32 @@ fail_what_only_left(struct delivery *d)
 	}
 }
 
-void
-delivery_done(struct delivery *d)
+/* False: it may not be known to out. */
+static bool
+tell(struct delivery *d, bool (*say_what)(struct delivery *, size_t *))
 {
 	size_t asked = 0;
 
 	d->known = false;
 	delivery_submit_begin(d, DELIVERY_DONE_MS);
-	if (!say_all(d, &asked) || !delivery_hear(d, asked))
+	if (!say_what(d, &asked) || !delivery_hear(d, asked))
 		d->known = d->stop = d->deaf = true;
-	if (!d->known)
-		return;
-	log_say(d->env->log, LOG_FAILURES, "submit",
-	    "what was sent on could not be told to be done: the next of the "
-	    "same octets may not leave");
-	fail_what_only_left(d);
+	if (d->known)
+		log_say(d->env->log, LOG_FAILURES, "submit",
+		    "what was sent on could not be told to be done: the next "
+		    "of the same octets may not leave");
+	return !d->known;
+}
+
+void
+delivery_done(struct delivery *d)
+{
+	if (!tell(d, say_all))
+		fail_what_only_left(d);
+}
+
+void
+delivery_done_notices(struct delivery *d)
+{
+	(void)tell(d, say_notices);
 }

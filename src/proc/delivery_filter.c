@@ -106,6 +106,7 @@ delivery_filter_plan(
 		.can_refuse = true };
 	filter_plan(f, &it->message, &it->plan);
 	it->planned = true;
+	delivery_notice_name(it);
 	if (it->plan.waits || delivery_done_waits(d, it)) {
 		delivery_filter_end(it);
 		return false;

@@ -33,7 +33,8 @@ struct delivery_item {
 		DELIVERY_NOTICE_NONE = 0,
 		DELIVERY_NOTICE_WAITS,
 		DELIVERY_NOTICE_DONE,
-	} notice;     /* of success, to the sender */
+	} notice;                             /* of success, to the sender */
+	uint8_t notice_key[MSG_OUT_KEY_SIZE]; /* all zero: none is wanted */
 	uint32_t uid; /* it got in INBOX; 0: none yet, or it is elsewhere */
 	const char *failed; /* NULL: good so far */
 	const char *status; /* enhanced status code; NULL: the usual one */
@@ -98,11 +99,15 @@ void delivery_filter_end(struct delivery_item *it);
 #define DELIVERY_DONE_MS 10000
 #define DELIVERY_DONE_AT 0xfffe /* number of one, in place of an out's */
 void delivery_done(struct delivery *d);
+/* The same for notices, before who is told of them is answered. When out does not
+ * forget their keys that is logged: the next such notice may not leave. */
+void delivery_done_notices(struct delivery *d);
 /* Out has answered that. */
 void delivery_done_taken(struct delivery *d, const struct msg_out_taken *m);
-/* Has an item of the turn before it a key of its plan? Then it waits for the turn
- * in which that key is free again: what has a key alone is known by it however
- * often it is brought, and no key stays behind that nobody releases. */
+/* Has an item of the turn before it a key of its plan, or its notice's? Then it
+ * waits for the turn in which that key is free again: what has a key alone is
+ * known by it however often it is brought, and none stays behind that nobody
+ * releases. */
 bool delivery_done_waits(
     const struct delivery *d, const struct delivery_item *it) A_MUST_USE;
 
@@ -128,6 +133,8 @@ void delivery_store_end(struct delivery *d);
 #define DELIVERY_NOTICE_AT 0xffff    /* number of one, in place of an out's */
 /* Does the sender want to know when it is stored? */
 bool delivery_notice_wanted(const struct delivery_item *it) A_MUST_USE;
+/* Give the item, which has its plan, the key of its notice, if one is wanted. */
+void delivery_notice_name(struct delivery_item *it);
 /* Those of which there is something to say, now that they are stored, WAIT. */
 void delivery_notice_mark(struct delivery *d);
 /* Send them, and wait until they are on the disk. */

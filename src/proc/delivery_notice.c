@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "base/random.h"
 #include "proc/delivery_item.h"
 #include "proc/dsn.h"
 #include "proc/submit.h"
@@ -13,6 +14,7 @@
  * here: what its sender wants to know went along with it (RFC 3461 section
  * 5.2.7.2). One that was refused by a report of its own has been told of.
  */
+#define ID_BYTES 16 /* of a report */
 
 bool
 delivery_notice_wanted(const struct delivery_item *it)
@@ -77,14 +79,16 @@ action_of(const struct delivery_item *it)
 
 /* The same when the same message is brought again: all but what we have put in
  * front. */
-static void
-key_of(const struct delivery_item *it, uint8_t key[MSG_OUT_KEY_SIZE])
+void
+delivery_notice_name(struct delivery_item *it)
 {
 	const struct view parts[] = { it->m.sender, it->m.recipient,
 		it->m.dsn.envid };
 	uint8_t sum[DIGEST_SHA256_SIZE];
 	struct digest_sha256 s;
 
+	if (!delivery_notice_wanted(it))
+		return;
 	digest_sha256_init(&s);
 	digest_sha256_add(&s, VIEW_LIT("notice\n"));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -94,18 +98,19 @@ key_of(const struct delivery_item *it, uint8_t key[MSG_OUT_KEY_SIZE])
 	digest_sha256_add(
 	    &s, view_sub(it->message.octets, it->own_n, it->message.octets.n));
 	digest_sha256_end(&s, sum);
-	memcpy(key, sum, MSG_OUT_KEY_SIZE);
+	memcpy(it->notice_key, sum, MSG_OUT_KEY_SIZE);
 }
 
 static void
 compose(const struct delivery *d, const struct delivery_item *it,
-    const uint8_t key[MSG_OUT_KEY_SIZE], struct view sender, struct buf *out)
+    struct view sender, struct buf *out)
 {
 	const struct dsn_recipient to = { .address = it->m.recipient,
 		.orcpt = it->m.dsn.orcpt,
 		.action = action_of(it),
 		.status = VIEW_LIT("2.0.0") };
-	char id[2 * MSG_OUT_KEY_SIZE + 1];
+	uint8_t chance[ID_BYTES];
+	char id[2 * ID_BYTES + 1];
 	struct dsn m = { .host = d->env->host,
 		.to = sender,
 		.envid = it->m.dsn.envid,
@@ -116,7 +121,9 @@ compose(const struct delivery *d, const struct delivery_item *it,
 		.n = 1,
 		.original = it->message.octets };
 
-	digest_hex((struct view){ key, MSG_OUT_KEY_SIZE }, id);
+	/* not the key: two of one key are two reports */
+	random_bytes(chance, sizeof(chance));
+	digest_hex((struct view){ chance, sizeof(chance) }, id);
 	m.id = view_str(id);
 	dsn_put(&m, out);
 }
@@ -134,8 +141,8 @@ send_one(struct delivery *d, size_t item)
 	AUTO_BUF struct buf text = BUF_INIT(DSN_MAX(1));
 	AUTO_CLOSE int fd = -1;
 
-	key_of(it, m.key);
-	compose(d, it, m.key, to, &text);
+	memcpy(m.key, it->notice_key, sizeof(m.key));
+	compose(d, it, to, &text);
 	fd = submit_sealed(buf_view(&text));
 	return fd != -1 && delivery_submit(d, &m, item, DELIVERY_NOTICE_AT, fd);
 }

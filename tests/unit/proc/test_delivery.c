@@ -647,6 +647,7 @@ static void
 test_notice(void)
 {
 	static const char text[] = "Subject: told\r\n\r\nbody of it\r\n";
+	uint8_t last[MSG_OUT_KEY_SIZE];
 	struct asked a, b;
 	char status[16];
 	bool good;
@@ -657,18 +658,32 @@ test_notice(void)
 	tap_ok(good && is_notice(&a, "\r\nAction: delivered\r\n"),
 	    "a notice, behind the commit");
 	tap_ok(is_silent(world.channel), "no answer before it is taken");
-	good =
-	    answer(&a.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
-	tap_ok(good, "then there is one");
+	good = answer(&a.s, MSG_OUT_QUEUED) &&
+	    finish(1, MSG_OUT_QUEUED, last) &&
+	    memcmp(last, a.s.key, sizeof(last)) == 0 &&
+	    result(0, status) == MSG_DELIVER_OK;
+	tap_ok(good, "it is done, then there is one");
 	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
 	good = committed() && asking(&b) && same_keys(&a.s, &b.s) &&
 	    answer(&b.s, MSG_OUT_LATER) && asking(&b) &&
 	    same_keys(&a.s, &b.s) && answer(&b.s, MSG_OUT_QUEUED) &&
+	    finish(1, MSG_OUT_LATER, last) &&
 	    result(0, status) == MSG_DELIVER_OK;
 	tap_ok(good, "the same key, however often");
 	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = committed() && asking(&b);
+	for (unsigned i = 0; i < 2; i++) /* both are in one turn */
+		give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
+	good = good && answer(&b.s, MSG_OUT_QUEUED) && finished(1) &&
+	    result(2, status) == MSG_DELIVER_OK;
+	for (unsigned i = 2; i-- > 0;)
+		good = good && committed() && asking(&b) &&
+		    same_keys(&a.s, &b.s) && answer(&b.s, MSG_OUT_QUEUED) &&
+		    finished(1) && result(i, status) == MSG_DELIVER_OK;
+	tap_ok(good, "of two that come together, too");
+	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
 	good = committed() && asking(&b) && answer(&b.s, MSG_OUT_REFUSED) &&
-	    result(0, status) == MSG_DELIVER_OK;
+	    finished(1) && result(0, status) == MSG_DELIVER_OK;
 	tap_ok(good, "it cannot be sent: stored all the same");
 	give_asking(text, "", MSG_DELIVER_SUCCESS);
 	good = committed() && result(0, status) == MSG_DELIVER_OK;
@@ -704,7 +719,8 @@ test_notice_of_redirects(void)
 	good = asking(&a) && a.kind == MSG_OUT_REDIRECT &&
 	    answer(&a.s, MSG_OUT_REFUSED) && committed() && asking(&b) &&
 	    is_notice(&b, "Action: delivered") &&
-	    answer(&b.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	    answer(&b.s, MSG_OUT_QUEUED) && finished(1) &&
+	    result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "one that cannot be sent is delivered");
 	start("redirect \"x@example.com\"; redirect \"y@example.com\";");
 	give_asking(text, "alice@example.net",
@@ -713,19 +729,20 @@ test_notice_of_redirects(void)
 	    b.notify == MSG_DELIVER_FAILURE && answer(&a.s, MSG_OUT_QUEUED) &&
 	    answer(&b.s, MSG_OUT_QUEUED) && finished(2) && asking(&c) &&
 	    is_notice(&c, "Action: expanded") && answer(&c.s, MSG_OUT_QUEUED) &&
-	    result(0, status) == MSG_DELIVER_OK;
+	    finished(1) && result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "to several: expanded");
 	start("require \"copy\"; redirect :copy \"x@example.com\";");
 	give_asking(text, "alice@example.net", MSG_DELIVER_SUCCESS);
 	good = asking(&a) && a.notify == MSG_DELIVER_NEVER &&
 	    answer(&a.s, MSG_OUT_QUEUED) && finished(1) && committed() &&
 	    asking(&b) && is_notice(&b, "Action: delivered") &&
-	    answer(&b.s, MSG_OUT_QUEUED) && result(0, status) == MSG_DELIVER_OK;
+	    answer(&b.s, MSG_OUT_QUEUED) && finished(1) &&
+	    result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good, "a copy: delivered");
 	start("keep;");
 	give_asking(text, "root", MSG_DELIVER_SUCCESS);
 	good = committed() && asking(&a) && answer(&a.s, MSG_OUT_QUEUED) &&
-	    result(0, status) == MSG_DELIVER_OK;
+	    finished(1) && result(0, status) == MSG_DELIVER_OK;
 	tap_ok(end() && good && strcmp(a.to, "root@mail.example.org") == 0,
 	    "to a sender of this host: %s", a.to);
 }
